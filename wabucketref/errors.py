@@ -1,0 +1,195 @@
+"""Every error a user can meet: one hierarchy, each kind with its exit code.
+
+An error says *what* happened to *which thing* (the message), *what to do* (the hint), the exit code of the command
+line (``exit_code``), a stable word for scripts (``kind``) and whether trying again may help (``retryable``). Each kind
+also derives from the built-in that fits, so ``except FileNotFoundError`` works for callers who know nothing of us.
+
+Foreign exceptions (botocore, gcsfs, aiohttp, OSError, sqlalchemy) are translated once, at the edge that meets them;
+nothing above that edge catches them.
+"""
+
+from typing import ClassVar
+
+
+class WaBucketError(Exception):
+    """Base of all errors of WaBucketRef; on its own: an internal error (exit code 1)."""
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "internal"
+    retryable: bool = False
+
+    def __init__(self, message: str, *, hint: str | None = None, retryable: bool | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if retryable is not None:
+            self.retryable = retryable
+
+    def __str__(self) -> str:
+        return self.message
+
+    def to_dict(self) -> dict[str, object]:
+        """The ``error`` object of ``--json``."""
+        return {"code": self.exit_code, "kind": self.kind, "message": self.message, "hint": self.hint}
+
+
+class UsageError(WaBucketError, ValueError):
+    """A malformed argument, name or combination of options."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class SettingsError(UsageError):
+    """A bad value in a settings source; the message names the file or variable."""
+
+    kind = "configuration"
+
+
+class UpgradeRequired(UsageError):
+    """Data written by a newer release (manifest format, catalog or journal schema)."""
+
+    kind = "upgrade"
+
+
+class Unsupported(UsageError, NotImplementedError):
+    """Something this storage, tracker or object cannot do, refused instead of pretended."""
+
+    kind = "unsupported"
+
+
+class InvalidValue(UsageError, TypeError):
+    """A value that cannot be recorded (config, metrics, metadata); the message names its path."""
+
+    kind = "value"
+
+
+class NotFound(WaBucketError, FileNotFoundError):
+    """Something named does not exist."""
+
+    exit_code = 3
+    kind = "not_found"
+
+
+class UnfinishedUpload(NotFound):
+    """The alias has files of an upload that never committed."""
+
+    kind = "unfinished"
+
+
+class LinkSourceNotFound(NotFound, ValueError):
+    """The path given to ``link`` does not exist or is not a directory."""
+
+
+class NotAuthorised(WaBucketError, PermissionError):
+    """Credentials are missing, wrong or too weak; or the local system refused."""
+
+    exit_code = 4
+    kind = "not_authorised"
+
+
+class TransientError(WaBucketError, OSError):
+    """A failure outside our control that may pass: network, throttling, disk full, source changed while read."""
+
+    exit_code = 5
+    kind = "transient"
+    retryable = True
+
+
+class TimedOut(TransientError, TimeoutError):
+    """A wait or request reached its deadline."""
+
+    kind = "timeout"
+
+
+class LocalIOError(TransientError):
+    """The local system could not do it now: no space, I/O error, too many open files. Not retried by itself."""
+
+    kind = "local_io"
+    retryable = False
+
+
+class SourceChanged(TransientError):
+    """A source file changed while it was read."""
+
+    kind = "source_changed"
+    retryable = False
+
+
+class ReplacedWhileReading(TransientError):
+    """The artifact was replaced or removed while it was being read."""
+
+    kind = "replaced"
+    retryable = False
+
+
+class OutcomeUnknown(TransientError):
+    """A write was sent and its answer lost: it may or may not have happened. Read back before trying again."""
+
+    kind = "outcome_unknown"
+
+
+class ServiceStopped(TransientError):
+    """The service that ran the operation is gone; the journal has the operation."""
+
+    kind = "service_stopped"
+    retryable = False
+
+
+class Conflict(WaBucketError, FileExistsError):
+    """Something is already there, or another writer is at it."""
+
+    exit_code = 6
+    kind = "conflict"
+
+
+class AlreadyExists(Conflict):
+    """A create-only write met an existing object."""
+
+    kind = "exists"
+
+
+class PreconditionFailed(Conflict):
+    """A conditional write met another version of the object."""
+
+    kind = "precondition"
+
+
+class AliasTaken(Conflict):
+    """The alias holds another upload; aliases are immutable."""
+
+    kind = "alias_taken"
+
+
+class UploadInProgress(Conflict):
+    """Another live writer holds the claim on this alias."""
+
+    kind = "claimed"
+
+
+class IntegrityError(WaBucketError, ValueError):
+    """Bytes differ from the manifest, or a manifest is not what it must be."""
+
+    exit_code = 7
+    kind = "integrity"
+
+
+class TrackingPending(WaBucketError):
+    """The bytes are safe in the bucket but the tracker does not know yet; ``wabucket sync`` finishes it."""
+
+    exit_code = 8
+    kind = "tracking_pending"
+
+
+class Interrupted(WaBucketError):
+    """The user pressed Ctrl-C; what is done so far is in the journal."""
+
+    exit_code = 130
+    kind = "interrupted"
+
+
+class Terminated(Interrupted):
+    """The process was asked to end (SIGTERM)."""
+
+    exit_code = 143
+    kind = "terminated"

@@ -1,0 +1,1 @@
+"""The nouns of the program: frozen values without I/O, shared by every floor above."""

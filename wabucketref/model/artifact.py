@@ -1,0 +1,75 @@
+"""Artifacts as the tracker knows them, and what an upload or download plan says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from wabucketref.model.reference import ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedArtifact:
+    """One committed upload, told to a tracker. `xid` is made by the client and makes repeating harmless."""
+
+    xid: str
+    type: str
+    name: str
+    alias: str
+    digest: str
+    """The manifest digest, ``blake3:<hex>``."""
+    uri: str
+    """Full URL of the artifact's directory, without secrets."""
+    bucket: str
+    """URL of the bucket root, without secrets."""
+    files: int
+    bytes: int
+    created: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    linked: bool = False
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInfo:
+    """One version as read back from a tracker."""
+
+    type: str
+    name: str
+    alias: str
+    """The alias it was uploaded under, which is its directory's name."""
+    version: str | None
+    """``vN``, or None while the tracker does not know it."""
+    uri: str
+    bucket: str
+    digest: str | None
+    files: int
+    bytes: int
+    created: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    """All names that resolve to it now: the first alias, movable ones, ``latest``."""
+    linked: bool = False
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The ``artifact`` object of ``--json``."""
+        return {
+            "type": self.type,
+            "name": self.name,
+            "alias": self.alias,
+            "version": self.version,
+            "uri": self.uri,
+            "digest": self.digest,
+            "files": self.files,
+            "bytes": self.bytes,
+            "metadata": dict(self.metadata),
+            "aliases": list(self.aliases),
+            "created": self.created.isoformat(),
+        }

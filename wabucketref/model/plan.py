@@ -1,0 +1,134 @@
+"""Plans: what a transfer shall do, in words that can be journaled; and what it did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from wabucketref.model.artifact import LoggedArtifact
+from wabucketref.model.reference import ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The run as the manifest header names it."""
+
+    id: str
+    project: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPlan:
+    """Everything needed to carry out (or after a crash: to finish) one upload."""
+
+    xid: str
+    """Made by the client; the manifest's write id."""
+    source: str
+    """Absolute local path of a directory or a file."""
+    bucket: str
+    """Bucket URL without secrets."""
+    type: str
+    name: str
+    alias: str
+    run: RunFacts
+    created: datetime
+    """When the upload was asked for; the manifest header's ``created``."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    overwrite: bool = False
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """An artifact out of files that already lie in the bucket."""
+
+    xid: str
+    base: str
+    """Directory of the files relative to the bucket, without leading or trailing slash."""
+    bucket: str
+    type: str
+    name: str
+    alias: str
+    run: RunFacts
+    created: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadPlan:
+    """Everything needed to fetch one artifact."""
+
+    xid: str
+    destination: str
+    """Absolute local directory."""
+    bucket: str
+    """Bucket URL without secrets, in which the artifact lies."""
+    type: str
+    name: str
+    alias: str
+    """The directory alias (already resolved)."""
+    digest: str | None = None
+    """The digest the tracker (or the user) knows; another one in the bucket is an integrity error."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFigures:
+    """What moved. Directions are told apart by the result that carries them."""
+
+    bytes_moved: int = 0
+    bytes_reused: int = 0
+    files_moved: int = 0
+    files_reused: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self, verb: str) -> dict[str, Any]:
+        """The ``transfer`` object of ``--json``; `verb` is ``sent`` or ``received``."""
+        return {
+            f"bytes_{verb}": self.bytes_moved,
+            "bytes_reused": self.bytes_reused,
+            f"files_{verb}": self.files_moved,
+            "files_reused": self.files_reused,
+            "seconds": round(self.seconds, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The outcome of an upload or link: it is in the bucket, header and all."""
+
+    artifact: LoggedArtifact
+    figures: TransferFigures
+    already_there: bool = False
+    """Equal content had been committed before; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The outcome of a download."""
+
+    path: str
+    digest: str | None
+    """None for an upload of an earlier release, which has no manifest."""
+    files: int
+    bytes: int
+    figures: TransferFigures
+    verified: bool
+    """False when there was no manifest to verify against."""
+    uri: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
