@@ -1,0 +1,35 @@
+"""What every driver checks of a key before anything is sent."""
+
+from wabucketref.errors import UsageError
+
+
+def check_key(key: str, max_bytes: int = 1024) -> str:
+    """`key`, when it is relative, ``/``-separated, and without empty, ``.`` or ``..`` components.
+
+    Raises:
+        UsageError: otherwise, or it is longer than `max_bytes` in UTF-8.
+    """
+    if "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise UsageError(f"not an object key: {key!r}", hint="keys are relative paths without empty, '.' or '..' parts")
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise UsageError(f"object key is not valid Unicode: {key!r}", hint="rename the file") from error
+    if length > max_bytes:
+        raise UsageError(
+            f"object key has {length} bytes, this storage takes {max_bytes}: {key[:80]}…", hint="shorten the path"
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """`prefix`, when it is empty or a key followed by ``/``.
+
+    Raises:
+        UsageError: otherwise.
+    """
+    if prefix:
+        if not prefix.endswith("/"):
+            raise UsageError(f"not a prefix: {prefix!r}", hint="a prefix ends with '/'")
+        check_key(prefix[:-1], 1 << 16)
+    return prefix

@@ -1,0 +1,247 @@
+"""``file://``: a bucket is a directory. Plain system calls, so that a small upload starts quickly.
+
+The directory (and those above it) is made by the first write; before that, reads find nothing. The bucket may be, and
+may contain, symbolic links: they are followed, save that a listing does not enter linked directories below its prefix.
+"""
+
+import ctypes
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+from wabucketref.contracts.factories import API_VERSION
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo
+from wabucketref.errors import (
+    AlreadyExists,
+    IntegrityError,
+    LocalIOError,
+    NotFound,
+    PreconditionFailed,
+    Unsupported,
+    UsageError,
+)
+from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.local_errors import mapped
+from wabucketref.store.drivers.local_staging import Staged, is_hidden, locked, remove_empty_parents, staged
+from wabucketref.store.drivers.urls import check_path, split_scheme
+
+_CAPABILITIES = Capabilities(
+    create_if_absent=True, replace_if_match=True, server_side_copy=True, max_key_bytes=3072, local=True
+)
+
+
+class LocalStorage:
+    """The files below a directory as objects. Safe to call from many threads and processes."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = os.path.abspath(root)
+        self._url = Path(self._root).as_uri()
+        self._unsynced = False
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return _CAPABILITIES
+
+    def head(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+        try:
+            with mapped(self._what(key)):
+                stat = os.stat(path)
+        except NotFound:
+            return None
+        return _info(key, stat) if _is_file(stat) else None
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
+        with mapped(self._what(key)), open(self._path(key), "rb", buffering=0) as file:
+            stat = os.fstat(file.fileno())
+            if stat.st_size > limit:
+                raise IntegrityError(
+                    f"{self._what(key)}: {stat.st_size} bytes, at most {limit} expected",
+                    hint="it was not written by us",
+                )
+            return _read_at(file.fileno(), 0, stat.st_size), _info(key, stat)
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        with mapped(self._what(key)), open(self._path(key), "rb", buffering=0) as file:
+            return _read_at(file.fileno(), start, length)
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        path = self._path(key)
+        with mapped(self._what(key), writing=True), staged(path) as file:
+            file.write(data)
+            return self._publish(key, path, file, if_absent, if_match)
+
+    def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
+        path = self._path(key)
+        sent = 0
+        with mapped(self._what(key), writing=True), staged(path) as file:
+            for chunk in chunks:
+                file.write(chunk)
+                sent += len(chunk)
+            if sent != size:
+                raise LocalIOError(f"{self._what(key)}: {sent} bytes came, {size} were announced", hint="try again")
+            return self._publish(key, path, file, if_absent, None)
+
+    def start_multipart(self, key: str) -> Multipart:
+        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        pending = [check_prefix(prefix)]
+        while pending:
+            here = pending.pop()
+            try:
+                with mapped(self._what(here)):
+                    entries = os.scandir(os.path.join(self._root, here))
+            except NotFound:
+                continue
+            with mapped(self._what(here)), entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{here}{entry.name}/")
+                    elif entry.is_file() and not is_hidden(entry.name):
+                        with suppress(FileNotFoundError):  # removed meanwhile
+                            yield _info(here + entry.name, entry.stat())
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        path = self._path(key)
+        if not os.path.isdir(self._root):
+            if if_match is not None:
+                raise self._changed(key)
+            return
+        with mapped(self._what(key), writing=True), locked(self._root, exclusive=if_match is not None):
+            if if_match is not None:
+                self._check_match(key, if_match)
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return
+            remove_empty_parents(path, self._root)
+
+    def copy(self, source: str, key: str) -> ObjectInfo:
+        path = self._path(key)
+        with mapped(self._what(source)), open(self._path(source), "rb", buffering=0) as original:
+            size = os.fstat(original.fileno()).st_size
+            with mapped(self._what(key), writing=True), staged(path) as file:
+                _copy_bytes(original.fileno(), file, size)
+                return self._publish(key, path, file, False, None)
+
+    def flush(self) -> None:
+        """Make everything stored so far survive power loss."""
+        with self._lock:
+            unsynced, self._unsynced = self._unsynced, False
+        if unsynced:
+            with mapped(f"bucket {self._url}", writing=True):
+                _sync_file_system(self._root)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _publish(self, key: str, path: str, file: Staged, if_absent: bool, if_match: str | None) -> ObjectInfo:
+        if if_absent:
+            try:
+                stat = file.create()
+            except FileExistsError as error:
+                raise AlreadyExists(
+                    f"{self._what(key)}: already exists", hint="choose another name or remove it"
+                ) from error
+            with self._lock:
+                self._unsynced = True
+            return _info(key, stat)
+        with locked(self._root, exclusive=if_match is not None):
+            if if_match is not None:
+                self._check_match(key, if_match)
+            return _info(key, file.replace())
+
+    def _check_match(self, key: str, etag: str) -> None:
+        found = self.head(key)
+        if found is None or found.etag != etag:
+            raise self._changed(key)
+
+    def _changed(self, key: str) -> PreconditionFailed:
+        return PreconditionFailed(f"{self._what(key)}: changed or removed by another writer", hint="look at it again")
+
+    def _path(self, key: str) -> str:
+        check_key(key, _CAPABILITIES.max_key_bytes)
+        if is_hidden(key.rpartition("/")[2]):
+            raise UsageError(f"{key!r} is a name kept for temporary files", hint="rename the file")
+        return os.path.join(self._root, key)
+
+    def _what(self, key: str) -> str:
+        return f"bucket {self._url}, object {key!r}"
+
+
+class LocalFactory:
+    """Opens ``file:///ABSOLUTE/PATH`` (percent-encoding is understood) or a plain absolute path."""
+
+    api_version = API_VERSION
+
+    def open(self, url: str, environ: Mapping[str, str]) -> LocalStorage:
+        if url.startswith("/"):
+            return LocalStorage(url)
+        scheme, rest = split_scheme(url)
+        host, slash, path = rest.partition("/")
+        if scheme != "file" or not slash or host not in ("", "localhost"):
+            raise UsageError(f"malformed bucket URL {url!r}", hint="write it as file:///ABSOLUTE/PATH")
+        return LocalStorage("/" + unquote(check_path(url, path)))
+
+
+def _is_file(stat: os.stat_result) -> bool:
+    return (stat.st_mode & 0o170000) == 0o100000
+
+
+def _info(key: str, stat: os.stat_result) -> ObjectInfo:
+    etag = f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+    return ObjectInfo(key, stat.st_size, etag, modified=stat.st_mtime_ns / 1e9)
+
+
+def _read_at(fd: int, start: int, length: int) -> bytes:
+    pieces = []
+    while length > 0:
+        piece = os.pread(fd, length, start)
+        if not piece:
+            break
+        pieces.append(piece)
+        start += len(piece)
+        length -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _copy_bytes(source: int, file: Staged, size: int) -> None:
+    """In the kernel where it can (also as a copy-on-write clone), else through a buffer."""
+    done = 0
+    while done < size:
+        try:
+            count = os.copy_file_range(source, file.fd, size - done, offset_src=done)
+        except OSError:
+            break  # not between these file systems; the buffered copy below finds a real fault again
+        if count == 0:
+            break
+        done += count
+    os.lseek(source, done, os.SEEK_SET)
+    with open(source, "rb", closefd=False) as reader, open(file.fd, "wb", closefd=False) as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def _sync_file_system(root: str) -> None:
+    fd = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(library, "syncfs"):
+            os.sync()  # not Linux: all disks at once
+        elif library.syncfs(fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+    finally:
+        os.close(fd)
+
+
+FACTORY = LocalFactory()

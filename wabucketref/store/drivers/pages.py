@@ -1,0 +1,34 @@
+"""Listings as iterators that live on after an error, so that a retry goes on where it stopped."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from wabucketref.contracts.storage import ObjectInfo
+
+
+class PagedListing:
+    """Objects of a listing that comes in pages.
+
+    `fetch` gets the token of a page (None: the first) and yields its objects and the token of the next page, None
+    after the last. When it raises, the same page is asked for again by the next call of ``next``.
+    """
+
+    resumable = True
+
+    def __init__(self, fetch: Callable[[str | None], tuple[Iterable[ObjectInfo], str | None]]) -> None:
+        self._fetch = fetch
+        self._ready: deque[ObjectInfo] = deque()
+        self._token: str | None = None
+        self._more = True
+
+    def __iter__(self) -> "PagedListing":
+        return self
+
+    def __next__(self) -> ObjectInfo:
+        while not self._ready:
+            if not self._more:
+                raise StopIteration
+            objects, self._token = self._fetch(self._token)
+            self._more = self._token is not None
+            self._ready.extend(objects)
+        return self._ready.popleft()

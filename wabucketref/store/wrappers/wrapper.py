@@ -1,0 +1,147 @@
+"""The base of all wrappers: delegates every call through one method, which a wrapper overrides."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Storage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the wrappers see it."""
+
+    method: str
+    """Name of the method of ``Storage``; ``put_part``, ``complete`` and ``abort`` for those of ``Multipart``."""
+    key: str
+    bytes: int = 0
+    """Bytes sent along."""
+    idempotent: bool = True
+    """Carrying it out twice is the same as once."""
+    repeatable: bool = True
+    """It can be carried out again at all (a stream can be read once)."""
+
+
+class Wrapper:
+    """A storage around a storage. Subclasses override :meth:`around` (and seldom more)."""
+
+    def __init__(self, inner: Storage) -> None:
+        self.inner = inner
+
+    def around(self, call: Call, action: Callable[[], T]) -> T:
+        """Carry out `action`, which is `call` on the inner storage. Called from many threads."""
+        return action()
+
+    @property
+    def url(self) -> str:
+        return self.inner.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.inner.capabilities
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return self.around(Call("head", key), lambda: self.inner.head(key))
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
+        return self.around(Call("read", key), lambda: self.inner.read(key, limit=limit))
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        return self.around(Call("read_range", key), lambda: self.inner.read_range(key, start, length))
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        call = Call("put", key, len(data), idempotent=not if_absent and if_match is None)
+        return self.around(call, lambda: self.inner.put(key, data, if_absent=if_absent, if_match=if_match))
+
+    def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
+        call = Call("put_stream", key, size, idempotent=not if_absent, repeatable=False)
+        return self.around(call, lambda: self.inner.put_stream(key, chunks, size, if_absent=if_absent))
+
+    def start_multipart(self, key: str) -> Multipart:
+        inner = self.around(Call("start_multipart", key), lambda: self.inner.start_multipart(key))
+        return WrappedMultipart(self, key, inner)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return WrappedListing(self, prefix)
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        call = Call("delete", key, idempotent=if_match is None)
+        self.around(call, lambda: self.inner.delete(key, if_match=if_match))
+
+    def copy(self, source: str, key: str) -> ObjectInfo:
+        return self.around(Call("copy", key), lambda: self.inner.copy(source, key))
+
+    def flush(self) -> None:
+        self.around(Call("flush", ""), self.inner.flush)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class WrappedMultipart:
+    """A multipart upload whose calls go through a wrapper."""
+
+    def __init__(self, wrapper: Wrapper, key: str, inner: Multipart) -> None:
+        self._wrapper = wrapper
+        self._key = key
+        self._inner = inner
+
+    def put_part(self, number: int, data: bytes) -> None:
+        call = Call("put_part", self._key, len(data))
+        self._wrapper.around(call, lambda: self._inner.put_part(number, data))
+
+    def complete(self, *, if_absent: bool = False) -> ObjectInfo:
+        # A second try of one that was carried out would meet an upload that is gone.
+        call = Call("complete", self._key, idempotent=False)
+        return self._wrapper.around(call, lambda: self._inner.complete(if_absent=if_absent))
+
+    def abort(self) -> None:
+        self._wrapper.around(Call("abort", self._key), self._inner.abort)
+
+
+class WrappedListing:
+    """A listing whose steps go through a wrapper.
+
+    A step that raised may be tried again: a driver whose iterator is ``resumable`` goes on where it stopped, any other
+    listing is begun anew as long as it yielded nothing, and after that repeats its error.
+    """
+
+    resumable = True
+
+    def __init__(self, wrapper: Wrapper, prefix: str) -> None:
+        self._wrapper = wrapper
+        self._prefix = prefix
+        self._inner: Iterator[ObjectInfo] | None = None
+        self._yielded = False
+        self._broken: Exception | None = None
+
+    def __iter__(self) -> "WrappedListing":
+        return self
+
+    def __next__(self) -> ObjectInfo:
+        found = self._wrapper.around(Call("list", self._prefix), self._step)
+        if found is None:
+            raise StopIteration
+        return found
+
+    def _step(self) -> ObjectInfo | None:
+        if self._broken is not None:
+            raise self._broken
+        if self._inner is None:
+            self._inner = self._wrapper.inner.list(self._prefix)
+        try:
+            found = next(self._inner, None)
+        except Exception as error:
+            self._mark_broken(error)
+            raise
+        self._yielded = self._yielded or found is not None
+        return found
+
+    def _mark_broken(self, error: Exception) -> None:
+        if getattr(self._inner, "resumable", False):
+            return
+        self._inner = None
+        if self._yielded:
+            self._broken = error
