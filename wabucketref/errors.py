@@ -80,6 +80,8 @@ class UnfinishedUpload(NotFound):
 class LinkSourceNotFound(NotFound, ValueError):
     """The path given to ``link`` does not exist or is not a directory."""
 
+    kind = "link_source"
+
 
 class NotAuthorised(WaBucketError, PermissionError):
     """Credentials are missing, wrong or too weak; or the local system refused."""
@@ -94,6 +96,10 @@ class TransientError(WaBucketError, OSError):
     exit_code = 5
     kind = "transient"
     retryable = True
+    retry_after: float | None = None
+    """Seconds the server asked to wait before the next try."""
+    unreachable: bool = False
+    """No connection came about, so the request never left."""
 
 
 class TimedOut(TransientError, TimeoutError):

@@ -132,5 +132,11 @@ class Storage(Protocol):
             Unsupported: without the capability.
         """
 
+    def flush(self) -> None:
+        """Make all writes that returned survive power loss: before a commit point, and after it. Idempotent.
+
+        Nothing to do where a write is durable on return.
+        """
+
     def close(self) -> None:
         """Give connections back; idempotent."""
