@@ -7,6 +7,7 @@ major format version is refused.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from wabucketref.errors import IntegrityError, UpgradeRequired
@@ -16,6 +17,9 @@ FORMAT: Final = "1.0"
 MAX_HEADER_BYTES: Final = 1 << 20
 MAX_FILE_BYTES: Final = 1 << 62
 DIGEST_PREFIX: Final = "blake3:"
+
+Encoded = bytes
+"""The built-in, under a name that the field ``bytes`` of the header does not hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Entry:
         size, digest = data.get("size"), data.get("digest")
         if type(size) is not int or not 0 <= size <= MAX_FILE_BYTES:
             raise IntegrityError(f"{where} gives {path!r} the size {size!r}")
-        check_digest(digest, f"{where}, entry {path!r}")
+        digest = check_digest(digest, f"{where}, entry {path!r}")
         return cls(path, size, digest, "file", _text(data.get("etag")), _text(data.get("version")))
 
 
@@ -88,9 +92,9 @@ class Header:
     base: str | None = None
     """For a linked artifact: the directory of its files relative to the bucket."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of later minor versions, written back as found."""
+    """Fields of later minor versions, written back as found; under ``entries`` those of that object."""
 
-    def encode(self) -> bytes:
+    def encode(self) -> Encoded:
         """The header as stored: UTF-8 JSON, two spaces of indentation."""
         found: dict[str, Any] = {
             "format": FORMAT,
@@ -112,11 +116,12 @@ class Header:
         }
         if self.base is not None:
             found["base"] = self.base
-        found.update(self.unknown)
+        found["entries"] |= self.unknown.get("entries", {})
+        found |= {key: value for key, value in self.unknown.items() if key != "entries"}
         return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
     @classmethod
-    def decode(cls, data: bytes, where: str) -> "Header":
+    def decode(cls, data: Encoded, where: str) -> "Header":
         """Read untrusted bytes.
 
         Raises:
@@ -126,7 +131,11 @@ class Header:
         if len(data) > MAX_HEADER_BYTES:
             raise IntegrityError(f"{where} is larger than {MAX_HEADER_BYTES} bytes")
         try:
-            found = json.loads(data, object_pairs_hook=lambda pairs: _unique(pairs, where))
+            found = json.loads(
+                data.decode(), object_pairs_hook=lambda pairs: _unique(pairs, where), parse_constant=_refuse_constant
+            )
+            # Lone surrogates and 1e999 could not be written back.
+            json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError) as error:
             if isinstance(error, IntegrityError):
                 raise
@@ -166,25 +175,40 @@ def _header_from(found: dict[str, Any], where: str) -> Header:
     if not isinstance(entries, dict):
         raise IntegrityError(f"{where} says nothing of its entries")
     texts = {key: _required_text(found, key, where) for key in ("write_id", "type", "name", "alias", "created")}
+    _check_created(texts["created"], where)
     metadata, run = found.pop("metadata", {}), found.pop("run", {})
     if not isinstance(metadata, dict) or not isinstance(run, dict):
         raise IntegrityError(f"{where} has metadata or run facts that are not objects")
     base = found.pop("base", None)
     if base is not None:
         check_manifest_path(base, where) if isinstance(base, str) and base else _refuse_base(base, where)
+    counted = {key: entries.pop(key, None) for key in ("digest", "bytes", "count")}
     return Header(
         **texts,
         digest=check_digest(found.pop("digest", None), where),
         files=_count(found.pop("files", None), "files", where),
         bytes=_count(found.pop("bytes", None), "bytes", where),
-        entries_digest=check_digest(entries.get("digest"), where),
-        entries_bytes=_count(entries.get("bytes"), "entries.bytes", where),
-        entries_count=_count(entries.get("count"), "entries.count", where),
+        entries_digest=check_digest(counted["digest"], where),
+        entries_bytes=_count(counted["bytes"], "entries.bytes", where),
+        entries_count=_count(counted["count"], "entries.count", where),
         metadata=metadata,
         run=run,
         base=base,
-        unknown=found,
+        unknown=found | ({"entries": entries} if entries else {}),
     )
+
+
+def _check_created(value: str, where: str) -> None:
+    try:
+        zone = datetime.fromisoformat(value).tzinfo
+    except ValueError as error:
+        raise IntegrityError(f"{where} gives the time {value[:40]!r}") from error
+    if zone is None:
+        raise IntegrityError(f"{where} gives the time {value[:40]!r}, which has no time zone")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _refuse_base(base: Any, where: str) -> None:

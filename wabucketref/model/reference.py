@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from wabucketref.errors import UsageError
+from wabucketref.errors import IntegrityError, UsageError
+from wabucketref.model.manifest import check_digest
 from wabucketref.model.names import check_component
 
 
@@ -35,7 +36,7 @@ class ArtifactRef:
         Raises:
             UsageError: with the right spelling built from the input.
         """
-        body, _, digest = text.partition("@")
+        body, at, digest = text.partition("@")
         slashes, colons = body.count("/"), body.count(":")
         if slashes != 1 or colons != 1 or body.index("/") > body.index(":"):
             raise UsageError(f"{text!r} is not a reference of the form TYPE/NAME:ALIAS", hint=_suggest(body))
@@ -43,7 +44,17 @@ class ArtifactRef:
         name, alias = rest.split(":")
         if not (kind and name and alias):
             raise UsageError(f"{text!r} is not a reference of the form TYPE/NAME:ALIAS", hint=_suggest(body))
-        return cls(kind, name, alias, digest or None)
+        return cls(kind, name, alias, _pin(digest) if at else None)
+
+
+def _pin(digest: str) -> str:
+    try:
+        return check_digest(digest, "the reference")
+    except IntegrityError as error:
+        raise UsageError(
+            f"the pin {digest[:80]!r} is not a digest",
+            hint="write TYPE/NAME:ALIAS@blake3: and 64 lower-case hex digits",
+        ) from error
 
 
 def _suggest(body: str) -> str:

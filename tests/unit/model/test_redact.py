@@ -1,0 +1,83 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wabucketref.model.redact import MASK, public_url, redact
+
+CANARY = "cAnArY0x7f"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"opening s3://AKIA:{CANARY}@bucket/prefix failed",
+        f"https://{CANARY}@host/x",
+        f"https://acct.blob.core.windows.net/c?sv=2020&sig={CANARY}",
+        f"GET https://b.s3.amazonaws.com/k?X-Amz-Credential=a&X-Amz-Signature={CANARY} 403",
+        f"https://host/callback#access_token={CANARY}",
+        f"canonical string: /b/k?X-Amz-Security-Token={CANARY}",
+        f"Authorization: AWS4-HMAC-SHA256 Credential={CANARY}, Signature=x",
+        f"{{'authorization': 'Bearer {CANARY}'}}",
+        f"{{'api_key': '{CANARY}'}}",
+        f"password={CANARY} user=x",
+        f'"secret": "{CANARY}"',
+        f"AWS_SECRET_ACCESS_KEY={CANARY}",
+        f"postgresql://user:p@{CANARY}@db:5432/runs",
+    ],
+)
+def test_credentials_are_cut(text: str) -> None:
+    found = redact(text)
+    assert CANARY not in found
+    assert MASK in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing secret here",
+        "s3://bucket/prefix/model/net:v1",
+        "file:///home/me/buckets/x@y",
+        "model/net:prod",
+        "'lr=0.1' is not a key",
+        "signal: 9",
+    ],
+)
+def test_other_text_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_known_secrets_are_cut_in_every_spelling() -> None:
+    secret = "p/w+ä x&"
+    text = "a p/w+ä x& b p%2Fw%2B%C3%A4%20x%26 c p%2Fw%2B%C3%A4+x%26"
+    assert redact(text, [secret, "", "x"]) == f"a {MASK} b {MASK} c {MASK}"
+    assert redact("long-er and long", ["long", "long-er"]) == f"{MASK} and {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("s3://k:s@b/p?x=1#f", "s3://b/p"),
+        ("https://u@h:8080/x@y", "https://h:8080/x@y"),
+        ("file:///a/b", "file:///a/b"),
+        ("memory://x", "memory://x"),
+        ("/plain/path", "/plain/path"),
+        ("bucket:name?token=x", "bucket:name"),
+        ("https://h?x", "https://h"),
+    ],
+)
+def test_public_url(url: str, public: str) -> None:
+    assert public_url(url) == public
+
+
+@given(st.text(), st.from_regex(r"[A-Za-z0-9]{3,12}", fullmatch=True))
+def test_a_known_secret_never_survives(text: str, secret: str) -> None:
+    assert secret not in redact(f"{text}{secret}{text}", [secret]).replace(MASK, "\0")
+
+
+@pytest.mark.parametrize("part", ["a", "://", "s3://@", "x-amz-", "authorization:", "?=", 'secret="', "https://a?"])
+def test_long_hostile_text_takes_linear_time(part: str) -> None:
+    started = time.perf_counter()
+    redact(part * 50_000)
+    assert time.perf_counter() - started < 1
