@@ -1,0 +1,101 @@
+"""Shared by all tests: one seed, an isolated environment, and real servers started once a worker."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import STARTERS, Server, missing
+
+IN_CI = bool(os.environ.get("CI"))
+_FOREIGN = ("WANDB_", "AWS_", "WABUCKET_", "GOOGLE_", "AZURE_", "STORAGE_EMULATOR_", "NEURO_", "APOLO_", "XDG_")
+_CI = ("GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_", "CIRCLE")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=None, help="seed of every random choice (default: made up, printed)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(1 << 32)
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(config.option.seed)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.option.seed} (repeat with --seed {config.option.seed})"
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run."""
+    return int(request.config.option.seed)
+
+
+@pytest.fixture
+def rng(seed: int) -> random.Random:
+    """Random choices that ``--seed`` repeats."""
+    return random.Random(seed)
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> Path:
+    """No settings, credentials or CI job of the machine reach a test; home directories are new. Returns HOME."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN + _CI) or name in ("CI", "NETRC"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("WABUCKET_HOME", str(home / "wabucket"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    random.seed(seed)
+    return home
+
+
+def require(part: str) -> None:
+    """Skip with the command that would fix it; in CI a missing part is a failure."""
+    reason = missing(part)
+    if reason and IN_CI:
+        pytest.fail(reason, pytrace=False)
+    if reason:
+        pytest.skip(reason)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for part in mark.args:
+            require(part)
+
+
+def _serve(part: str, factory: pytest.TempPathFactory) -> Iterator[Server]:
+    require(part)
+    server = STARTERS[part](factory.mktemp(f"server-{part}"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """S3 without conditional put; checks signatures."""
+    yield from _serve("rclone", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """S3 with conditional put."""
+    yield from _serve("moto", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def gcs_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Google Cloud Storage; ignores preconditions."""
+    yield from _serve("gcs", tmp_path_factory)
