@@ -1,0 +1,90 @@
+"""``wabucket download``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wabucketref.cli.invocation import Invocation, pass_invocation
+from wabucketref.cli.options import command_flags, filters
+from wabucketref.cli.teaching import TeachingCommand
+from wabucketref.errors import UsageError
+from wabucketref.model.reference import ArtifactRef
+
+
+def parse_target(words: Sequence[str]) -> ArtifactRef:
+    """``TYPE NAME ALIAS`` or ``TYPE/NAME:ALIAS``.
+
+    Raises:
+        UsageError: with the right spelling built from the input.
+    """
+    if len(words) == 1:
+        return ArtifactRef.parse(words[0])
+    if any("/" in word or ":" in word for word in words):
+        together = ":".join("/".join(words).replace(":", "/").split("/"))
+        parts = [part for part in together.split(":") if part]
+        hint = f"write {parts[0]}/{parts[1]}:{parts[2]}" if len(parts) == 3 else "write TYPE/NAME:ALIAS"
+        raise UsageError(f"{' '.join(words)!r} mixes a reference with separate names", hint=hint)
+    if len(words) != 3:
+        kind, name = words[0], words[1]
+        hint = f"write {kind}/{name}:ALIAS, for example {kind}/{name}:latest"
+        raise UsageError(f"{' '.join(words)!r} is not TYPE NAME ALIAS", hint=hint)
+    return ArtifactRef(*words)
+
+
+@click.command(
+    "download",
+    cls=TeachingCommand,
+    short_help="Fetch an artifact, verified.",
+    examples=(
+        "wabucket -p demo download dataset/cats:2024-06-01",
+        "wabucket -p demo download dataset cats latest -d ./data --include '*.jpg'",
+    ),
+)
+@click.argument("target", metavar="TYPE NAME ALIAS | TYPE/NAME:ALIAS", nargs=-1, required=True)
+@click.option(
+    "-d",
+    "--destination-folder",
+    metavar="DIR",
+    help="Where to put the files; foreign files there stay.  [default: ./TYPE/NAME/ALIAS]",
+)
+@click.option(
+    "-a",
+    "--run-args",
+    "--run_args",
+    "run_args",
+    metavar="TEXT",
+    help="Arguments of the run, recorded as its config: '--key value …', 'key=value …' or JSON.",
+)
+@filters
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch nothing.")
+@command_flags
+@pass_invocation
+def command(invocation: Invocation, target: tuple[str, ...], **options: Any) -> None:
+    """Fetch an artifact into a directory, recorded as the input of a new run.
+
+    ALIAS may be an alias, `latest` or a version like v3. Every byte is verified before a file gets its name; a
+    download that was interrupted goes on where it stopped. Prints the directory.
+    """
+    from wabucketref.model.runargs import parse_run_args
+
+    reference = parse_target(target)
+    run_args = parse_run_args(options["run_args"], "--run_args")
+    folder = options["destination_folder"]
+    from wabucketref.operations.download import download
+
+    with invocation.workspace() as workspace:
+        invocation.deliver(
+            lambda: download(
+                workspace,
+                reference,
+                Path(folder) if folder is not None else None,
+                run_args=run_args,
+                include=options["include"],
+                exclude=options["exclude"],
+                dry_run=options["dry_run"],
+            ),
+            lambda result: result.to_dict(),
+            lambda result: [str(result.path)],
+        )

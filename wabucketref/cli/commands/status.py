@@ -1,0 +1,26 @@
+"""``wabucket status``."""
+
+import click
+
+from wabucketref.cli.invocation import Invocation, pass_invocation
+from wabucketref.cli.options import command_flags
+from wabucketref.cli.render.text import printable
+from wabucketref.cli.teaching import TeachingCommand
+
+
+@click.command(
+    "status",
+    cls=TeachingCommand,
+    short_help="Show what is under way.",
+    examples=("wabucket status", "wabucket status 3f9c2a1b"),
+)
+@click.argument("which", metavar="[RUN|XID]", required=False)
+@command_flags
+@pass_invocation
+def command(invocation: Invocation, which: str | None) -> None:
+    """Show the operations that are under way or not yet recorded, or one of them by its run or transfer id."""
+    from wabucketref.operations.status import status
+
+    with invocation.workspace() as workspace:
+        result = status(workspace, which)
+    invocation.show(result.to_dict, lambda: [printable(line) for line in result.lines()])

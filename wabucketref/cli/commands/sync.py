@@ -1,0 +1,35 @@
+"""``wabucket sync``."""
+
+import click
+
+from wabucketref.cli.invocation import Invocation, pass_invocation
+from wabucketref.cli.options import command_flags
+from wabucketref.cli.teaching import TeachingCommand
+
+
+@click.command(
+    "sync",
+    cls=TeachingCommand,
+    short_help="Record what the tracker does not know yet.",
+    examples=("wabucket sync", "wabucket sync --to wandb"),
+)
+@click.option("--to", metavar="TRACKER", help="Record there instead of the tracker each run was made for.")
+@command_flags
+@pass_invocation
+def command(invocation: Invocation, to: str | None) -> None:
+    """Replay the journal: what was done offline, while the tracker was away, or before a crash.
+
+    Each run, artifact and use ends in the tracker exactly once, however often this is repeated. Prints one line a
+    run.
+    """
+    from wabucketref.cli.render.sync import refuse_unfinished, sync_lines
+    from wabucketref.operations.sync import sync
+
+    with invocation.workspace() as workspace:
+        result = sync(workspace, to)
+    if not result.items:
+        invocation.note("nothing to sync")
+    if any(one.error for one in result.items):
+        invocation.keep(result.to_dict, lambda: sync_lines(result))
+        refuse_unfinished(result)
+    invocation.show(result.to_dict, lambda: sync_lines(result))

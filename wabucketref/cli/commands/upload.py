@@ -1,0 +1,67 @@
+"""``wabucket upload``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wabucketref.cli.invocation import Invocation, pass_invocation
+from wabucketref.cli.options import command_flags, filters, identity
+from wabucketref.cli.teaching import TeachingCommand
+from wabucketref.errors import UsageError
+
+if TYPE_CHECKING:
+    from wabucketref.model.result import UploadResult
+
+
+@click.command(
+    "upload",
+    cls=TeachingCommand,
+    short_help="Put a file or directory into the bucket.",
+    examples=(
+        "wabucket -p demo upload ./data -n cats -t dataset -a 2024-06-01",
+        "wabucket -p demo --bucket s3://team upload model.pt -n cat-finder -t model -m accuracy=0.93",
+        "wabucket -p demo upload . -n code -t source -a '!run-config-hash' --exclude .git/",
+    ),
+)
+@click.argument("source", metavar="SRC")
+@identity
+@filters
+@click.option("--overwrite", is_flag=True, help="Replace what the alias holds; without it that is an error.")
+@click.option(
+    "--reff/--no-reff",
+    "as_reference",
+    default=True,
+    help="Record a reference to the bytes in the bucket, or store the bytes in the tracker itself.  [default: --reff]",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; read and send nothing.")
+@click.option("--no-wait", is_flag=True, help="Leave the transfer to the running service and return at once.")
+@command_flags
+@pass_invocation
+def command(invocation: Invocation, outputs: str | None, no_wait: bool, **options: Any) -> None:
+    """Put the file or directory SRC into the bucket, recorded as the output of a new run.
+
+    The files lie at <bucket>/TYPE/NAME/ALIAS/ under their own names, readable by any tool. An alias is given once:
+    uploading equal content again sends nothing, other content is refused. Prints TYPE/NAME:ALIAS.
+    """
+    if no_wait:
+        raise UsageError("no service is running, so nothing could go on in the background", hint="leave out --no-wait")
+    from wabucketref.operations.upload import upload
+
+    def call() -> "UploadResult":
+        return upload(
+            workspace,
+            options["source"],
+            options["name"],
+            options["kind"],
+            options["alias"],
+            metadata=options["pairs"],
+            suffix=options["suffix"],
+            include=options["include"],
+            exclude=options["exclude"],
+            overwrite=options["overwrite"],
+            as_reference=options["as_reference"],
+            dry_run=options["dry_run"],
+        )
+
+    with invocation.workspace(outputs) as workspace:
+        invocation.deliver(call, lambda result: result.to_dict(), lambda result: [result.ref])

@@ -1,0 +1,27 @@
+"""The one JSON document that ``--json`` prints."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def encode(document: Mapping[str, Any]) -> str:
+    """Strict JSON in ASCII, two spaces of indentation; NaN and infinities become their names as strings.
+
+    ASCII, so that no locale or terminal can damage a name.
+    """
+    try:
+        return json.dumps(document, indent=2, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(document), indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -1,0 +1,103 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from wabucketref.cli.invocation import Invocation
+from wabucketref.model.names import check_component, check_new_alias
+from wabucketref.model.reference import ArtifactRef
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+CONFIG_HASH = "!run-config-hash"
+
+
+def command_flags(function: Decorated) -> Decorated:
+    """The global flags that are also accepted after the command."""
+    for decorate in reversed(
+        (
+            _flag("--json", "json", "Print one JSON document on stdout."),
+            _flag("-q/--quiet", "quiet", "Nothing on stderr unless it fails."),
+            _flag("-v/--verbose", "verbose", "Log what happens; show tracebacks."),
+            _flag("--no-progress", "no_progress", "Show no progress."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def _flag(spellings: str, name: str, text: str) -> Callable[[Decorated], Decorated]:
+    def note(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(ctx.ensure_object(Invocation), name, True)
+
+    return click.option(*spellings.split("/"), name, is_flag=True, expose_value=False, callback=note, help=text)
+
+
+def reference(function: Decorated) -> Decorated:
+    """The argument REF."""
+    return click.argument("ref", metavar="TYPE/NAME:ALIAS", callback=_parse_reference)(function)
+
+
+def _parse_reference(ctx: click.Context, parameter: click.Parameter, value: str | None) -> ArtifactRef | None:
+    return ArtifactRef.parse(value) if value is not None else None
+
+
+def identity(function: Decorated) -> Decorated:
+    """What an upload or link will be called and carry."""
+    for decorate in reversed(
+        (
+            click.option("-n", "--name", required=True, callback=_component, help="Name of the artifact."),
+            click.option(
+                "-t", "--type", "kind", required=True, callback=_component, help="Its type: dataset, model, …"
+            ),
+            click.option(
+                "-a",
+                "--alias",
+                callback=_alias,
+                help=f"Its alias, given once and never reused; {CONFIG_HASH}: the SHA-256 of the run's arguments."
+                "  [default: a UUID4]",
+            ),
+            click.option(
+                "-m",
+                "--metadata",
+                "pairs",
+                metavar="KEY=VALUE",
+                multiple=True,
+                callback=_pairs,
+                help="Metadata; may be given several times.",
+            ),
+            click.option("-s", "--suffix", help="Appended as _SUFFIX to the names of the outputs for later CI steps."),
+            click.option(
+                "--outputs",
+                metavar="NAME",
+                help="How later CI steps learn of the artifact: apolo, github, gitlab, json.  [default: detected]",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def filters(function: Decorated) -> Decorated:
+    """``--include`` and ``--exclude``."""
+    text = "{} files that match this gitignore pattern; may be given several times."
+    function = click.option("--exclude", metavar="GLOB", multiple=True, help=text.format("Leave out"))(function)
+    return click.option("--include", metavar="GLOB", multiple=True, help=text.format("Take only"))(function)
+
+
+def _component(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return check_component(value, "type" if parameter.name == "kind" else "name") if value is not None else None
+
+
+def _alias(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Checked here too, so that a wrong alias fails before anything is opened."""
+    return value if value in (None, CONFIG_HASH) else check_new_alias(value)
+
+
+def _pairs(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
+    from wabucketref.model.runargs import parse_metadata
+
+    return parse_metadata(value) if value else {}

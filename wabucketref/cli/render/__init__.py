@@ -1,0 +1,1 @@
+"""Results as text for people. Everything that came from outside is escaped before it reaches a terminal."""
