@@ -19,3 +19,8 @@ test: lint
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
+
+.PHONY: proto
+proto: $(VENV)/installed
+	$(BIN)/python -m pip install -q -e '.[proto]'
+	$(BIN)/python -m grpc_tools.protoc -I wabucketref/service --python_out=wabucketref/service --pyi_out=wabucketref/service wabucketref/service/wabucket.proto

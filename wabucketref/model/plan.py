@@ -132,3 +132,5 @@ class Fetched:
     """False when there was no manifest to verify against."""
     uri: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    created: datetime | None = None
+    """When it was uploaded, by its manifest; None for a legacy upload."""

@@ -1,0 +1,55 @@
+"""What the tracker has acknowledged: a low-water mark over records that are answered out of order."""
+
+import threading
+import time
+from typing import Final
+
+from wabucketref.service.journal import Journal
+from wabucketref.service.wabucket_pb2 import AcknowledgedRecord, Record
+
+_INTERVAL: Final = 1.0
+
+
+class Acknowledgements:
+    """Positions are those of records' first bytes. Thread-safe.
+
+    The mark is noted in the journal now and then; a note that a kill prevents costs a harmless repetition.
+    """
+
+    def __init__(self, journal: Journal, start: int) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._outstanding: dict[int, None] = {}  # ordered: the sender reads in order
+        self._read_until = start
+        self._noted = start
+        self._noted_at = time.monotonic()
+
+    def begin(self, position: int, end: int) -> None:
+        """The sender took the record at `position`, which ends at `end`."""
+        with self._lock:
+            self._outstanding[position] = None
+            self._read_until = end
+
+    def done(self, *positions: int) -> None:
+        """The tracker has these, or need not have them."""
+        with self._lock:
+            for position in positions:
+                self._outstanding.pop(position, None)
+            due = time.monotonic() - self._noted_at >= _INTERVAL
+        if due:
+            self.note()
+
+    @property
+    def mark(self) -> int:
+        """Everything before it is acknowledged."""
+        with self._lock:
+            return next(iter(self._outstanding), self._read_until)
+
+    def note(self) -> None:
+        """Write the mark to the journal when it has moved."""
+        mark = self.mark
+        with self._lock:
+            if mark <= self._noted:
+                return
+            self._noted, self._noted_at = mark, time.monotonic()
+        self._journal.append(Record(acknowledged=AcknowledgedRecord(position=mark)))

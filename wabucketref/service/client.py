@@ -1,0 +1,128 @@
+"""The client's side of the protocol: envelopes out, answers and typed errors back. The same over every transport."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
+from wabucketref.model.result import Tracking
+from wabucketref.model.run import RunState
+from wabucketref.service import convert
+from wabucketref.service.ticket import Ticket
+from wabucketref.service.wabucket_pb2 import (
+    ArtifactDone,
+    ArtifactPoll,
+    ArtifactPolled,
+    ArtifactSend,
+    Cancel,
+    Defer,
+    Envelope,
+    Record,
+    Request,
+    Response,
+    Result,
+    RunRecord,
+    RunStart,
+    RunStarted,
+    Status,
+    StatusReport,
+)
+
+_POLL: Final = 30.0
+
+
+class Transport(Protocol):
+    """Carries one envelope to the service and its answer back. Thread-safe."""
+
+    def send(self, envelope: Envelope) -> Envelope:
+        """Raises ServiceStopped when the service is gone."""
+
+
+class InProcess:
+    """The default transport: a call."""
+
+    def __init__(self, handle: Callable[[Envelope], Envelope]) -> None:
+        self._handle = handle
+
+    def send(self, envelope: Envelope) -> Envelope:
+        return self._handle(envelope)
+
+
+class RunClient:
+    """One run's line to the service. Thread-safe."""
+
+    def __init__(self, transport: Transport, stream: str) -> None:
+        self._transport = transport
+        self._stream = stream
+
+    def start(self, record: RunRecord, timeout: float) -> RunStarted:
+        """Open the run; what the tracker says of it, within `timeout` seconds.
+
+        Raises:
+            Conflict: a run of this id has a journal already.
+        """
+        self.publish(Record(run=record))
+        return self._request(Request(run_start=RunStart(timeout=timeout))).run_started
+
+    def publish(self, record: Record) -> Result:
+        """Send a record; when this returns, it is kept.
+
+        Raises:
+            UsageError: it was refused.
+            LocalIOError: it could not be journaled.
+        """
+        answer = self._transport.send(Envelope(uuid=uuid.uuid4().hex, stream=self._stream, record=record))
+        _raise_if(answer.result)
+        return answer.result
+
+    def send(self, plan: UploadPlan | LinkPlan | DownloadPlan, finish: Callable[[ArtifactDone], Any]) -> Ticket[Any]:
+        """Start an operation; `finish` makes the ticket's result of what is published when it is done."""
+        match plan:
+            case UploadPlan():
+                record = Record(artifact=convert.upload_to_record(plan))
+            case LinkPlan():
+                record = Record(link=convert.link_to_record(plan))
+            case DownloadPlan():
+                record = Record(use_artifact=convert.download_to_record(plan))
+        self._request(Request(artifact_send=ArtifactSend(xid=plan.xid, record=record)))
+        return Ticket(plan.xid, self._poll, finish)
+
+    def status(self) -> StatusReport:
+        """How far the run is recorded."""
+        return self._request(Request(status=Status())).status
+
+    def cancel(self, reason: str, exit_code: int) -> None:
+        """Stop the run's transfers; their tickets raise ``Interrupted`` or ``Terminated``."""
+        self._request(Request(cancel=Cancel(reason=reason, exit_code=exit_code)))
+
+    def finish(self, exit_code: int, state: RunState, timeout: float) -> Tracking:
+        """End the run and wait until all is settled.
+
+        Raises:
+            TimedOut: not within `timeout` seconds; the journal has everything.
+        """
+        defer = Defer(stage=Defer.BEGIN, exit_code=exit_code, state=state, timeout=timeout)
+        tracking = self._request(Request(defer=defer)).deferred.tracking
+        return "recorded" if tracking == "recorded" else "disabled" if tracking == "disabled" else "pending"
+
+    def _poll(self, xid: str, timeout: float | None) -> ArtifactPolled:
+        """One answer of the ticket table within `timeout` seconds (None: until it is finished), by long polling."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _POLL if deadline is None else min(_POLL, max(0.0, deadline - time.monotonic()))
+            found = self._request(Request(artifact_poll=ArtifactPoll(xid=xid, timeout=left))).artifact_polled
+            if found.finished:
+                self._request(Request(artifact_poll=ArtifactPoll(xid=xid, acknowledge=True)))
+            if found.finished or (deadline is not None and time.monotonic() >= deadline):
+                return found
+
+    def _request(self, request: Request) -> Response:
+        answer = self._transport.send(Envelope(uuid=uuid.uuid4().hex, stream=self._stream, request=request))
+        _raise_if(answer.response)
+        return answer.response
+
+
+def _raise_if(answer: Result | Response) -> None:
+    if answer.HasField("error"):
+        raise convert.error_from_message(answer.error)

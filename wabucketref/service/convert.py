@@ -1,0 +1,273 @@
+"""Values of the program to messages of the protocol, and back."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from wabucketref import errors
+from wabucketref.model.artifact import LoggedArtifact
+from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, TransferFigures, UploadPlan
+from wabucketref.model.run import RunKey, RunUpdate
+from wabucketref.service import wabucket_pb2 as pb
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON text; NaN and infinities as Python's json module writes them."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(text: str) -> Any:
+    return json.loads(text) if text else {}
+
+
+def moment(seconds: float) -> datetime:
+    """A UTC time from seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def key_to_message(key: RunKey) -> pb.RunKey:
+    return pb.RunKey(entity=key.entity, project=key.project, run_id=key.run_id)
+
+
+def run_to_record(update: RunUpdate, *, single_operation: bool = False) -> pb.RunRecord:
+    """The changes of `update` but removed keys, which travel in config and summary records."""
+    record = pb.RunRecord(
+        key=key_to_message(update.key),
+        name=update.name,
+        job_type=update.job_type,
+        group=update.group,
+        notes=update.notes,
+        single_operation=single_operation,
+    )
+    if update.tags is not None:
+        record.tags.tag.extend(update.tags)
+        record.tags.SetInParent()
+    if update.config is not None:
+        record.config_json = to_json(dict(update.config))
+    if update.job is not None:
+        record.job_json = to_json(dict(update.job))
+    if update.created is not None:
+        record.created = update.created.timestamp()
+    return record
+
+
+def run_from_record(record: pb.RunRecord, key: RunKey) -> RunUpdate:
+    return RunUpdate(
+        key=key,
+        name=record.name if record.HasField("name") else None,
+        job_type=record.job_type if record.HasField("job_type") else None,
+        group=record.group if record.HasField("group") else None,
+        notes=record.notes if record.HasField("notes") else None,
+        tags=tuple(record.tags.tag) if record.HasField("tags") else None,
+        config=from_json(record.config_json) if record.HasField("config_json") else None,
+        job=from_json(record.job_json) if record.HasField("job_json") else None,
+        created=moment(record.created) if record.HasField("created") else None,
+    )
+
+
+def upload_to_record(plan: UploadPlan) -> pb.ArtifactRecord:
+    return pb.ArtifactRecord(
+        xid=plan.xid,
+        source=plan.source,
+        bucket=plan.bucket,
+        type=plan.type,
+        name=plan.name,
+        alias=plan.alias,
+        created=plan.created.timestamp(),
+        metadata_json=to_json(dict(plan.metadata)),
+        include=plan.include,
+        exclude=plan.exclude,
+        overwrite=plan.overwrite,
+    )
+
+
+def upload_from_record(record: pb.ArtifactRecord, key: RunKey) -> UploadPlan:
+    return UploadPlan(
+        xid=record.xid,
+        source=record.source,
+        bucket=record.bucket,
+        type=record.type,
+        name=record.name,
+        alias=record.alias,
+        run=_facts(key),
+        created=moment(record.created),
+        metadata=from_json(record.metadata_json),
+        include=tuple(record.include),
+        exclude=tuple(record.exclude),
+        overwrite=record.overwrite,
+    )
+
+
+def link_to_record(plan: LinkPlan) -> pb.LinkRecord:
+    return pb.LinkRecord(
+        xid=plan.xid,
+        base=plan.base,
+        bucket=plan.bucket,
+        type=plan.type,
+        name=plan.name,
+        alias=plan.alias,
+        created=plan.created.timestamp(),
+        metadata_json=to_json(dict(plan.metadata)),
+    )
+
+
+def link_from_record(record: pb.LinkRecord, key: RunKey) -> LinkPlan:
+    return LinkPlan(
+        xid=record.xid,
+        base=record.base,
+        bucket=record.bucket,
+        type=record.type,
+        name=record.name,
+        alias=record.alias,
+        run=_facts(key),
+        created=moment(record.created),
+        metadata=from_json(record.metadata_json),
+    )
+
+
+def download_to_record(plan: DownloadPlan) -> pb.UseArtifactRecord:
+    return pb.UseArtifactRecord(
+        xid=plan.xid,
+        destination=plan.destination,
+        bucket=plan.bucket,
+        type=plan.type,
+        name=plan.name,
+        alias=plan.alias,
+        digest=plan.digest or "",
+        include=plan.include,
+        exclude=plan.exclude,
+    )
+
+
+def download_from_record(record: pb.UseArtifactRecord) -> DownloadPlan:
+    return DownloadPlan(
+        xid=record.xid,
+        destination=record.destination,
+        bucket=record.bucket,
+        type=record.type,
+        name=record.name,
+        alias=record.alias,
+        digest=record.digest or None,
+        include=tuple(record.include),
+        exclude=tuple(record.exclude),
+    )
+
+
+def artifact_to_message(artifact: LoggedArtifact) -> pb.Artifact:
+    return pb.Artifact(
+        xid=artifact.xid,
+        type=artifact.type,
+        name=artifact.name,
+        alias=artifact.alias,
+        digest=artifact.digest,
+        uri=artifact.uri,
+        bucket=artifact.bucket,
+        files=artifact.files,
+        bytes=artifact.bytes,
+        created=artifact.created.timestamp(),
+        metadata_json=to_json(dict(artifact.metadata)),
+        linked=artifact.linked,
+    )
+
+
+def artifact_from_message(message: pb.Artifact) -> LoggedArtifact:
+    return LoggedArtifact(
+        xid=message.xid,
+        type=message.type,
+        name=message.name,
+        alias=message.alias,
+        digest=message.digest,
+        uri=message.uri,
+        bucket=message.bucket,
+        files=message.files,
+        bytes=message.bytes,
+        created=moment(message.created),
+        metadata=from_json(message.metadata_json),
+        linked=message.linked,
+    )
+
+
+def figures_to_message(figures: TransferFigures) -> pb.Figures:
+    return pb.Figures(
+        bytes_moved=figures.bytes_moved,
+        bytes_reused=figures.bytes_reused,
+        files_moved=figures.files_moved,
+        files_reused=figures.files_reused,
+        seconds=figures.seconds,
+    )
+
+
+def figures_from_message(message: pb.Figures) -> TransferFigures:
+    return TransferFigures(
+        bytes_moved=message.bytes_moved,
+        bytes_reused=message.bytes_reused,
+        files_moved=message.files_moved,
+        files_reused=message.files_reused,
+        seconds=message.seconds,
+    )
+
+
+def committed_to_record(xid: str, committed: Committed) -> pb.CommittedRecord:
+    return pb.CommittedRecord(
+        xid=xid,
+        artifact=artifact_to_message(committed.artifact),
+        figures=figures_to_message(committed.figures),
+        already_there=committed.already_there,
+    )
+
+
+def fetched_to_record(plan: DownloadPlan, fetched: Fetched) -> pb.FetchedRecord:
+    artifact = pb.Artifact(
+        xid=plan.xid,
+        type=plan.type,
+        name=plan.name,
+        alias=plan.alias,
+        digest=fetched.digest or "",
+        uri=fetched.uri,
+        bucket=plan.bucket,
+        files=fetched.files,
+        bytes=fetched.bytes,
+        created=fetched.created.timestamp() if fetched.created else 0.0,
+        metadata_json=to_json(dict(fetched.metadata)),
+    )
+    return pb.FetchedRecord(
+        xid=plan.xid,
+        artifact=artifact,
+        figures=figures_to_message(fetched.figures),
+        path=fetched.path,
+        verified=fetched.verified,
+    )
+
+
+def error_to_message(error: errors.WaBucketError) -> pb.Error:
+    return pb.Error(
+        exit_code=error.exit_code,
+        kind=error.kind,
+        message=error.message,
+        hint=error.hint or "",
+        retryable=error.retryable,
+    )
+
+
+def error_from_message(message: pb.Error) -> errors.WaBucketError:
+    """The error with its own type again; an unknown kind becomes the first kind with its exit code."""
+    kinds = _kinds()
+    found = kinds.get(message.kind)
+    if found is None:
+        found = next((one for one in kinds.values() if one.exit_code == message.exit_code), errors.WaBucketError)
+    return found(message.message, hint=message.hint or None, retryable=message.retryable)
+
+
+def _kinds() -> Mapping[str, type[errors.WaBucketError]]:
+    found: dict[str, type[errors.WaBucketError]] = {}
+    waiting = [errors.WaBucketError]
+    while waiting:
+        kind = waiting.pop(0)
+        found.setdefault(kind.kind, kind)
+        waiting.extend(kind.__subclasses__())
+    return found
+
+
+def _facts(key: RunKey) -> RunFacts:
+    return RunFacts(key.run_id, key.project, key.entity)

@@ -1,0 +1,265 @@
+"""The journal of one run: an append-only file of records, written before anything acts on them.
+
+Promises: when :meth:`Journal.append` returns, the record survives ``kill -9`` of every process; after
+:meth:`Journal.flush`, with ``sync="full"``, also power loss. A file torn or damaged at any byte opens to the records
+before the damage. One process owns a journal at a time, by an ``flock`` on the file, which ends with the process.
+"""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from wabucketref.errors import Conflict, LocalIOError, NotAuthorised, NotFound, UpgradeRequired, WaBucketError
+from wabucketref.failpoints import hit
+from wabucketref.service import frames
+from wabucketref.service.wabucket_pb2 import Record
+
+log = logging.getLogger(__name__)
+
+SUFFIX: Final = ".journal"
+_TAIL: Final = 1024
+_CHUNK: Final = 1 << 20
+
+Sync = Literal["full", "normal"]
+
+
+class JournalInUse(Conflict):
+    """Another live process owns the journal."""
+
+    kind = "journal_in_use"
+
+
+class Journal:
+    """See the module's text. Thread-safe; not to be used in a forked child."""
+
+    def __init__(self, path: Path, descriptor: int, end: int, sync: Sync) -> None:
+        self.path = path
+        self.changed = threading.Condition()
+        self._descriptor = descriptor
+        self._end = end
+        self._synced = end
+        self._sync = sync
+        self._sync_lock = threading.Lock()
+        self._broken: WaBucketError | None = None
+        self._tail: deque[tuple[int, int, Record]] = deque(maxlen=_TAIL)
+
+    @classmethod
+    def create(cls, path: Path, sync: Sync = "full") -> "Journal":
+        """A new journal, owned by this process.
+
+        Raises:
+            Conflict: there is one of this name.
+            LocalIOError, NotAuthorised: the disk refused.
+        """
+        with _mapped(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            except FileExistsError as error:
+                raise Conflict(f"the run {path.stem!r} has a journal already", hint="choose another run id") from error
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, frames.MAGIC)
+            if sync == "full":
+                os.fdatasync(descriptor)
+                _sync_directory(path.parent)
+        return cls(path, descriptor, len(frames.MAGIC), sync)
+
+    @classmethod
+    def open(cls, path: Path, sync: Sync = "full") -> "Journal":
+        """Take over the journal of a process that is gone; a damaged end is set aside and said.
+
+        Raises:
+            NotFound: it is not there (its owner finished it meanwhile).
+            JournalInUse: a live process owns it.
+            UpgradeRequired: a newer release wrote it.
+        """
+        with _mapped(path):
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise NotFound(f"there is no journal {path.name}") from error
+            try:
+                _own(descriptor, path)
+                end = _recover(descriptor, path)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        return cls(path, descriptor, end, sync)
+
+    @property
+    def end(self) -> int:
+        """Position after the last record."""
+        return self._end
+
+    def append(self, record: Record) -> int:
+        """Write one record; the position after it.
+
+        Raises:
+            LocalIOError: it could not be written (disk full, I/O error); the journal is as before.
+        """
+        frame = frames.encode(record.SerializeToString())
+        with self.changed:
+            start = self._end
+            self._write(frame)
+            self._end = end = start + len(frame)
+            self._tail.append((start, end, record))
+            self.changed.notify_all()
+        hit("journal.appended")
+        return end
+
+    def flush(self, position: int | None = None) -> None:
+        """Make everything before `position` (None: all so far) survive power loss, unless ``sync`` is ``normal``."""
+        if self._sync == "full":
+            self._sync_up_to(self._end if position is None else position)
+            hit("journal.synced")
+
+    def read(self, position: int) -> tuple[int, Record] | None:
+        """The record at `position` and the position after it; None at the end. From memory when it is recent."""
+        with self.changed:
+            if position >= self._end:
+                return None
+            if self._tail and self._tail[0][0] <= position:
+                for start, end, record in self._tail:
+                    if start == position:
+                        return end, record
+        return next(self.scan(position), None)
+
+    def scan(self, position: int = len(frames.MAGIC)) -> Iterator[tuple[int, Record]]:
+        """All records from `position` on, read from the file: pairs of (position after it, record)."""
+        stop = self._end
+        while position < stop:
+            want = frames.needed(os.pread(self._descriptor, frames.HEAD_BYTES, position))
+            data = os.pread(self._descriptor, min(max(want, _CHUNK), stop - position), position)
+            start = position
+            for end, payload in frames.decode(data):
+                position = start + end
+                yield position, Record.FromString(payload)
+            if position == start:
+                raise LocalIOError(f"the journal {self.path.name} cannot be read at byte {start}")
+
+    def remove(self) -> None:
+        """Delete the file, which has served its purpose, and give up ownership."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Give up ownership; idempotent."""
+        with self.changed:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _write(self, frame: bytes) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._descriptor < 0:
+            raise LocalIOError(f"the journal {self.path.name} is closed")
+        with _mapped(self.path):
+            try:
+                written = os.write(self._descriptor, frame)
+                while written < len(frame):
+                    written += os.write(self._descriptor, frame[written:])
+            except OSError:
+                os.ftruncate(self._descriptor, self._end)  # never leave a torn frame before later ones
+                raise
+
+    def _sync_up_to(self, position: int) -> None:
+        """Group commit: one ``fdatasync`` serves every thread that waits for a position before it."""
+        with self._sync_lock:
+            if self._synced >= position:
+                return
+            target = self._end
+            try:
+                with _mapped(self.path):
+                    os.fdatasync(self._descriptor)
+            except WaBucketError as error:
+                self._broken = error  # what the disk dropped cannot be synced by asking again
+                raise
+            self._synced = target
+
+
+def _own(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise JournalInUse(f"the run {path.stem!r} is still being written by another process") from error
+    if os.fstat(descriptor).st_nlink == 0:
+        raise NotFound(f"there is no journal {path.name}")
+
+
+def _recover(descriptor: int, path: Path) -> int:
+    """Cut the file after its last whole record; the position. What is cut off for damage is kept aside."""
+    size = os.fstat(descriptor).st_size
+    magic = os.pread(descriptor, len(frames.MAGIC), 0)
+    if magic[:6] == frames.MAGIC[:6] and len(magic) == len(frames.MAGIC) and magic != frames.MAGIC:
+        raise UpgradeRequired(f"the journal {path} was written by a newer release", hint="upgrade wabucket")
+    good = _whole_until(descriptor, size) if magic == frames.MAGIC else 0
+    if good == size:
+        return good
+    if not _is_torn_tail(descriptor, good, size):
+        aside = _set_aside(descriptor, path, good, size)
+        log.warning("the journal %s is damaged at byte %d; the damaged part is kept as %s", path, good, aside.name)
+    os.ftruncate(descriptor, good)
+    if good == 0:
+        os.write(descriptor, frames.MAGIC)
+        good = len(frames.MAGIC)
+    os.fdatasync(descriptor)
+    return good
+
+
+def _whole_until(descriptor: int, size: int) -> int:
+    position = len(frames.MAGIC)
+    while position < size:
+        want = frames.needed(os.pread(descriptor, frames.HEAD_BYTES, position))
+        if not want:
+            return position
+        data = os.pread(descriptor, max(want, _CHUNK), position)
+        start = position
+        for end, _ in frames.decode(data):
+            position = start + end
+        if position == start:
+            return position
+    return position
+
+
+def _is_torn_tail(descriptor: int, good: int, size: int) -> bool:
+    """Whether what follows is the beginning of one frame that a kill cut short, not damage."""
+    want = frames.needed(os.pread(descriptor, frames.HEAD_BYTES, good)) if good else 0
+    return bool(want) and good + want > size
+
+
+def _set_aside(descriptor: int, path: Path, start: int, size: int) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{start}")
+    with open(aside, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
+        for position in range(start, size, _CHUNK):
+            copy.write(os.pread(descriptor, min(_CHUNK, size - position), position))
+    return aside
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except WaBucketError:
+        raise
+    except OSError as error:
+        message = f"cannot write the journal {path}: {error.strerror}"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours") from error
+        raise LocalIOError(message, hint="free disk space or repair the disk, then try again") from error

@@ -1,0 +1,75 @@
+"""What a journal tells about the process that left it: where to go on, and what is settled."""
+
+from dataclasses import dataclass, field
+
+from wabucketref.errors import IntegrityError
+from wabucketref.model.run import RunKey
+from wabucketref.service.frames import MAGIC
+from wabucketref.service.journal import Journal
+from wabucketref.service.wabucket_pb2 import Record
+from wabucketref.service.work import RunState
+
+_OPERATIONS = frozenset({"artifact", "link", "use_artifact"})
+_OUTCOMES = frozenset({"committed", "fetched", "failed"})
+
+
+@dataclass
+class Recovered:
+    """The state of a run as its journal has it."""
+
+    state: RunState
+    position: int
+    """Where the sender goes on: nothing before it is unacknowledged or unsettled."""
+    settled: frozenset[str]
+    """Operations whose outcome is in the journal."""
+    failures: list[int] = field(default_factory=list)
+    """Exit codes of operations that failed."""
+
+
+def recover(journal: Journal) -> Recovered:
+    """Read the whole journal once.
+
+    Raises:
+        IntegrityError: it holds no run (its process was killed before the first record was whole).
+    """
+    acknowledged = start = len(MAGIC)
+    opened: dict[str, int] = {}
+    settled: set[str] = set()
+    failures: list[int] = []
+    state: RunState | None = None
+    for end, record in journal.scan(start):
+        kind = record.WhichOneof("kind") or ""
+        if kind == "run" and state is None:
+            key = record.run.key
+            state = RunState(RunKey(key.entity, key.project, key.run_id))
+        if state is not None:
+            _apply(state, kind, record)
+        if kind in _OPERATIONS:
+            opened.setdefault(getattr(record, kind).xid, start)
+        elif kind in _OUTCOMES:
+            settled.add(getattr(record, kind).xid)
+        elif kind == "acknowledged":
+            acknowledged = max(acknowledged, record.acknowledged.position)
+        if kind == "failed":
+            failures.append(record.failed.error.exit_code)
+        start = end
+    if state is None:
+        raise IntegrityError(f"the journal {journal.path.name} holds no run", hint="nothing was recorded in it")
+    unsettled = [position for xid, position in opened.items() if xid not in settled]
+    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures)
+
+
+def _apply(state: RunState, kind: str, record: Record) -> None:
+    """What the handler knew of the run after this record."""
+    if kind in _OPERATIONS:
+        state.xids.add(getattr(record, kind).xid)
+    elif kind == "run":
+        state.single_operation = state.single_operation or record.run.single_operation
+    elif kind == "exit":
+        state.exited = True
+    elif kind == "history":
+        state.row = record.history.index + record.history.commit
+        state.step = record.history.step + record.history.commit
+        state.row_open = not record.history.commit
+    elif kind == "output":
+        state.console_lines = record.output.index + 1

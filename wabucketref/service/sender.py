@@ -1,0 +1,190 @@
+"""The sender: reads the journal from a cursor and lets each record do its work, in order.
+
+Online work, work after a crash and offline work synced later are this one loop: they differ in where the cursor starts
+and whether the gate to the tracker is open.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.errors import WaBucketError
+from wabucketref.failpoints import hit
+from wabucketref.model.result import Tracking
+from wabucketref.model.run import RunInfo, RunKey
+from wabucketref.service import convert
+from wabucketref.service.acks import Acknowledgements
+from wabucketref.service.filestream import FileStream, Item
+from wabucketref.service.gate import TrackerGate
+from wabucketref.service.journal import Journal
+from wabucketref.service.tickets import TicketTable
+from wabucketref.service.trace import Trace
+from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord
+from wabucketref.service.work import Plan, Work, work_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass
+class RunStarted:
+    """Whether the tracker knows the run; waiters wait on `event`."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    info: RunInfo | None = None
+
+
+class Sender:
+    """One thread a run; implements work.Outbox."""
+
+    def __init__(
+        self,
+        key: RunKey,
+        journal: Journal,
+        position: int,
+        gate: TrackerGate,
+        tickets: TicketTable,
+        start_transfer: Callable[[Plan], None],
+        trace: Trace,
+    ) -> None:
+        self.key = key
+        self.partial_row: list[tuple[int, HistoryRecord]] = []
+        self.started = RunStarted()
+        self._journal = journal
+        self._position = position
+        self._gate = gate
+        self._tickets = tickets
+        self._start_transfer = start_transfer
+        self._trace = trace
+        self._acks = Acknowledgements(journal, position)
+        self.filestream = FileStream(key, gate, lambda positions: self._acks.done(*positions))
+        self._errands: deque[tuple[int, Callable[[], None]]] = deque()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=f"sender-{key.run_id}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def acknowledged(self) -> int:
+        """Position up to which the tracker has everything."""
+        return self._acks.mark
+
+    def errand(self, action: Callable[[], None]) -> None:
+        """Let `action` run on the sender's thread once everything journaled so far is processed. For finish."""
+        with self._journal.changed:
+            self._errands.append((self._journal.end, action))
+            self._journal.changed.notify_all()
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread after the record it is at; whether it ended in time."""
+        with self._journal.changed:
+            self._stopping = True
+            self._journal.changed.notify_all()
+        self.filestream.close()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def note_acknowledged(self) -> None:
+        """Keep the mark in the journal for the next owner."""
+        self._acks.note()
+
+    # ---- work.Outbox -----------------------------------------------------------------------------------------------
+
+    @property
+    def tracking(self) -> Tracking:
+        return self._gate.tracking
+
+    def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
+        self._trace("SenderT", "tracker", what)
+        return self._gate.call(what, action)
+
+    def stream(self, positions: tuple[int, ...], item: Item) -> None:
+        self._trace("SenderT", "FileStreamT", type(item).__name__)
+        self.filestream.put(positions, item)
+
+    def transfer(self, plan: Plan) -> None:
+        self._trace("SenderT", "DataPlane", f"plan xid={plan.xid}")
+        self._start_transfer(plan)
+
+    def publish(self, done: ArtifactDone) -> None:
+        self._trace("SenderT", "tickets", f"ArtifactDone xid={done.xid}")
+        self._tickets.publish(done)
+
+    def run_started(self, info: RunInfo | None, error: WaBucketError | None = None) -> None:
+        self.started.info = info
+        self.started.event.set()
+
+    # ---- the loop --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while (action := self._next()) is not None:
+                action()
+        except WaBucketError as error:
+            self._give_up(error)
+        except Exception as error:
+            log.debug("sender", exc_info=True)
+            self._give_up(WaBucketError(f"the sender broke: {type(error).__name__}: {error}"))
+
+    def _next(self) -> Callable[[], None] | None:
+        """What to do next: an errand whose time has come, the next record, or None when stopping."""
+        with self._journal.changed:
+            while True:
+                if self._stopping:
+                    return None
+                if self._errands and self._errands[0][0] <= self._position:
+                    return self._errands.popleft()[1]
+                if self._position < self._journal.end:
+                    return self._process_next
+                self._journal.changed.wait()
+
+    def _process_next(self) -> None:
+        found = self._journal.read(self._position)
+        if found is None:
+            return
+        start, (end, record) = self._position, found
+        self._position = end
+        work = work_of(record)
+        if work.durable:
+            self._journal.flush(end)
+        self._acks.begin(start, end)
+        self._trace("journal", "SenderT", str(work))
+        hit("sender.before_process")
+        was_open = self._gate.open
+        self._process(work, start)
+        hit("sender.processed")
+        if was_open and self._gate.open and not work.acknowledged_later:
+            self._acks.done(start)
+
+    def _process(self, work: Work, position: int) -> None:
+        try:
+            work.process(self, position)
+        except WaBucketError as error:
+            log.warning("the tracker refuses %s: %s", work, error)
+            self._refused(work, error)
+
+    def _refused(self, work: Work, error: WaBucketError) -> None:
+        """A refusal for good: the waiter gets it as the operation's error; without a waiter the run turns pending,
+        so that it shows in the exit code."""
+        xid = getattr(getattr(work, "record", None), "xid", "")
+        if xid:
+            self._tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
+        else:
+            self.started.event.set()
+            self._gate.shut(error)
+
+    def _give_up(self, error: WaBucketError) -> None:
+        self._gate.shut(error)
+        self._tickets.break_all(error)
+        self.started.event.set()
+        with self._journal.changed:
+            errands, self._errands = list(self._errands), deque()
+            self._stopping = True
+        for _, action in errands:
+            action()

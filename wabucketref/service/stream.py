@@ -1,0 +1,181 @@
+"""One run's stream: its handler, writer, sender and file stream around its journal, and nothing else."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from wabucketref.contracts.progress import Progress, SilentProgress
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import Interrupted, NotAuthorised, TransientError, WaBucketError
+from wabucketref.model.result import Tracking
+from wabucketref.model.run import RunInfo, RunKey
+from wabucketref.service import convert
+from wabucketref.service.finish import Ending, walk
+from wabucketref.service.gate import TrackerGate
+from wabucketref.service.handler import Handler
+from wabucketref.service.journal import Journal
+from wabucketref.service.recovery import Recovered
+from wabucketref.service.sender import Sender
+from wabucketref.service.tickets import TicketTable, TransferProgress
+from wabucketref.service.trace import Trace
+from wabucketref.service.transfers import Transfers
+from wabucketref.service.wabucket_pb2 import ArtifactDone, Record
+from wabucketref.service.work import Plan, RunState
+from wabucketref.service.writer import Writer
+
+_STOP_SECONDS: Final = 5.0
+_PASSING: Final = (TransientError, NotAuthorised, Interrupted)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What streams share: given by the service."""
+
+    gate: TrackerGate
+    transfers: Transfers
+    progress: Callable[[Plan], Progress]
+    trace: Trace
+
+
+class Stream:
+    """See the module's text. Thread-safe."""
+
+    def __init__(self, key: RunKey, journal: Journal, parts: Parts, recovered: Recovered | None = None) -> None:
+        self.key = key
+        self.journal = journal
+        self.trace = parts.trace
+        self.gate = parts.gate
+        self.tickets = TicketTable()
+        self.cancel = Cancel()
+        self._parts = parts
+        self._recovered = recovered
+        self._producers: list[Callable[[], None]] = []
+        self._under_way = 0
+        self._idle = threading.Condition()
+        self._ended = False
+        state = recovered.state if recovered else RunState(key)
+        self.handler = Handler(state, Writer(journal, parts.trace), self.tickets, parts.trace)
+        start = recovered.position if recovered else journal.end
+        self.sender = Sender(key, journal, start, self.gate, self.tickets, self._start_transfer, parts.trace)
+        self.sender.start()
+
+    @property
+    def tracking(self) -> Tracking:
+        return self.gate.tracking
+
+    def wait_started(self, timeout: float) -> RunInfo | None:
+        """What the tracker says of the run; None when it cannot be reached or does not answer in time."""
+        self.sender.started.event.wait(timeout)
+        return self.sender.started.info
+
+    def add_producer(self, stop: Callable[[], None]) -> None:
+        """`stop` is called first when the run finishes (console capture, …)."""
+        self._producers.append(stop)
+
+    def stop_producers(self) -> None:
+        """Stop them all; once."""
+        while self._producers:
+            self._producers.pop()()
+
+    def interrupt(self, reason: Interrupted) -> None:
+        """Stop transfers cleanly; their operations fail with `reason`."""
+        self.cancel.set(reason)
+
+    def transfers_idle(self, deadline: float) -> bool:
+        """Wait until no transfer of this run is under way; whether that was before `deadline`."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._under_way == 0, max(0.0, deadline - time.monotonic()))
+
+    def finish(self, ending: Ending) -> Tracking:
+        """Walk the stages and give up the journal: deleted when the tracker has everything, else kept for ``sync``.
+
+        Raises:
+            TimedOut: not settled by the deadline.
+        """
+        try:
+            walk(self, ending)
+        finally:
+            self._ended = True
+            self.sender.stop(_STOP_SECONDS)
+            self._release_journal()
+        return self.tracking
+
+    def abandon(self) -> None:
+        """Stop without finishing the run: its journal keeps what is not settled."""
+        if self._ended:
+            return
+        self._ended = True
+        self.handler.close()
+        self.cancel.set(Interrupted("the service was closed", hint="run `wabucket sync`"))
+        self.sender.stop(_STOP_SECONDS)
+        self.sender.note_acknowledged()
+        self.journal.close()
+
+    def _release_journal(self) -> None:
+        rest = self.journal.scan(self.sender.acknowledged)
+        done = self.gate.open and all(record.WhichOneof("kind") == "acknowledged" for _, record in rest)
+        if done and self.handler.state.exited:
+            self.journal.remove()
+            return
+        self.sender.note_acknowledged()
+        self.journal.close()
+
+    def _start_transfer(self, plan: Plan) -> None:
+        """On the sender's thread: carry the plan out, unless the journal or the bucket know its end."""
+        progress = _Both(self.tickets.open(plan.xid), self._parts.progress(plan))
+        if self._recovered is not None:
+            if plan.xid in self._recovered.settled:
+                return
+            try:
+                known = self._parts.transfers.recover(plan)
+            except WaBucketError as error:
+                self._leave_for_later(plan.xid, error)
+                return
+            if known is not None:
+                self.handler.note(known)
+                return
+        with self._idle:
+            self._under_way += 1
+        self._parts.transfers.submit(plan, progress, self.cancel, self._transfer_ended)
+
+    def _transfer_ended(self, outcome: Record) -> None:
+        """On a transfer's thread; must not raise."""
+        try:
+            error = convert.error_from_message(outcome.failed.error) if outcome.HasField("failed") else None
+            if error is not None and self._recovered is not None and isinstance(error, _PASSING):
+                self._leave_for_later(outcome.failed.xid, error)
+            else:
+                self.handler.note(outcome)
+        except WaBucketError as error:
+            self.tickets.break_all(error)
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
+
+    def _leave_for_later(self, xid: str, error: WaBucketError) -> None:
+        """An operation that an earlier process left could not be ended now either: the journal keeps it."""
+        self.gate.shut(error)
+        self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
+
+
+class _Both:
+    """Tells two listeners of progress."""
+
+    def __init__(self, first: TransferProgress, second: Progress | None = None) -> None:
+        self._first = first
+        self._second = second or SilentProgress()
+
+    def start(self, label: str, files: int | None, bytes: int | None) -> None:
+        self._first.start(label, files, bytes)
+        self._second.start(label, files, bytes)
+
+    def advance(self, *, files: int = 0, bytes: int = 0) -> None:
+        self._first.advance(files=files, bytes=bytes)
+        self._second.advance(files=files, bytes=bytes)
+
+    def finish(self) -> None:
+        self._first.finish()
+        self._second.finish()

@@ -1,0 +1,87 @@
+"""Tickets: what a caller holds of an operation under way."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from wabucketref.errors import TimedOut, WaBucketError
+from wabucketref.service import convert
+from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TicketProgress:
+    """How far an operation is."""
+
+    files: int
+    bytes: int
+    total_bytes: int | None
+    """None while unknown."""
+
+
+class Ticket(Generic[T]):
+    """An upload, link or download under way. Thread-safe; may be awaited."""
+
+    def __init__(
+        self,
+        xid: str,
+        poll: Callable[[str, float | None], ArtifactPolled],
+        finish: Callable[[ArtifactDone], T],
+    ) -> None:
+        self.xid = xid
+        self._poll = poll
+        self._finish = finish
+        self._lock = threading.Lock()
+        self._done: ArtifactDone | None = None
+        self._progress = TicketProgress(0, 0, None)
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not. Asks, never waits."""
+        return self._look(0.0) is not None
+
+    def wait(self, timeout: float | None = None) -> T:
+        """The result, waiting up to `timeout` seconds (None: as long as it takes).
+
+        Raises:
+            TimedOut: it has not ended; it goes on all the same, and may be waited for again.
+            WaBucketError: the operation's own error, with its type.
+        """
+        done = self._look(timeout)
+        if done is None:
+            raise TimedOut(f"operation {self.xid} has not ended within {timeout} s", hint="wait again; it goes on")
+        if done.HasField("error"):
+            raise convert.error_from_message(done.error)
+        return self._finish(done)
+
+    def progress(self) -> TicketProgress:
+        """How far it is. Asks, never waits."""
+        self._look(0.0)
+        return self._progress
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.to_thread(self.wait).__await__()
+
+    def __repr__(self) -> str:
+        return f"<Ticket {self.xid} {'done' if self._done is not None else 'under way'}>"
+
+    def _look(self, timeout: float | None) -> ArtifactDone | None:
+        known = self._done
+        if known is not None:
+            return known
+        try:
+            polled = self._poll(self.xid, timeout)
+        except WaBucketError:
+            with self._lock:
+                if self._done is not None:  # another thread was delivered the result meanwhile
+                    return self._done
+            raise
+        with self._lock:
+            if polled.finished:
+                self._done = polled.done
+            else:
+                self._progress = TicketProgress(polled.files, polled.bytes, polled.total_bytes or None)
+            return self._done

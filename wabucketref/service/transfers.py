@@ -1,0 +1,113 @@
+"""The data plane's executor: a few worker threads that carry out plans, one plan each at a time."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from wabucketref.contracts.progress import Progress
+from wabucketref.contracts.transfer import Cancel, TransferMemory
+from wabucketref.errors import NotFound, WaBucketError
+from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.service import convert
+from wabucketref.service.memory import FileMemory
+from wabucketref.service.wabucket_pb2 import FailedRecord, Record
+from wabucketref.service.work import Plan
+
+log = logging.getLogger(__name__)
+
+_WORKERS: Final = 4
+
+
+class Plane(Protocol):
+    """What the service needs of the data plane (``store.plane.DataPlane``)."""
+
+    def upload(self, plan: UploadPlan, *, progress: Progress, cancel: Cancel, memory: TransferMemory) -> Committed: ...
+
+    def link(self, plan: LinkPlan, *, progress: Progress, cancel: Cancel) -> Committed: ...
+
+    def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched: ...
+
+    def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None: ...
+
+
+class Transfers:
+    """Shared by all runs of a service. Plans wait in order; what became of one is told to its `note`."""
+
+    def __init__(self, plane: Plane, memory_directory: Path) -> None:
+        self._plane = plane
+        self._memory_directory = memory_directory
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._workers = 0
+        self._waiting = 0
+
+    def submit(self, plan: Plan, progress: Progress, cancel: Cancel, note: Callable[[Record], None]) -> None:
+        """Carry the plan out on a worker; `note`, which must not raise, gets the record that says how it ended."""
+        with self._lock:
+            self._waiting += 1
+            if self._workers < min(_WORKERS, self._waiting):
+                self._workers += 1
+                threading.Thread(target=self._work, name=f"transfer-{self._workers}", daemon=True).start()
+        self._queue.put(lambda: note(self._outcome(plan, progress, cancel)))
+
+    def _work(self) -> None:
+        while (action := self._queue.get()) is not None:
+            action()
+            with self._lock:
+                self._waiting -= 1
+
+    def _outcome(self, plan: Plan, progress: Progress, cancel: Cancel) -> Record:
+        try:
+            cancel.check()
+            return self._carry_out(plan, progress, cancel)
+        except WaBucketError as error:
+            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error)))
+        except Exception as error:
+            log.debug("transfer %s", plan.xid, exc_info=True)
+            wrapped = WaBucketError(f"{type(error).__name__}: {error}", hint="run again with -v and report this")
+            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(wrapped)))
+        finally:
+            progress.finish()
+
+    def _carry_out(self, plan: Plan, progress: Progress, cancel: Cancel) -> Record:
+        match plan:
+            case UploadPlan():
+                return Record(committed=convert.committed_to_record(plan.xid, self._upload(plan, progress, cancel)))
+            case LinkPlan():
+                committed = self._plane.link(plan, progress=progress, cancel=cancel)
+                return Record(committed=convert.committed_to_record(plan.xid, committed))
+            case DownloadPlan():
+                fetched = self._plane.download(plan, progress=progress, cancel=cancel)
+                return Record(fetched=convert.fetched_to_record(plan, fetched))
+
+    def _upload(self, plan: UploadPlan, progress: Progress, cancel: Cancel) -> Committed:
+        memory = FileMemory(self._memory_directory, plan.bucket, plan.ref.directory)
+        try:
+            committed = self._plane.upload(plan, progress=progress, cancel=cancel, memory=memory)
+        except WaBucketError:
+            memory.close()
+            raise
+        memory.forget()
+        return committed
+
+    def recover(self, plan: Plan) -> Record | None:
+        """What became of a plan before a crash, as the bucket tells: its commit, or None to carry it out again.
+
+        A download is not repeated by itself: nobody waits for its files.
+        """
+        if isinstance(plan, DownloadPlan):
+            gone = NotFound("the process that downloaded ended before it was done", hint="download again")
+            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
+        committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
+        return Record(committed=convert.committed_to_record(plan.xid, committed)) if committed else None
+
+    def close(self) -> None:
+        """Let the workers end after what they are at; idempotent."""
+        with self._lock:
+            for _ in range(self._workers):
+                self._queue.put(None)
+            self._workers = 0

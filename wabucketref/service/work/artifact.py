@@ -1,0 +1,144 @@
+"""Operations that move bytes: their plans go to the data plane; what became of them comes back as records."""
+
+from dataclasses import dataclass
+
+from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.service import convert
+from wabucketref.service.wabucket_pb2 import (
+    ArtifactDone,
+    ArtifactRecord,
+    CommittedRecord,
+    FailedRecord,
+    FetchedRecord,
+    LinkRecord,
+    Record,
+    UseArtifactRecord,
+)
+from wabucketref.service.work.base import Outbox, RunState, Work
+
+
+@dataclass(frozen=True)
+class UploadWork(Work):
+    """Send files to the bucket as an output of the run."""
+
+    record: ArtifactRecord
+
+    def accept(self, run: RunState) -> None:
+        run.xids.add(self.record.xid)
+
+    def to_record(self) -> Record:
+        return Record(artifact=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        out.transfer(convert.upload_from_record(self.record, out.key))
+
+    def __str__(self) -> str:
+        return f"upload {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
+
+
+@dataclass(frozen=True)
+class LinkWork(Work):
+    """Make an artifact out of files in the bucket, as an output of the run."""
+
+    record: LinkRecord
+
+    def accept(self, run: RunState) -> None:
+        run.xids.add(self.record.xid)
+
+    def to_record(self) -> Record:
+        return Record(link=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        out.transfer(convert.link_from_record(self.record, out.key))
+
+    def __str__(self) -> str:
+        return f"link {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
+
+
+@dataclass(frozen=True)
+class UseWork(Work):
+    """Fetch an artifact as an input of the run."""
+
+    record: UseArtifactRecord
+
+    def accept(self, run: RunState) -> None:
+        run.xids.add(self.record.xid)
+
+    def to_record(self) -> Record:
+        return Record(use_artifact=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        out.transfer(convert.download_from_record(self.record))
+
+    def __str__(self) -> str:
+        return f"use {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
+
+
+@dataclass(frozen=True)
+class CommittedWork(Work):
+    """An upload or link is in the bucket: tell the tracker, then whoever waits."""
+
+    record: CommittedRecord
+
+    def to_record(self) -> Record:
+        return Record(committed=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        artifact = convert.artifact_from_message(self.record.artifact)
+        info = out.track("log the artifact", lambda tracker: tracker.log_artifact(out.key, artifact))
+        out.publish(_done(self.record.xid, info, out, committed=self.record))
+
+    def __str__(self) -> str:
+        return f"committed {self.record.artifact.uri} xid={self.record.xid}"
+
+
+@dataclass(frozen=True)
+class FetchedWork(Work):
+    """A download is in place: tell the tracker, then whoever waits."""
+
+    record: FetchedRecord
+
+    def to_record(self) -> Record:
+        return Record(fetched=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        artifact, xid = convert.artifact_from_message(self.record.artifact), self.record.xid
+        info = out.track("record the use", lambda tracker: tracker.use_artifact(out.key, xid, artifact))
+        out.publish(_done(xid, info, out, fetched=self.record))
+
+    def __str__(self) -> str:
+        return f"fetched {self.record.artifact.uri} xid={self.record.xid}"
+
+
+@dataclass(frozen=True)
+class FailedWork(Work):
+    """An operation ended without success: tell whoever waits. The tracker has nothing to know."""
+
+    record: FailedRecord
+
+    def to_record(self) -> Record:
+        return Record(failed=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        out.publish(ArtifactDone(xid=self.record.xid, error=self.record.error))
+
+    def __str__(self) -> str:
+        return f"failed xid={self.record.xid}: {self.record.error.message}"
+
+
+def _done(
+    xid: str,
+    info: ArtifactInfo | None,
+    out: Outbox,
+    *,
+    committed: CommittedRecord | None = None,
+    fetched: FetchedRecord | None = None,
+) -> ArtifactDone:
+    return ArtifactDone(
+        xid=xid,
+        committed=committed,
+        fetched=fetched,
+        version=(info.version or "") if info else "",
+        aliases=info.aliases if info else (),
+        tracking=out.tracking,
+    )

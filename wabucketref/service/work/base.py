@@ -1,0 +1,90 @@
+"""What a record kind knows how to do. One file a kind; the handler, writer and sender are short loops over these."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, TypeVar
+
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.errors import WaBucketError
+from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
+from wabucketref.model.result import Tracking
+from wabucketref.model.run import RunInfo, RunKey
+from wabucketref.service.filestream import Item
+from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord, Record
+
+T = TypeVar("T")
+Plan = UploadPlan | LinkPlan | DownloadPlan
+
+
+@dataclass
+class RunState:
+    """What the handler keeps of a run; touched only under the handler's lock."""
+
+    key: RunKey
+    step: int = 0
+    row: int = 0
+    row_open: bool = False
+    console_lines: int = 0
+    step_warned: bool = False
+    xids: set[str] = field(default_factory=set)
+    single_operation: bool = False
+    exited: bool = False
+
+
+class Outbox(Protocol):
+    """What the sender offers to a record being processed."""
+
+    @property
+    def key(self) -> RunKey: ...
+
+    @property
+    def tracking(self) -> Tracking: ...
+
+    @property
+    def partial_row(self) -> list[tuple[int, HistoryRecord]]:
+        """Fragments of the row being put together, with their positions."""
+
+    def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
+        """Ask the tracker; None when it is out of reach (the record then stays unacknowledged)."""
+
+    def stream(self, positions: tuple[int, ...], item: Item) -> None:
+        """Give an item to the file stream, which acknowledges it."""
+
+    def transfer(self, plan: Plan) -> None:
+        """Give a plan to the data plane, unless the journal knows already what became of it."""
+
+    def publish(self, done: ArtifactDone) -> None:
+        """Put a result into the ticket table."""
+
+    def run_started(self, info: RunInfo | None, error: WaBucketError | None = None) -> None:
+        """The tracker knows the run, or refused it, or (both None) cannot be reached."""
+
+
+class Work(ABC):
+    """One record under way."""
+
+    durable: ClassVar[bool] = True
+    """Survives power loss once accepted. False for streams of rows, which survive a kill at once and power loss
+    within a second or so (docs/decisions/0002)."""
+    acknowledged_later: ClassVar[bool] = False
+    """The file stream acknowledges it, not the sender."""
+
+    def accept(self, run: RunState) -> None:  # noqa: B027 - most kinds need nothing
+        """In the handler, fast: number the record, refuse what cannot be.
+
+        Raises:
+            UsageError: the record is refused and not journaled.
+        """
+
+    @abstractmethod
+    def to_record(self) -> Record:
+        """What the journal keeps."""
+
+    @abstractmethod
+    def process(self, out: Outbox, position: int) -> None:
+        """In the sender, may be slow; idempotent. `position` is the record's in the journal."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """One line for the log."""

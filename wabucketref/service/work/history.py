@@ -1,0 +1,98 @@
+"""Rows of history and terminal lines: many, small, sent in batches by the file stream."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wabucketref.errors import UsageError
+from wabucketref.model.run import ConsoleLine, HistoryRow
+from wabucketref.service import convert
+from wabucketref.service.wabucket_pb2 import HistoryRecord, OutputRecord, Record
+from wabucketref.service.work.base import Outbox, RunState, Work
+
+log = logging.getLogger(__name__)
+
+STEP_UNSET: Final = -1
+_MAX_STEP: Final = 1 << 53
+
+
+@dataclass(frozen=True)
+class HistoryWork(Work):
+    """One ``log`` call. Calls up to one that commits make one row.
+
+    A call that names a later step first closes the open row. One that names an earlier step is recorded at the current
+    one, with a warning the first time: a row once made is not changed, and no value is dropped.
+    """
+
+    durable = False
+    acknowledged_later = True
+    record: HistoryRecord
+
+    def accept(self, run: RunState) -> None:
+        step = self.record.step
+        if step == STEP_UNSET:
+            self.record.step = step = run.step
+        if not 0 <= step <= _MAX_STEP:
+            raise UsageError(f"step {step} is out of range", hint="steps are whole numbers from 0 to 2^53")
+        if step < run.step:
+            if not run.step_warned:
+                log.warning("step %d is behind the current step %d and is recorded there", step, run.step)
+            run.step_warned = True
+            self.record.step = step = run.step
+        if step > run.step and run.row_open:
+            run.row += 1
+        self.record.index = run.row
+        run.row_open = not self.record.commit
+        run.row += self.record.commit
+        run.step = step + self.record.commit
+
+    def to_record(self) -> Record:
+        return Record(history=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        pending = out.partial_row
+        if pending and pending[0][1].index != self.record.index:
+            flush_partial_row(out)
+        pending.append((position, self.record))
+        if self.record.commit:
+            flush_partial_row(out)
+
+    def __str__(self) -> str:
+        return f"history row {self.record.index} step {self.record.step}"
+
+
+def flush_partial_row(out: Outbox) -> None:
+    """Give the row put together so far to the file stream, if there is one."""
+    pending = out.partial_row
+    if not pending:
+        return
+    values: dict[str, Any] = {}
+    for _, fragment in pending:
+        values.update(convert.from_json(fragment.values_json))
+    last = pending[-1][1]
+    row = HistoryRow(last.index, last.step, last.time, values)
+    out.stream(tuple(position for position, _ in pending), row)
+    pending.clear()
+
+
+@dataclass(frozen=True)
+class OutputWork(Work):
+    """One line of the terminal."""
+
+    durable = False
+    acknowledged_later = True
+    record: OutputRecord
+
+    def accept(self, run: RunState) -> None:
+        self.record.index = run.console_lines
+        run.console_lines += 1
+
+    def to_record(self) -> Record:
+        return Record(output=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        line = ConsoleLine(self.record.index, self.record.stream, self.record.time, self.record.text)
+        out.stream((position,), line)
+
+    def __str__(self) -> str:
+        return f"output line {self.record.index}"

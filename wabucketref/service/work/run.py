@@ -1,0 +1,86 @@
+"""The run itself: its start, its name, tags, notes; config and summary; and its end."""
+
+from dataclasses import dataclass
+
+from wabucketref.model.run import RunState as State
+from wabucketref.model.run import RunUpdate
+from wabucketref.service import convert
+from wabucketref.service.filestream import SummaryChange
+from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, Record, RunRecord, SummaryRecord
+from wabucketref.service.work.base import Outbox, RunState, Work
+
+
+@dataclass(frozen=True)
+class RunWork(Work):
+    """A new run or a change to one."""
+
+    record: RunRecord
+
+    def accept(self, run: RunState) -> None:
+        run.single_operation = run.single_operation or self.record.single_operation
+
+    def to_record(self) -> Record:
+        return Record(run=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        update = convert.run_from_record(self.record, out.key)
+        out.run_started(out.track("record the run", lambda tracker: tracker.upsert_run(update)))
+
+    def __str__(self) -> str:
+        return f"run {self.record.key.run_id}"
+
+
+@dataclass(frozen=True)
+class ConfigWork(Work):
+    """Changed configuration keys."""
+
+    record: ConfigRecord
+
+    def to_record(self) -> Record:
+        return Record(config=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        changes = convert.from_json(self.record.update_json)
+        update = RunUpdate(out.key, config=changes, config_removed=tuple(self.record.removed))
+        out.track("record the config", lambda tracker: tracker.upsert_run(update))
+
+    def __str__(self) -> str:
+        return f"config of {len(self.record.update_json)} characters"
+
+
+@dataclass(frozen=True)
+class SummaryWork(Work):
+    """Summary keys that the user set; in order with the rows, which set them too."""
+
+    acknowledged_later = True
+    record: SummaryRecord
+
+    def to_record(self) -> Record:
+        return Record(summary=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        update = convert.from_json(self.record.update_json)
+        out.stream((position,), SummaryChange(update, tuple(self.record.removed)))
+
+    def __str__(self) -> str:
+        return f"summary of {len(self.record.update_json)} characters"
+
+
+@dataclass(frozen=True)
+class ExitWork(Work):
+    """The end of the run."""
+
+    record: ExitRecord
+
+    def accept(self, run: RunState) -> None:
+        run.exited = True
+
+    def to_record(self) -> Record:
+        return Record(exit=self.record)
+
+    def process(self, out: Outbox, position: int) -> None:
+        state, code = State(self.record.state), self.record.exit_code
+        out.track("finish the run", lambda tracker: tracker.finish_run(out.key, state, code))
+
+    def __str__(self) -> str:
+        return f"exit {self.record.exit_code}"
