@@ -1,0 +1,59 @@
+"""Names that users move: add, remove; and the removal of an upload with all its names."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from wabucketref.errors import Conflict, NotFound
+from wabucketref.model.names import check_new_alias
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.trackers.embedded import artifacts
+from wabucketref.trackers.embedded.artifacts import LATEST, Place
+from wabucketref.trackers.embedded.resolve import find_version, lock_existing
+from wabucketref.trackers.embedded.schema import alias
+
+
+def add(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str, names: Sequence[str]) -> int:
+    """Point `names` at the version that `ref` names; its pk."""
+    for name in names:
+        check_new_alias(name)
+    lock_existing(connection, ref, project)
+    found = find_version(connection, ref, project, bucket)
+    place = Place(found.sequence_pk, bucket)
+    for name in names:
+        holder = artifacts.named(connection, place, name)
+        if holder is not None and holder[0] != found.id and holder[1] == name:
+            raise Conflict(
+                f"{ref.type}/{ref.name}:{name} is the directory of another upload",
+                hint="an upload keeps the alias it was uploaded under; choose another name",
+            )
+        artifacts.point(connection, place, name, found.id)
+    return int(found.id)
+
+
+def drop(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> int:
+    """Remove the name; the pk of the version that had it."""
+    sequence_pk = lock_existing(connection, ref, project)
+    place = Place(sequence_pk, bucket)
+    if ref.alias == LATEST:
+        raise Conflict(f"{ref} always names the newest version", hint="only names given with `wabucket alias` go")
+    holder = artifacts.named(connection, place, ref.alias)
+    if holder is None:
+        find_version(connection, ref, project, bucket)
+        raise Conflict(f"{ref} is a version number, not an alias", hint="`wabucket rm` removes the upload itself")
+    if holder[1] == ref.alias:
+        raise Conflict(f"{ref} is the directory of the upload", hint="`wabucket rm` removes the upload itself")
+    connection.execute(
+        alias.delete().where(alias.c.sequence_pk == sequence_pk, alias.c.alias == ref.alias, alias.c.bucket == bucket)
+    )
+    return holder[0]
+
+
+def remove_upload(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
+    """Mark the version that `ref` names deleted; nothing to do when it names none (any more)."""
+    try:
+        lock_existing(connection, ref, project)
+        found = find_version(connection, ref, project, bucket)
+    except NotFound:
+        return
+    artifacts.remove(connection, Place(found.sequence_pk, bucket), found.id)

@@ -1,0 +1,140 @@
+"""The schema of a catalog: made, recognised, brought up to date.
+
+A catalog at the newest revision costs one query. A fresh one is made from the tables directly and stamped; Alembic,
+which takes longer to import than a small upload takes in all, is imported only to migrate an older one.
+"""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
+
+from wabucketref.errors import UpgradeRequired, WaBucketError
+from wabucketref.trackers.embedded.engine import Catalog
+from wabucketref.trackers.embedded.errors import mapped
+from wabucketref.trackers.embedded.schema import metadata
+
+_PG_LOCK: Final = 0x77616275  # any constant number of ours: "wabu"
+
+stamp = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """A directory of migrations and its revisions, oldest first."""
+
+    location: Path
+    revisions: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        return self.revisions[-1]
+
+
+SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001",))
+
+
+def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:
+    """Bring `catalog` to the newest schema; True when it was empty and has been made anew.
+
+    Raises:
+        UpgradeRequired: a newer release wrote it.
+        WaBucketError: it is not a catalog, or a migration failed (nothing has changed then).
+    """
+    with catalog.read() as connection:
+        found = _revision(connection, catalog.where)
+    if found == scripts.head:
+        return False
+    if found is not None:
+        _refuse_newer(found, scripts, catalog.where)
+        _migrate(catalog, scripts)
+        return False
+    return _make(catalog, scripts)
+
+
+def _make(catalog: Catalog, scripts: Scripts) -> bool:
+    with catalog.write() as connection:
+        _lock(connection)
+        if _revision(connection, catalog.where) is not None:
+            return False  # another process was first
+        metadata.create_all(connection, checkfirst=False)
+        stamp.create(connection)
+        connection.execute(stamp.insert().values(version_num=scripts.head))
+    return True
+
+
+def _migrate(catalog: Catalog, scripts: Scripts) -> None:
+    """Backup, then all revisions in one transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", str(scripts.location).replace("%", "%%"))
+    with catalog.alter() as connection:
+        _lock(connection)
+        found = _revision(connection, catalog.where)
+        if found is None or found == scripts.head:
+            return
+        _refuse_newer(found, scripts, catalog.where)
+        if catalog.file is not None:
+            with mapped(catalog.where):
+                _backup(catalog.file, found)
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, scripts.head)
+        _check_references(connection, catalog.where)
+
+
+def _revision(connection: Connection, where: str) -> str | None:
+    """The stored revision, None for an empty database."""
+    if connection.dialect.has_table(connection, stamp.name):
+        rows = connection.scalars(select(stamp.c.version_num)).all()
+        if len(rows) == 1:
+            return str(rows[0])
+        raise WaBucketError(f"{where} has no single schema revision", hint="move it aside; a new one is made")
+    if inspect(connection).get_table_names():
+        raise WaBucketError(
+            f"{where} is another program's database", hint="choose another catalog or move that database aside"
+        )
+    return None
+
+
+def _refuse_newer(found: str, scripts: Scripts, where: str) -> None:
+    if found not in scripts.revisions:
+        raise UpgradeRequired(
+            f"{where} has the schema {found}; this release knows up to {scripts.head}", hint="upgrade wabucket"
+        )
+
+
+def _lock(connection: Connection) -> None:
+    """One at a time: SQLite's write lock is already held, PostgreSQL needs to be asked."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
+
+
+def _backup(file: str, revision: str) -> None:
+    """Copy the database, as it is, to ``FILE.REVISION.bak``; a partial copy never has that name."""
+    handle, unfinished = tempfile.mkstemp(prefix=".catalog-", dir=os.path.dirname(file))
+    os.close(handle)
+    try:
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        os.replace(unfinished, f"{file}.{revision}.bak")
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def _check_references(connection: Connection, where: str) -> None:
+    """What foreign keys would have said, had they been on: tables are rebuilt while they are off."""
+    if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
+        raise WaBucketError(f"{where} would lose references when migrated", hint="report this; nothing was changed")

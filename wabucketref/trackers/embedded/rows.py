@@ -1,0 +1,62 @@
+"""Small statements that several rooms share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, and_, select
+
+from wabucketref.errors import NotFound
+from wabucketref.model.run import RunKey
+from wabucketref.trackers.embedded.schema import entity, project, run
+
+
+def insert_new(connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """Insert; rows whose unique key exists are ignored."""
+    if not rows:
+        return
+    statement: Insert
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        statement = postgresql.insert(table).on_conflict_do_nothing()
+    else:
+        from sqlalchemy.dialects import sqlite
+
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+    connection.execute(statement, rows)
+
+
+def ensure(connection: Connection, table: Table, key: Mapping[str, Any], **others: Any) -> int:
+    """The pk of the row with `key`, which is made (with `others`) when there is none."""
+    wanted = select(table.c.id).where(and_(*(table.c[name] == value for name, value in key.items())))
+    found = connection.scalar(wanted)
+    if found is None:
+        insert_new(connection, table, {**key, **others})
+        found = connection.scalar(wanted)
+    return int(found)  # type: ignore[arg-type]
+
+
+def find_project(connection: Connection, name: tuple[str, str]) -> int | None:
+    """The pk of the project (entity, project)."""
+    return connection.scalar(
+        select(project.c.id)
+        .join(entity, entity.c.id == project.c.entity_pk)
+        .where(entity.c.name == name[0], project.c.name == name[1])
+    )
+
+
+def require_run(connection: Connection, key: RunKey) -> tuple[int, int]:
+    """pk of the run and of its project.
+
+    Raises:
+        NotFound: the run was never recorded here.
+    """
+    found = connection.execute(
+        select(run.c.id, run.c.project_pk)
+        .join(project, project.c.id == run.c.project_pk)
+        .join(entity, entity.c.id == project.c.entity_pk)
+        .where(entity.c.name == key.entity, project.c.name == key.project, run.c.run_id == key.run_id)
+    ).first()
+    if found is None:
+        raise NotFound(f"run {key.run_id} is not in project {key.entity}/{key.project}", hint="see `wabucket runs`")
+    return found.id, found.project_pk

@@ -1,0 +1,108 @@
+"""Writing runs: create, merge, log, end."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunState, RunUpdate
+from wabucketref.trackers.embedded.rows import ensure, insert_new, require_run
+from wabucketref.trackers.embedded.schema import console, entity, history, job, project, run
+
+
+def upsert(connection: Connection, update: RunUpdate) -> int:
+    """Create the run or merge `update` into it; its pk."""
+    entity_pk = ensure(connection, entity, {"name": update.key.entity})
+    project_pk = ensure(connection, project, {"entity_pk": entity_pk, "name": update.key.project})
+    wanted = (
+        select(run.c.id, run.c.config, run.c.summary)
+        .where(run.c.project_pk == project_pk, run.c.run_id == update.key.run_id)
+        .with_for_update()
+    )
+    found = connection.execute(wanted).first()
+    if found is None:
+        insert_new(connection, run, _fresh(update, project_pk))
+        found = connection.execute(wanted).one()
+    else:
+        changes = _changes(update, found.config, found.summary)
+        if changes:
+            connection.execute(run.update().where(run.c.id == found.id).values(**changes))
+    if update.job is not None:
+        _set_job(connection, found.id, update.job)
+    return int(found.id)
+
+
+def add_history(connection: Connection, key: RunKey, rows: Sequence[HistoryRow]) -> None:
+    """Store rows with an index not seen before."""
+    run_pk, _ = require_run(connection, key)
+    found = [
+        {"run_pk": run_pk, "row_index": row.index, "step": row.step, "time": row.time, "data": dict(row.values)}
+        for row in rows
+    ]
+    insert_new(connection, history, found)
+
+
+def add_console(connection: Connection, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
+    """Store lines with an index not seen before."""
+    run_pk, _ = require_run(connection, key)
+    found = [
+        {"run_pk": run_pk, "row_index": line.index, "stream": line.stream, "time": line.time, "line": line.text}
+        for line in lines
+    ]
+    insert_new(connection, console, found)
+
+
+def finish(connection: Connection, key: RunKey, state: RunState, exit_code: int) -> None:
+    """End the run unless it has ended; ``crashed`` was a guess that any other end corrects."""
+    run_pk, _ = require_run(connection, key)
+    open_ended = run.c.state == RunState.RUNNING
+    if state is not RunState.CRASHED:
+        open_ended = or_(open_ended, run.c.state == RunState.CRASHED)
+    connection.execute(
+        run.update()
+        .where(run.c.id == run_pk, open_ended)
+        .values(state=str(state), exit_code=exit_code, finished=datetime.now(UTC))
+    )
+
+
+def _fresh(update: RunUpdate, project_pk: int) -> dict[str, Any]:
+    defaults = {
+        "project_pk": project_pk,
+        "run_id": update.key.run_id,
+        "name": update.key.run_id,
+        "state": str(RunState.RUNNING),
+        "created": datetime.now(UTC),
+        "tags": [],
+        "config": {},
+        "summary": {},
+    }
+    return defaults | _changes(update, {}, {})
+
+
+def _changes(update: RunUpdate, config: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns to set. A key both removed and given in one update keeps the given value."""
+    plain = {
+        "name": update.name,
+        "job_type": update.job_type,
+        "group_name": update.group,
+        "notes": update.notes,
+        "tags": None if update.tags is None else list(update.tags),
+        "created": update.created,
+        "config": _merged(config, update.config, update.config_removed),
+        "summary": _merged(summary, update.summary, update.summary_removed),
+    }
+    return {column: value for column, value in plain.items() if value is not None}
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any] | None, removed: Sequence[str]) -> dict[str, Any] | None:
+    if new is None and not removed:
+        return None
+    kept = {key: value for key, value in old.items() if key not in removed}
+    return kept | dict(new or {})
+
+
+def _set_job(connection: Connection, run_pk: int, facts: Mapping[str, Any]) -> None:
+    changed = connection.execute(job.update().where(job.c.run_pk == run_pk).values(facts=dict(facts)))
+    if changed.rowcount == 0:
+        connection.execute(job.insert().values(run_pk=run_pk, facts=dict(facts)))

@@ -1,0 +1,132 @@
+"""The embedded tracker: the contract, each method one transaction on the catalog."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from wabucketref.contracts.tracker import TrackerCapabilities
+from wabucketref.errors import NotFound
+from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
+from wabucketref.model.names import check_component, check_new_alias
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.trackers.embedded import aliases, artifacts, infos, runs
+from wabucketref.trackers.embedded.engine import Catalog
+from wabucketref.trackers.embedded.lineage import read_lineage
+from wabucketref.trackers.embedded.migrate import ensure_schema
+from wabucketref.trackers.embedded.resolve import find_version, nearest
+from wabucketref.trackers.embedded.rows import find_project
+from wabucketref.trackers.embedded.schema import run, version
+
+
+class EmbeddedTracker:
+    """Keeps everything in the catalog. Thread-safe, and many processes may have one catalog open."""
+
+    name = "embedded"
+    capabilities = TrackerCapabilities()
+
+    def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0) -> None:
+        """Open the catalog at `url` (``sqlite:////path`` or ``postgresql://…``); make or migrate it when needed.
+
+        Raises:
+            SettingsError: the URL is of no use.
+            NotFound: there is no such file and `create` is False.
+            UpgradeRequired: a newer release wrote it.
+            NotAuthorised, TransientError, WaBucketError: it cannot be opened, is locked, or is damaged.
+        """
+        self._catalog = Catalog(url, create=create, busy_seconds=busy_seconds)
+        try:
+            self.made_anew = ensure_schema(self._catalog)
+        except BaseException:
+            self._catalog.close()
+            raise
+
+    def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
+        check_component(type, "type")
+        check_component(name, "name")
+        check_new_alias(alias)
+
+    def upsert_run(self, update: RunUpdate) -> RunInfo:
+        with self._catalog.write() as connection:
+            pk = runs.upsert(connection, update)
+            return infos.read_runs(connection, run.c.id == pk)[0]
+
+    def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
+        with self._catalog.write() as connection:
+            runs.add_history(connection, key, rows)
+
+    def append_console(self, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
+        with self._catalog.write() as connection:
+            runs.add_console(connection, key, lines)
+
+    def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
+        with self._catalog.write() as connection:
+            pk = artifacts.log(connection, key, artifact)
+            return infos.read_artifacts(connection, version.c.id == pk)[0]
+
+    def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
+        with self._catalog.write() as connection:
+            pk = artifacts.use(connection, key, xid, artifact)
+            return infos.read_artifacts(connection, version.c.id == pk)[0]
+
+    def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
+        with self._catalog.write() as connection:
+            runs.finish(connection, key, state, exit_code)
+
+    def set_aliases(self, key: ArtifactRef, project: tuple[str, str], bucket: str, add: Sequence[str]) -> ArtifactInfo:
+        with self._catalog.write() as connection:
+            pk = aliases.add(connection, key, project, bucket, add)
+            return infos.read_artifacts(connection, version.c.id == pk)[0]
+
+    def remove_alias(self, key: ArtifactRef, project: tuple[str, str], bucket: str) -> ArtifactInfo:
+        with self._catalog.write() as connection:
+            pk = aliases.drop(connection, key, project, bucket)
+            return infos.read_artifacts(connection, version.c.id == pk)[0]
+
+    def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
+        with self._catalog.write() as connection:
+            aliases.remove_upload(connection, ref, project, bucket)
+
+    def resolve(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> ArtifactInfo:
+        with self._catalog.read() as connection:
+            found = find_version(connection, ref, project, bucket)
+            return infos.read_artifacts(connection, version.c.id == found.id)[0]
+
+    def list_artifacts(
+        self, project: tuple[str, str], type: str | None = None, name: str | None = None
+    ) -> Sequence[ArtifactInfo]:
+        """All versions whose files are there, newest first: removed and replaced ones are left out."""
+        with self._catalog.read() as connection:
+            project_pk = find_project(connection, project)
+            if project_pk is None:
+                return []
+            return infos.read_artifacts(connection, infos.in_project(project_pk, type, name))
+
+    def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
+        with self._catalog.read() as connection:
+            return read_lineage(connection, find_version(connection, ref, project, bucket).id)
+
+    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
+        with self._catalog.read() as connection:
+            project_pk = find_project(connection, project)
+            return [] if project_pk is None else infos.read_runs(connection, run.c.project_pk == project_pk)
+
+    def get_run(self, key: RunKey) -> RunInfo:
+        with self._catalog.read() as connection:
+            project_pk = find_project(connection, (key.entity, key.project))
+            here = run.c.project_pk == project_pk
+            found = infos.read_runs(connection, here & (run.c.run_id == key.run_id))
+            if found:
+                return found[0]
+            near = nearest(key.run_id, connection.scalars(select(run.c.run_id).where(here).order_by(run.c.id.desc())))
+        raise NotFound(
+            f"run {key.run_id} is not in project {key.entity}/{key.project}",
+            hint=f"did you mean {near}?" if near else "see `wabucket runs`",
+        )
+
+    def history(self, key: RunKey) -> Sequence[HistoryRow]:
+        with self._catalog.read() as connection:
+            return infos.read_history(connection, key)
+
+    def close(self) -> None:
+        self._catalog.close()
