@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +32,8 @@ class Invocation:
     no_progress: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
     """Settings given as global options, by option name with underscores; None for not given."""
+    closing: ExitStack = field(default_factory=ExitStack)
+    """What to undo when the command line is done."""
     partial: Mapping[str, Any] | None = None
     """With ``--json``: what is known in spite of an error, printed in the same document as the error."""
 
@@ -41,10 +43,10 @@ class Invocation:
         Raises:
             SettingsError: a bad value, naming its source.
         """
-        from wabucketref.cli.logs import start_logging
+        from wabucketref.cli.logs import logging_to
         from wabucketref.settings import load_settings
 
-        start_logging(self.console, verbose=self.verbose, quiet=self.quiet)
+        self.closing.enter_context(logging_to(self.console, verbose=self.verbose, quiet=self.quiet))
         settings = load_settings(self.arguments)
         for notice in settings.notices:
             self.note(f"warning: {notice}")

@@ -1,10 +1,13 @@
 """Log records of the program and its libraries as lines on stderr."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from wabucketref.cli.streams import Console
 
-_SHOWN_WHEN_VERBOSE = ("wabucketref", "py.warnings")
+_NEVER: Final = logging.CRITICAL + 1
 
 
 class _ConsoleHandler(logging.Handler):
@@ -22,18 +25,33 @@ class _ConsoleHandler(logging.Handler):
         self._console.say(f"{record.levelname.lower()}: {text}")
 
 
-def start_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
-    """Warnings of ours are shown; with `verbose` everything, with `quiet` nothing. May be called again.
+@contextmanager
+def logging_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]:
+    """Inside the block our warnings are shown; with `verbose` everything, with `quiet` nothing.
 
-    Warnings that libraries raise in Python go the same way, so that they never spoil a quiet or plain stderr.
+    Warnings that libraries raise in Python go the same way (only with `verbose`), so that they never spoil a quiet or
+    plain stderr.
     """
-    level = logging.DEBUG if verbose else logging.CRITICAL + 1 if quiet else logging.WARNING
-    logging.captureWarnings(True)
+    level = logging.DEBUG if verbose else _NEVER if quiet else logging.WARNING
     handler = _ConsoleHandler(console, verbose)
-    for name in _SHOWN_WHEN_VERBOSE:
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.propagate = False
-        logger.setLevel(level)
-    if not verbose:
-        logging.getLogger("py.warnings").setLevel(logging.CRITICAL + 1)
+    logging.captureWarnings(True)
+    try:
+        with _handled("wabucketref", handler, level), _handled("py.warnings", handler, level if verbose else _NEVER):
+            yield
+    finally:
+        logging.captureWarnings(False)
+
+
+@contextmanager
+def _handled(name: str, handler: logging.Handler, level: int) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

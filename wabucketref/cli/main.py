@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code. Raises nothing."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     invocation = Invocation(Console.of_process(), json=_wants_json(arguments))
-    with stop_signals() as stop:
+    with stop_signals() as stop, invocation.closing:
         try:
             code = _run(arguments, invocation)
             invocation.console.check()

@@ -1,7 +1,7 @@
 """``wabucket`` itself: global options, and the table of commands, each loaded only when it is used."""
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -9,7 +9,6 @@ from wabucketref import __version__
 from wabucketref.cli.invocation import Invocation
 from wabucketref.cli.options import command_flags
 from wabucketref.cli.teaching import TeachingGroup
-from wabucketref.cli.usage import unknown_command
 
 COMMANDS: Final = {
     "upload": "Put a file or directory into the bucket.",
@@ -57,13 +56,6 @@ class LazyGroup(TeachingGroup):
             return None
         command: click.Command = import_module(f"wabucketref.cli.commands.{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
-            raise unknown_command(args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -123,7 +115,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Print the version."
 )
 @click.pass_context
-def root(ctx: click.Context, **arguments: Any) -> None:
+def root(ctx: click.Context, /, **arguments: str | None) -> None:
     """Artifacts in your own bucket, lineage in your experiment tracker.
 
     Each upload, download and link is recorded as a run with the facts of the CI job around it. Results go to stdout,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from wabucketref.cli.invocation import Invocation
+from wabucketref.cli.usage import unknown_command
 from wabucketref.errors import UsageError
 
 
@@ -17,9 +18,13 @@ class _Teaching(click.Command):
         self.examples = tuple(examples)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:
-            self._refuse_repeated(ctx, args)
-        return super().parse_args(ctx, args)
+        try:
+            if not ctx.resilient_parsing:
+                self._refuse_repeated(ctx, args)
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # the parser of options forgets it, and the hint needs it
+            raise
 
     def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
         """An option given twice has two values of which click keeps the last: more likely a slip than a wish."""
@@ -55,6 +60,13 @@ class TeachingGroup(_Teaching, click.Group):
     """A group of commands."""
 
     command_class = TeachingCommand
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and not ctx.resilient_parsing and args[0] not in self.list_commands(ctx):
+            raise unknown_command(ctx.command_path, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
 
 def _is_plain_flag(option: click.Option) -> bool:

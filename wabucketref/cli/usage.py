@@ -18,10 +18,10 @@ def from_click(error: click.ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:], hint=_help_of(context))
 
 
-def unknown_command(name: str, known: Iterable[str]) -> UsageError:
-    """The command `name` does not exist."""
+def unknown_command(path: str, name: str, known: Iterable[str]) -> UsageError:
+    """There is no command `name` below `path`."""
     meant = nearest(name, known)
-    hint = f"did you mean `wabucket {meant}`?" if meant else "`wabucket --help` lists the commands"
+    hint = f"did you mean `{path} {meant}`?" if meant else f"`{path} --help` lists the commands"
     return UsageError(f"no such command {name!r}", hint=hint)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -61,7 +60,16 @@ def parse_target(words: Sequence[str]) -> ArtifactRef:
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch nothing.")
 @command_flags
 @pass_invocation
-def command(invocation: Invocation, target: tuple[str, ...], **options: Any) -> None:
+def command(
+    invocation: Invocation,
+    /,
+    target: tuple[str, ...],
+    destination_folder: str | None,
+    run_args: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    dry_run: bool,
+) -> None:
     """Fetch an artifact into a directory, recorded as the input of a new run.
 
     ALIAS may be an alias, `latest` or a version like v3. Every byte is verified before a file gets its name; a
@@ -70,8 +78,8 @@ def command(invocation: Invocation, target: tuple[str, ...], **options: Any) -> 
     from wabucketref.model.runargs import parse_run_args
 
     reference = parse_target(target)
-    run_args = parse_run_args(options["run_args"], "--run_args")
-    folder = options["destination_folder"]
+    config = parse_run_args(run_args, "--run_args")
+    destination = Path(destination_folder) if destination_folder is not None else None
     from wabucketref.operations.download import download
 
     with invocation.workspace() as workspace:
@@ -79,11 +87,11 @@ def command(invocation: Invocation, target: tuple[str, ...], **options: Any) -> 
             lambda: download(
                 workspace,
                 reference,
-                Path(folder) if folder is not None else None,
-                run_args=run_args,
-                include=options["include"],
-                exclude=options["exclude"],
-                dry_run=options["dry_run"],
+                destination,
+                run_args=config,
+                include=include,
+                exclude=exclude,
+                dry_run=dry_run,
             ),
             lambda result: result.to_dict(),
             lambda result: [str(result.path)],

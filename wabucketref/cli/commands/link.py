@@ -1,7 +1,5 @@
 """``wabucket link``."""
 
-from typing import Any
-
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
@@ -22,7 +20,17 @@ from wabucketref.cli.teaching import TeachingCommand
 @identity
 @command_flags
 @pass_invocation
-def command(invocation: Invocation, outputs: str | None, **options: Any) -> None:
+def command(
+    invocation: Invocation,
+    /,
+    bucket_path: str,
+    name: str,
+    kind: str,
+    alias: str | None,
+    pairs: dict[str, str],
+    suffix: str | None,
+    outputs: str | None,
+) -> None:
     """Make an artifact of the files below BUCKET_PATH, a path inside the bucket or its full URL.
 
     Nothing is copied, and `wabucket rm` will never delete these files. Their digests are recorded, so that a later
@@ -32,15 +40,7 @@ def command(invocation: Invocation, outputs: str | None, **options: Any) -> None
 
     with invocation.workspace(outputs) as workspace:
         invocation.deliver(
-            lambda: link(
-                workspace,
-                options["bucket_path"],
-                options["name"],
-                options["kind"],
-                options["alias"],
-                metadata=options["pairs"],
-                suffix=options["suffix"],
-            ),
+            lambda: link(workspace, bucket_path, name, kind, alias, metadata=pairs, suffix=suffix),
             lambda result: result.to_dict(),
             lambda result: [result.ref],
         )

@@ -1,16 +1,11 @@
 """``wabucket upload``."""
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
 from wabucketref.cli.options import command_flags, filters, identity
 from wabucketref.cli.teaching import TeachingCommand
 from wabucketref.errors import UsageError
-
-if TYPE_CHECKING:
-    from wabucketref.model.result import UploadResult
 
 
 @click.command(
@@ -37,7 +32,23 @@ if TYPE_CHECKING:
 @click.option("--no-wait", is_flag=True, help="Leave the transfer to the running service and return at once.")
 @command_flags
 @pass_invocation
-def command(invocation: Invocation, outputs: str | None, no_wait: bool, **options: Any) -> None:
+def command(
+    invocation: Invocation,
+    /,
+    source: str,
+    name: str,
+    kind: str,
+    alias: str | None,
+    pairs: dict[str, str],
+    suffix: str | None,
+    outputs: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    overwrite: bool,
+    as_reference: bool,
+    dry_run: bool,
+    no_wait: bool,
+) -> None:
     """Put the file or directory SRC into the bucket, recorded as the output of a new run.
 
     The files lie at <bucket>/TYPE/NAME/ALIAS/ under their own names, readable by any tool. An alias is given once:
@@ -47,21 +58,22 @@ def command(invocation: Invocation, outputs: str | None, no_wait: bool, **option
         raise UsageError("no service is running, so nothing could go on in the background", hint="leave out --no-wait")
     from wabucketref.operations.upload import upload
 
-    def call() -> "UploadResult":
-        return upload(
-            workspace,
-            options["source"],
-            options["name"],
-            options["kind"],
-            options["alias"],
-            metadata=options["pairs"],
-            suffix=options["suffix"],
-            include=options["include"],
-            exclude=options["exclude"],
-            overwrite=options["overwrite"],
-            as_reference=options["as_reference"],
-            dry_run=options["dry_run"],
-        )
-
     with invocation.workspace(outputs) as workspace:
-        invocation.deliver(call, lambda result: result.to_dict(), lambda result: [result.ref])
+        invocation.deliver(
+            lambda: upload(
+                workspace,
+                source,
+                name,
+                kind,
+                alias,
+                metadata=pairs,
+                suffix=suffix,
+                include=include,
+                exclude=exclude,
+                overwrite=overwrite,
+                as_reference=as_reference,
+                dry_run=dry_run,
+            ),
+            lambda result: result.to_dict(),
+            lambda result: [result.ref],
+        )

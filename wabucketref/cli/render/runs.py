@@ -11,12 +11,13 @@ def run_table(runs: Sequence[RunInfo]) -> list[str]:
     """One line a run; nothing for none."""
     if not runs:
         return []
-    rows = [
-        (run.id, run.name, str(run.state), run.job_type or "", str(len(run.inputs)), str(len(run.outputs)))
-        + (moment(run.created),)
-        for run in runs
-    ]
+    rows = [_row(run) for run in runs]
     return table(("RUN", "NAME", "STATE", "JOB TYPE", "IN", "OUT", "CREATED"), rows, right=frozenset({4, 5}))
+
+
+def _row(run: RunInfo) -> tuple[str, ...]:
+    used, made = str(len(run.inputs)), str(len(run.outputs))
+    return run.id, run.name, str(run.state), run.job_type or "", used, made, moment(run.created)
 
 
 def run_fields(run: RunInfo) -> list[str]:
