@@ -31,10 +31,10 @@ def log(connection: Connection, key: RunKey, artifact: LoggedArtifact) -> int:
     known = _linked(connection, run_output, run_pk, artifact.xid)
     if known is not None:
         return known
-    place = Place(lock_sequence(connection, project_pk, artifact.type, artifact.name), artifact.bucket)
+    place, number = _lock(connection, project_pk, artifact)
     pk = _living_content(connection, place, artifact)
     if pk is None:
-        pk = _add(connection, place, artifact, run_pk)
+        pk = _add(connection, place, number, artifact, run_pk)
         point(connection, place, LATEST, pk)
     else:
         connection.execute(
@@ -55,10 +55,10 @@ def use(connection: Connection, key: RunKey, xid: str, artifact: LoggedArtifact)
     known = _linked(connection, run_use, run_pk, xid)
     if known is not None:
         return known
-    place = Place(lock_sequence(connection, project_pk, artifact.type, artifact.name), artifact.bucket)
+    place, number = _lock(connection, project_pk, artifact)
     pk = _living_content(connection, place, artifact) or _removed_content(connection, place, artifact)
     if pk is None:
-        pk = _meet(connection, place, artifact)
+        pk = _meet(connection, place, number, artifact)
     connection.execute(run_use.insert().values(run_pk=run_pk, xid=xid, version_pk=pk))
     return pk
 
@@ -66,18 +66,29 @@ def use(connection: Connection, key: RunKey, xid: str, artifact: LoggedArtifact)
 def remove(connection: Connection, place: Place, pk: int) -> None:
     """Mark a version deleted and take its names away; the caller holds the lock of the sequence."""
     now = datetime.now(UTC)
-    connection.execute(version.update().where(version.c.id == pk).values(removed=now))
+    connection.execute(version.update().where(version.c.id == pk).values(removed=now, content=None))
     connection.execute(alias.delete().where(alias.c.version_pk == pk))
     move_latest(connection, place)
 
 
-def lock_sequence(connection: Connection, project_pk: int, kind: str, name: str) -> int:
-    """The pk of the sequence, made when new, locked until the transaction ends."""
-    type_pk = ensure(connection, artifact_type, {"project_pk": project_pk, "name": kind})
-    pk = ensure(connection, sequence, {"type_pk": type_pk, "name": name}, next_number=0)
-    if connection.dialect.name != "sqlite":  # there, BEGIN IMMEDIATE is the lock
-        connection.execute(select(sequence.c.id).where(sequence.c.id == pk).with_for_update())
-    return pk
+def _lock(connection: Connection, project_pk: int, artifact: LoggedArtifact) -> tuple[Place, int]:
+    """The place of the artifact, made when new and locked until the transaction ends; and the next version number."""
+    wanted = (
+        select(sequence.c.id, sequence.c.next_number)
+        .join(artifact_type, artifact_type.c.id == sequence.c.type_pk)
+        .where(
+            artifact_type.c.project_pk == project_pk,
+            artifact_type.c.name == artifact.type,
+            sequence.c.name == artifact.name,
+        )
+        .with_for_update(of=sequence)
+    )
+    found = connection.execute(wanted).first()
+    if found is None:
+        type_pk = ensure(connection, artifact_type, {"project_pk": project_pk, "name": artifact.type})
+        ensure(connection, sequence, {"type_pk": type_pk, "name": artifact.name}, next_number=0)
+        found = connection.execute(wanted).one()
+    return Place(found.id, artifact.bucket), found.next_number
 
 
 def point(connection: Connection, place: Place, name: str, pk: int) -> None:
@@ -127,18 +138,18 @@ def _linked(connection: Connection, link: Table, run_pk: int, xid: str) -> int |
 
 
 def _living_content(connection: Connection, place: Place, artifact: LoggedArtifact) -> int | None:
-    """The version with this content. Old uploads have no digest; there the directory is the identity."""
-    same = version.c.digest == artifact.digest
-    if not artifact.digest:
-        same = version.c.digest.is_(None) & (version.c.alias == artifact.alias)
     return connection.scalar(
         select(version.c.id).where(
             version.c.sequence_pk == place.sequence_pk,
             version.c.bucket == place.bucket,
-            version.c.removed.is_(None),
-            same,
+            version.c.content == _content(artifact),
         )
     )
+
+
+def _content(artifact: LoggedArtifact) -> str:
+    """Uploads of earlier releases have no digest; there the directory is the identity."""
+    return artifact.digest or f"alias:{artifact.alias}"
 
 
 def _removed_content(connection: Connection, place: Place, artifact: LoggedArtifact) -> int | None:
@@ -148,18 +159,17 @@ def _removed_content(connection: Connection, place: Place, artifact: LoggedArtif
         .where(
             version.c.sequence_pk == place.sequence_pk,
             version.c.bucket == place.bucket,
-            version.c.digest == artifact.digest,
+            version.c.alias == artifact.alias,
+            version.c.digest == (artifact.digest or None),
         )
         .order_by(version.c.number.desc())
         .limit(1)
     )
 
 
-def _add(connection: Connection, place: Place, artifact: LoggedArtifact, producer_pk: int | None) -> int:
-    """The next version of the sequence."""
-    at_sequence = sequence.c.id == place.sequence_pk
-    number = connection.scalars(select(sequence.c.next_number).where(at_sequence)).one()
-    connection.execute(sequence.update().where(at_sequence).values(next_number=number + 1))
+def _add(connection: Connection, place: Place, number: int, artifact: LoggedArtifact, producer_pk: int | None) -> int:
+    """Make version `number`, the next of its sequence."""
+    connection.execute(sequence.update().where(sequence.c.id == place.sequence_pk).values(next_number=number + 1))
     pk: int = connection.execute(
         version.insert()
         .returning(version.c.id)
@@ -168,6 +178,7 @@ def _add(connection: Connection, place: Place, artifact: LoggedArtifact, produce
             number=number,
             bucket=place.bucket,
             digest=artifact.digest or None,
+            content=_content(artifact),
             uri=artifact.uri,
             alias=artifact.alias,
             files=artifact.files,
@@ -181,10 +192,10 @@ def _add(connection: Connection, place: Place, artifact: LoggedArtifact, produce
     return pk
 
 
-def _meet(connection: Connection, place: Place, artifact: LoggedArtifact) -> int:
+def _meet(connection: Connection, place: Place, number: int, artifact: LoggedArtifact) -> int:
     """Record a version that another catalog made. A directory known to hold another upload keeps its version:
     then this use is told late, after an ``--overwrite``."""
-    pk = _add(connection, place, artifact, None)
+    pk = _add(connection, place, number, artifact, None)
     holder = named(connection, place, artifact.alias)
     if holder is not None and holder[1] == artifact.alias:
         connection.execute(version.update().where(version.c.id == pk).values(replaced_by=holder[0]))

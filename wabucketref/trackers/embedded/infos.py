@@ -57,8 +57,11 @@ def in_project(project_pk: int, kind: str | None, name: str | None) -> ColumnEle
     return found if name is None else found & (sequence.c.name == name)
 
 
-def read_runs(connection: Connection, condition: ColumnElement[bool]) -> list[RunInfo]:
-    """The runs for which `condition` holds (on run, project, entity), newest first."""
+def read_runs(connection: Connection, condition: ColumnElement[bool], *, linked: bool = True) -> list[RunInfo]:
+    """The runs for which `condition` holds (on run, project, entity), newest first.
+
+    With `linked` False inputs and outputs are not looked up: a run just made has none.
+    """
     rows = connection.execute(
         _with_project(
             select(run, project.c.name.label("project"), entity.c.name.label("entity"), job.c.facts).select_from(run)
@@ -67,8 +70,8 @@ def read_runs(connection: Connection, condition: ColumnElement[bool]) -> list[Ru
         .where(condition)
         .order_by(run.c.created.desc(), run.c.id.desc())
     ).all()
-    if not rows:
-        return []
+    if not rows or not linked:
+        return [_run(row, (), ()) for row in rows]
     inputs = _references(connection, run_use, condition)
     outputs = _references(connection, run_output, condition)
     return [_run(row, inputs.get(row.id, ()), outputs.get(row.id, ())) for row in rows]

@@ -10,30 +10,35 @@ from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded.schema import entity, project, run
 
 
-def insert_new(connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert; rows whose unique key exists are ignored."""
-    if not rows:
-        return
-    statement: Insert
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
+    if rows:
+        connection.execute(_insert_or_ignore(connection, table), rows)
 
-        statement = postgresql.insert(table).on_conflict_do_nothing()
-    else:
-        from sqlalchemy.dialects import sqlite
 
-        statement = sqlite.insert(table).on_conflict_do_nothing()
-    connection.execute(statement, rows)
+def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
+    """Insert; the pk of the new row, None when one with its unique key exists."""
+    pk: int | None = connection.scalar(_insert_or_ignore(connection, table).values(**row).returning(table.c.id))
+    return pk
 
 
 def ensure(connection: Connection, table: Table, key: Mapping[str, Any], **others: Any) -> int:
     """The pk of the row with `key`, which is made (with `others`) when there is none."""
     wanted = select(table.c.id).where(and_(*(table.c[name] == value for name, value in key.items())))
-    found = connection.scalar(wanted)
-    if found is None:
-        insert_new(connection, table, {**key, **others})
-        found = connection.scalar(wanted)
-    return int(found)  # type: ignore[arg-type]
+    pk: int | None = connection.scalar(wanted)
+    if pk is None:
+        pk = insert_missing(connection, table, {**key, **others})
+    return connection.execute(wanted).scalar_one() if pk is None else pk
+
+
+def _insert_or_ignore(connection: Connection, table: Table) -> Insert:
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def find_project(connection: Connection, name: tuple[str, str]) -> int | None:

@@ -6,31 +6,21 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunState, RunUpdate
-from wabucketref.trackers.embedded.rows import ensure, insert_new, require_run
+from wabucketref.model.run import ConsoleLine, HistoryRow, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.trackers.embedded.infos import read_runs
+from wabucketref.trackers.embedded.rows import ensure, find_project, insert_missing, insert_new, require_run
 from wabucketref.trackers.embedded.schema import console, entity, history, job, project, run
 
 
-def upsert(connection: Connection, update: RunUpdate) -> int:
-    """Create the run or merge `update` into it; its pk."""
-    entity_pk = ensure(connection, entity, {"name": update.key.entity})
-    project_pk = ensure(connection, project, {"entity_pk": entity_pk, "name": update.key.project})
-    wanted = (
-        select(run.c.id, run.c.config, run.c.summary)
-        .where(run.c.project_pk == project_pk, run.c.run_id == update.key.run_id)
-        .with_for_update()
-    )
-    found = connection.execute(wanted).first()
-    if found is None:
-        insert_new(connection, run, _fresh(update, project_pk))
-        found = connection.execute(wanted).one()
-    else:
-        changes = _changes(update, found.config, found.summary)
-        if changes:
-            connection.execute(run.update().where(run.c.id == found.id).values(**changes))
-    if update.job is not None:
-        _set_job(connection, found.id, update.job)
-    return int(found.id)
+def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
+    """Create the run or merge `update` into it."""
+    project_pk = _ensure_project(connection, update.key)
+    pk = insert_missing(connection, run, _fresh(update, project_pk))
+    if pk is not None:
+        if update.job is not None:
+            connection.execute(job.insert().values(run_pk=pk, facts=dict(update.job)))
+        return read_runs(connection, run.c.id == pk, linked=False)[0]
+    return read_runs(connection, run.c.id == _merge(connection, project_pk, update))[0]
 
 
 def add_history(connection: Connection, key: RunKey, rows: Sequence[HistoryRow]) -> None:
@@ -64,6 +54,28 @@ def finish(connection: Connection, key: RunKey, state: RunState, exit_code: int)
         .where(run.c.id == run_pk, open_ended)
         .values(state=str(state), exit_code=exit_code, finished=datetime.now(UTC))
     )
+
+
+def _ensure_project(connection: Connection, key: RunKey) -> int:
+    found = find_project(connection, (key.entity, key.project))
+    if found is not None:
+        return found
+    entity_pk = ensure(connection, entity, {"name": key.entity})
+    return ensure(connection, project, {"entity_pk": entity_pk, "name": key.project})
+
+
+def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
+    pk, config, summary = connection.execute(
+        select(run.c.id, run.c.config, run.c.summary)
+        .where(run.c.project_pk == project_pk, run.c.run_id == update.key.run_id)
+        .with_for_update()
+    ).one()
+    changes = _changes(update, config, summary)
+    if changes:
+        connection.execute(run.update().where(run.c.id == pk).values(**changes))
+    if update.job is not None:
+        _set_job(connection, pk, update.job)
+    return int(pk)
 
 
 def _fresh(update: RunUpdate, project_pk: int) -> dict[str, Any]:

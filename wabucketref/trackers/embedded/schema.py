@@ -129,6 +129,8 @@ version = Table(
     Column("number", Integer, nullable=False),
     Column("bucket", Text, nullable=False),
     Column("digest", Text),
+    # What makes a version the same as another: the digest while it lives, NULL (unequal to all) once removed.
+    Column("content", Text),
     Column("uri", Text, nullable=False),
     Column("alias", Text, nullable=False),
     Column("files", BigInteger, nullable=False),
@@ -140,18 +142,8 @@ version = Table(
     _to("artifact_version", "replaced_by", nullable=True),
     _to("run", "producer_pk", nullable=True),
     UniqueConstraint("sequence_pk", "number"),
+    UniqueConstraint("sequence_pk", "bucket", "content"),
     Index(None, "sequence_pk", "bucket", "number"),
-)
-
-# Content that was removed may be uploaded again, as a new version; only one living version has it.
-Index(
-    "uq_artifact_version_content",
-    version.c.sequence_pk,
-    version.c.bucket,
-    version.c.digest,
-    unique=True,
-    sqlite_where=version.c.removed.is_(None),
-    postgresql_where=version.c.removed.is_(None),
 )
 
 alias = Table(

@@ -48,8 +48,7 @@ class EmbeddedTracker:
 
     def upsert_run(self, update: RunUpdate) -> RunInfo:
         with self._catalog.write() as connection:
-            pk = runs.upsert(connection, update)
-            return infos.read_runs(connection, run.c.id == pk)[0]
+            return runs.upsert(connection, update)
 
     def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
         with self._catalog.write() as connection:

@@ -115,6 +115,7 @@ def _artifacts() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("bucket", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=True),
         sa.Column("uri", sa.Text(), nullable=False),
         sa.Column("alias", sa.Text(), nullable=False),
         sa.Column("files", sa.BigInteger(), nullable=False),
@@ -131,6 +132,9 @@ def _artifacts() -> None:
             ["sequence_pk"], ["artifact_sequence.id"], name=op.f("fk_artifact_version_sequence_pk")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_artifact_version")),
+        sa.UniqueConstraint(
+            "sequence_pk", "bucket", "content", name=op.f("uq_artifact_version_sequence_pk_bucket_content")
+        ),
         sa.UniqueConstraint("sequence_pk", "number", name=op.f("uq_artifact_version_sequence_pk_number")),
     )
     op.create_index(
@@ -138,14 +142,6 @@ def _artifacts() -> None:
         "artifact_version",
         ["sequence_pk", "bucket", "number"],
         unique=False,
-    )
-    op.create_index(
-        "uq_artifact_version_content",
-        "artifact_version",
-        ["sequence_pk", "bucket", "digest"],
-        unique=True,
-        sqlite_where=sa.text("removed IS NULL"),
-        postgresql_where=sa.text("removed IS NULL"),
     )
     op.create_table(
         "artifact_alias",
