@@ -1,0 +1,1 @@
+"""The claim: at most one live writer an alias. Specified in ``docs/reference/layout.md``."""

@@ -1,0 +1,150 @@
+"""Reading headers, and telling what is at an alias: an upload, an old one, an unfinished one, or nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Literal
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload
+from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.entries import read_entries
+from wabucketref.store.layout import Layout
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHeader:
+    """A header and the facts of its object."""
+
+    header: Header
+    info: ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no header: why."""
+
+    reason: Literal["nothing", "legacy", "unfinished"]
+
+
+def where_is(storage: Storage, ref: ArtifactRef) -> str:
+    """How messages name the manifest of an artifact."""
+    return f"the manifest of {ref} in {storage.url}"
+
+
+def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
+    """The header of `ref`, None when there is none.
+
+    Raises:
+        IntegrityError: it is not a header, or one of another artifact.
+        UpgradeRequired: a later release wrote it.
+    """
+    where = where_is(storage, ref)
+    try:
+        data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
+    except NotFound:
+        return None
+    header = Header.decode(data, where)
+    found = (header.type, header.name, header.alias)
+    if found != (ref.type, ref.name, ref.alias):
+        raise IntegrityError(
+            f"{where} says it is of {'/'.join(found)!r}", hint="it was copied there by hand; upload the files anew"
+        )
+    return StoredHeader(header, info)
+
+
+def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
+    """What is at `ref`.
+
+    Only a directory without any ``.wabucket/`` is an upload of an earlier release: a writer's claim comes before its
+    first file and stays until the header is there. So the files are looked for first and ``.wabucket/`` after.
+    """
+    found = read_header(storage, ref)
+    if found is not None:
+        return found
+    layout = Layout.of(ref)
+    has_files = any(True for _ in islice(storage.list(layout.prefix), 1))
+    has_control = any(True for _ in islice(storage.list(layout.control), 1))
+    if not has_control:
+        return Absent("legacy" if has_files else "nothing")
+    return read_header(storage, ref) or Absent("unfinished")
+
+
+def find(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
+    """The committed upload at `ref`; None for one of an earlier release, which has no manifest.
+
+    Raises:
+        NotFound: nothing is there.
+        UnfinishedUpload: an upload that did not commit.
+    """
+    found = look(storage, ref)
+    if isinstance(found, StoredHeader):
+        return found
+    if found.reason == "legacy":
+        return None
+    if found.reason == "unfinished":
+        raise UnfinishedUpload(
+            f"{ref} is not in {storage.url}; an unfinished upload is there{_since(storage, ref)}",
+            hint="wait for it, or finish it: repeat the upload or run `wabucket sync`",
+        )
+    raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
+
+
+def _since(storage: Storage, ref: ArtifactRef) -> str:
+    from wabucketref.store.claims.body import Found
+
+    oldest = min((since for since in map(Found.since_of, _claims(storage, ref)) if since), default=None)
+    return f" since {oldest}" if oldest else ""
+
+
+def _claims(storage: Storage, ref: ArtifactRef) -> Iterator[bytes]:
+    layout = Layout.of(ref)
+    for info in storage.list(layout.control):
+        if info.key == layout.claim or info.key.startswith(layout.claims):
+            try:
+                yield storage.read(info.key, limit=_CHUNK)[0]
+            except NotFound:
+                continue
+
+
+def entries_of(storage: Storage, ref: ArtifactRef, header: Header) -> Iterator[Entry]:
+    """The entries of a committed upload as a stream, checked as :func:`read_entries` does.
+
+    Raises:
+        IntegrityError: they are damaged or missing.
+        ReplacedWhileReading: they are another upload's, which took this one's place.
+    """
+    where = where_is(storage, ref)
+    try:
+        yield from read_entries(_chunks(storage, Layout.of(ref).entries), header, where)
+    except (NotFound, IntegrityError) as error:
+        check_unchanged(storage, ref, header)
+        if isinstance(error, NotFound):
+            raise IntegrityError(f"{where} has lost its list of files", hint="upload it anew") from error
+        raise
+
+
+def check_unchanged(storage: Storage, ref: ArtifactRef, header: Header) -> None:
+    """Look at the header again before blaming the bytes.
+
+    Raises:
+        ReplacedWhileReading: it is another one now, or gone.
+    """
+    now = read_header(storage, ref)
+    if now is None or now.header.write_id != header.write_id:
+        what = "removed or is being replaced" if now is None else "replaced"
+        raise ReplacedWhileReading(f"{ref} was {what} while it was read", hint="try again")
+
+
+def _chunks(storage: Storage, key: str) -> Iterator[bytes]:
+    start = 0
+    while True:
+        data = storage.read_range(key, start, _CHUNK)
+        if data:
+            yield data
+        if len(data) < _CHUNK:
+            return
+        start += len(data)

@@ -1,0 +1,34 @@
+"""How much of the machine transfers may use."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wabucketref.errors import UsageError
+
+MAX_PARTS: Final = 10_000
+MAX_OBJECT_BYTES: Final = 5 << 40
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLimits:
+    """Sizes in bytes."""
+
+    concurrency: int = 32
+    """Requests at once, of small files and of parts each."""
+    memory: int = 128 * _MIB
+    """File content held at once, by all transfers together."""
+    part_size: int = 8 * _MIB
+    multipart_threshold: int = 16 * _MIB
+    """Larger files go in parts."""
+
+    def part_bytes(self, size: int, smallest: int) -> int:
+        """The part size for a file of `size` bytes, so that it fits into as many parts as stores allow.
+
+        Raises:
+            UsageError: no store takes an object of that size.
+        """
+        if size > MAX_OBJECT_BYTES:
+            raise UsageError(f"a file of {size} bytes is larger than the 5 TiB that stores take", hint="split it")
+        needed = -(-size // MAX_PARTS)
+        return max(self.part_size, smallest, -(-needed // _MIB) * _MIB)

@@ -1,0 +1,41 @@
+"""The edge to the local file system: OSError becomes one of our kinds, in one table."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, UsageError, WaBucketError
+
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_HINTS: Final = {
+    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: "free space or inodes on that disk, then try again",
+    errno.EDQUOT: "the disk quota is used up; free space or inodes, then try again",
+    errno.EMFILE: "too many open files; raise `ulimit -n` or lower WABUCKET_CONCURRENCY",
+    errno.ENFILE: "the system has too many open files",
+}
+
+
+def local_error(error: OSError, what: str) -> WaBucketError:
+    """The error to raise for `error`, met while doing `what`."""
+    reason = (error.strerror or str(error)).lower()
+    message, hint = f"cannot {what}: {reason}", _HINTS.get(error.errno or 0)
+    if error.errno in _REFUSED:
+        return NotAuthorised(message, hint=hint or "check the permissions")
+    if error.errno == errno.ENOENT:
+        return NotFound(message, hint=hint or "check the path")
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(message, hint="use a shorter path")
+    return LocalIOError(message, hint=hint or "check the disk, then try again")
+
+
+@contextmanager
+def local(what: str) -> Iterator[None]:
+    """Translate the OSErrors of the block; our own errors, which may be OSErrors too, pass."""
+    try:
+        yield
+    except WaBucketError:
+        raise
+    except OSError as error:
+        raise local_error(error, what) from error

@@ -1,0 +1,98 @@
+"""The threads of one transfer: pieces submitted lazily, results in order, the first failure stops all."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+from wabucketref.contracts.progress import Progress
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.store.budget import Budget
+from wabucketref.store.limits import TransferLimits
+
+T = TypeVar("T")
+R = TypeVar("R")
+_WINDOW = 1024
+
+
+class Stopped(Exception):
+    """Another piece of the same transfer failed; that failure is the one raised to the caller."""
+
+
+class Crew:
+    """Threads, memory and stop sign of one transfer. Use as a context manager; leaving waits for what runs."""
+
+    def __init__(self, limits: TransferLimits, budget: Budget, cancel: Cancel, progress: Progress) -> None:
+        self.limits = limits
+        self.budget = budget
+        self.progress = progress
+        self.cancel = cancel
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self._files = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="wabucket-file")
+        # Pieces of files have threads of their own: a file waits for its pieces, so sharing them could lock up.
+        self._pieces = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="wabucket-piece")
+
+    def check(self) -> None:
+        """Raise when asked to stop or when another piece failed."""
+        self.cancel.check()
+        if self._failure is not None:
+            raise Stopped
+
+    def in_order(self, work: Callable[[T], R], items: Iterable[T], window: int = _WINDOW) -> Iterator[R]:
+        """Results of `work` in order of `items`, of which at most `window` are taken ahead.
+
+        Raises:
+            BaseException: the first failure, once nothing runs any more.
+        """
+        pending: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                self.check()
+                pending.append(self._files.submit(self._run, work, item))
+                while pending and (len(pending) >= window or pending[0].done()):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BaseException as error:
+            self._fail(error)
+            self._wait(pending)
+            if self._failure is error or self._failure is None:
+                raise
+            raise self._failure from self._failure.__cause__
+
+    def piece(self, work: Callable[[], R]) -> "Future[R]":
+        """Do one piece of a file in the background."""
+        return self._pieces.submit(work)
+
+    def _run(self, work: Callable[[T], R], item: T) -> R:
+        try:
+            self.check()
+            return work(item)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self._failure is None and not isinstance(error, (Stopped, GeneratorExit)):
+                self._failure = error
+
+    @staticmethod
+    def _wait(pending: "Iterable[Future[R]]") -> None:
+        for future in pending:
+            if not future.cancel():
+                future.exception()
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+        self._files.shutdown(cancel_futures=True)
+        self._pieces.shutdown(cancel_futures=True)

@@ -1,0 +1,1 @@
+"""From this machine to the bucket: upload and link, up to the commit."""

@@ -1,0 +1,90 @@
+"""Writes under a claim, each on the condition of what was seen under it: a writer that slept cannot undo another's."""
+
+from collections.abc import Callable, Iterator
+
+from wabucketref.contracts.storage import Multipart, ObjectInfo, Storage
+from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError
+from wabucketref.store.claims.held import Held
+from wabucketref.store.pool import Crew
+
+_TRIES = 4
+_PAUSE = 0.5
+
+
+class Guarded:
+    """Writes objects of one artifact. Thread-safe."""
+
+    def __init__(self, storage: Storage, claim: Held, crew: Crew) -> None:
+        self.storage = storage
+        self._claim = claim
+        self._crew = crew
+
+    def put(self, key: str, data: bytes, seen: ObjectInfo | None) -> ObjectInfo:
+        """Store a small object in the place of `seen`."""
+
+        def attempt(seen: ObjectInfo | None) -> ObjectInfo:
+            able = self.storage.capabilities
+            if seen is None:
+                return self.storage.put(key, data, if_absent=able.create_if_absent)
+            if able.replace_if_match and seen.etag is not None:
+                return self.storage.put(key, data, if_match=seen.etag)
+            return self.storage.put(key, data)
+
+        return self._repeated(key, attempt, seen, OutcomeUnknown)
+
+    def put_large(
+        self, key: str, seen: ObjectInfo | None, send: Callable[[bool], ObjectInfo], *, streamed: bool
+    ) -> ObjectInfo:
+        """Store a large object in the place of `seen` by `send(if_absent)`, which starts over when called again.
+
+        What was seen goes first: no store replaces on a condition in parts. `streamed`: no lower floor could try
+        again what `send` does, since it reads its chunks once.
+        """
+
+        def attempt(seen: ObjectInfo | None) -> ObjectInfo:
+            if seen is not None:
+                self.delete(seen)
+            return send(self.storage.capabilities.create_if_absent)
+
+        return self._repeated(key, attempt, seen, TransientError if streamed else OutcomeUnknown)
+
+    def delete(self, seen: ObjectInfo) -> None:
+        """Remove an object as it was seen.
+
+        Raises:
+            PreconditionFailed: it is another one now.
+        """
+        self._claim.touch()
+        conditional = self.storage.capabilities.replace_if_match
+        self.storage.delete(seen.key, if_match=seen.etag if conditional else None)
+
+    def start_multipart(self, key: str) -> Multipart:
+        self._claim.touch()
+        return self.storage.start_multipart(key)
+
+    def stream(self, key: str, chunks: Iterator[bytes], size: int, if_absent: bool) -> ObjectInfo:
+        self._claim.touch()
+        return self.storage.put_stream(key, chunks, size, if_absent=if_absent)
+
+    def _repeated(
+        self,
+        key: str,
+        attempt: Callable[[ObjectInfo | None], ObjectInfo],
+        seen: ObjectInfo | None,
+        again: type[TransientError],
+    ) -> ObjectInfo:
+        """Try again, on the condition of what is there then, while the claim holds."""
+        for number in range(1, _TRIES + 1):
+            self._claim.touch()
+            try:
+                return attempt(seen)
+            except (AlreadyExists, PreconditionFailed):
+                # An answer of ours was lost, or a writer from before this claim woke up.
+                if number == _TRIES:
+                    raise
+            except again as error:
+                if number == _TRIES or not error.retryable:
+                    raise
+                self._crew.cancel.wait(_PAUSE * 2**number)
+            seen = self.storage.head(key)
+        raise AssertionError("the last try returns or raises")

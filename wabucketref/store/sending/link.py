@@ -1,0 +1,120 @@
+"""Link: files that already lie in the bucket become an artifact. Their bytes are hashed where they lie, not copied."""
+
+from collections.abc import Iterator, Sequence
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.errors import LinkSourceNotFound, SourceChanged, UsageError
+from wabucketref.failpoints import hit
+from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.names import explain_paths, path_problem
+from wabucketref.model.plan import Committed, LinkPlan
+from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.identity import Identity
+from wabucketref.store.layout import is_control
+from wabucketref.store.pool import Crew
+from wabucketref.store.sending.writing import Moved, Room, Writing
+
+
+def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committed:
+    """Carry out `plan`. See :meth:`DataPlane.link` for the errors."""
+    check_base(plan.base, plan.ref.directory)
+    linking = _Linking(storage, plan, linked_objects(storage, plan), crew)
+    crew.progress.start("link", len(linking.objects), sum(info.size for info in linking.objects))
+    try:
+        return Writing(storage, plan, me, crew, linking.same).run(linking.fill)
+    finally:
+        crew.progress.finish()
+
+
+def check_base(base: str, own: str) -> None:
+    """Refuse a directory that a link cannot mean.
+
+    Raises:
+        UsageError: it is outside the bucket, ours, or the artifact's own directory.
+    """
+    problem = path_problem(base) if base else None
+    if problem is None and is_control(base):
+        problem = "lies in .wabucket, which is reserved"
+    if problem is not None:
+        raise UsageError(f"the bucket path {base!r} {problem}", hint="give a directory inside the bucket")
+    if base == own or base.startswith(own + "/"):
+        raise UsageError(f"{base!r} is the artifact's own directory", hint="link it under another alias")
+
+
+def base_prefix(base: str) -> str:
+    """Prefix of the keys below a link's base, which is empty for the whole bucket."""
+    return f"{base}/" if base else ""
+
+
+def linked_objects(storage: Storage, plan: LinkPlan) -> Sequence[ObjectInfo]:
+    """The files to link in order of path; our own objects and this artifact's directory are left out.
+
+    Raises:
+        LinkSourceNotFound: there is none.
+        UsageError: paths that no artifact may have.
+    """
+    prefix, own = base_prefix(plan.base), f"{plan.ref.directory}/"
+    found, problems = [], []
+    for info in storage.list(prefix):
+        path = info.key[len(prefix) :]
+        if is_control(path) or info.key.startswith(own) or not path or path.endswith("/"):
+            continue
+        problem = path_problem(path)
+        problems += [(path, problem)] if problem else []
+        found.append(info)
+    if not found:
+        raise LinkSourceNotFound(
+            f"{plan.base!r} in {storage.url} does not exist or not a directory", hint="check the bucket path"
+        )
+    if problems:
+        raise explain_paths(problems, f"{plan.base!r} has paths that cannot be linked")
+    return sorted(found, key=lambda info: info.key)
+
+
+class _Linking:
+    def __init__(self, storage: Storage, plan: LinkPlan, objects: Sequence[ObjectInfo], crew: Crew) -> None:
+        self.objects = objects
+        self._storage = storage
+        self._plan = plan
+        self._crew = crew
+        self._prefix = base_prefix(plan.base)
+        self._entries: list[Entry] | None = None
+
+    def same(self, header: Header) -> bool:
+        """Whether `header` has the content of the linked files."""
+        if (header.files, header.bytes) != (len(self.objects), sum(info.size for info in self.objects)):
+            return False
+        found = ManifestDigest(self._plan.type, self._plan.name, self._plan.alias)
+        for entry in self._hashed():
+            found.add(entry)
+        return found.value() == header.digest
+
+    def fill(self, room: Room, moved: Moved) -> Iterator[Entry]:
+        """The entries; nothing is stored."""
+        for entry in self._hashed():
+            moved.files_reused += 1
+            moved.bytes_reused += entry.size
+            yield entry
+
+    def _hashed(self) -> list[Entry]:
+        if self._entries is None:
+            self._entries = list(self._crew.in_order(self._entry, self.objects))
+        return self._entries
+
+    def _entry(self, info: ObjectInfo) -> Entry:
+        digest, step = Digest(), self._crew.limits.part_size
+        held = self._crew.budget.acquire(min(step, info.size), self._crew.check)
+        try:
+            for start in range(0, info.size, step):
+                self._crew.check()
+                data = self._storage.read_range(info.key, start, min(step, info.size - start))
+                digest.update(data)
+                self._crew.progress.advance(bytes=len(data))
+        finally:
+            self._crew.budget.release(held)
+        now = self._storage.head(info.key)
+        if now is None or (now.size, now.etag) != (info.size, info.etag or now.etag):
+            raise SourceChanged(f"{info.key!r} changed in the bucket while it was read", hint="link it again")
+        hit("link.file_hashed")
+        self._crew.progress.advance(files=1)
+        return Entry(info.key[len(self._prefix) :], info.size, digest.value(), "file", now.etag, now.version)

@@ -1,0 +1,146 @@
+"""Upload: the files of a source become the objects of an artifact."""
+
+from collections.abc import Iterator
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.contracts.transfer import StoredFile, TransferMemory
+from wabucketref.failpoints import hit
+from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.plan import Committed, UploadPlan
+from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.identity import Identity
+from wabucketref.store.pool import Crew
+from wabucketref.store.sending.file import FileSender
+from wabucketref.store.sending.writing import Moved, Room, Writing
+from wabucketref.store.source.read import Source
+from wabucketref.store.source.tree import Found, Tree
+
+
+def upload(
+    storage: Storage, plan: UploadPlan, tree: Tree, me: Identity, crew: Crew, memory: TransferMemory
+) -> Committed:
+    """Carry out `plan` with the files found by the scan. See :meth:`DataPlane.upload` for the errors."""
+    with Source(tree.root) as source:
+        comparing = Comparing(source, tree, plan, crew)
+        writing = Writing(storage, plan, me, crew, comparing.same)
+        crew.progress.start("upload", tree.files, tree.bytes)
+        try:
+            return writing.run(lambda room, moved: _Filling(source, tree, crew, memory, room, moved).entries())
+        finally:
+            crew.progress.finish()
+
+
+class Comparing:
+    """Whether a source has the content of a committed upload: hashed here, nothing is sent."""
+
+    def __init__(self, source: Source, tree: Tree, plan: UploadPlan, crew: Crew) -> None:
+        self._source = source
+        self._tree = tree
+        self._plan = plan
+        self._crew = crew
+        self._digest: str | None = None
+
+    def same(self, header: Header) -> bool:
+        if (header.files, header.bytes) != (self._tree.files, self._tree.bytes):
+            return False
+        if self._digest is None:
+            found = ManifestDigest(self._plan.type, self._plan.name, self._plan.alias)
+            for entry in self._crew.in_order(self._entry, self._tree):
+                found.add(entry)
+            self._digest = found.value()
+        return header.digest == self._digest
+
+    def _entry(self, found: Found) -> Entry:
+        if found.directory:
+            return Entry(found.path, 0, "", "directory")
+        return Entry(found.path, found.size, hash_file(self._source, found, self._crew))
+
+
+def hash_file(source: Source, found: Found, crew: Crew) -> str:
+    """The digest of a source file, read in pieces.
+
+    Raises:
+        SourceChanged: it changed while it was read.
+    """
+    digest = Digest()
+    held = crew.budget.acquire(min(found.size, crew.limits.part_size), crew.check)
+    try:
+        with source.open(found) as file:
+            for piece in file.pieces(crew.limits.part_size):
+                crew.check()
+                digest.update(piece)
+    finally:
+        crew.budget.release(held)
+    return digest.value()
+
+
+class _Filling:
+    """Stores the files under the claim and yields their entries in order of path."""
+
+    def __init__(
+        self, source: Source, tree: Tree, crew: Crew, memory: TransferMemory, room: Room, moved: Moved
+    ) -> None:
+        self._source = source
+        self._tree = tree
+        self._crew = crew
+        self._memory = memory
+        self._room = room
+        self._moved = moved
+        self._sender = FileSender(source, room.guarded, crew)
+
+    def entries(self) -> Iterator[Entry]:
+        for entry, sent in self._crew.in_order(self._store, self._tree):
+            if entry.type == "file":
+                self._count(entry, sent)
+            yield entry
+
+    def _count(self, entry: Entry, sent: bool) -> None:
+        if sent:
+            self._moved.files += 1
+            self._moved.bytes += entry.size
+        else:
+            self._moved.files_reused += 1
+            self._moved.bytes_reused += entry.size
+
+    def _store(self, found: Found) -> tuple[Entry, bool]:
+        if found.directory:
+            return Entry(found.path, 0, "", "directory"), False
+        key = self._room.layout.file(found.path)
+        seen = self._room.seen.take(key)
+        kept = self._kept(found, seen)
+        if kept is not None:
+            self._crew.progress.advance(files=1, bytes=found.size)
+            return kept, False
+        sent = self._sender.send(found, key, seen)
+        info = sent.info
+        self._memory.remember(
+            StoredFile(
+                found.path,
+                found.size,
+                found.mtime_ns,
+                found.ctime_ns,
+                found.inode,
+                sent.digest,
+                info.etag,
+                info.version,
+            )
+        )
+        hit("upload.file_stored")
+        self._crew.progress.advance(files=1)
+        return Entry(found.path, found.size, sent.digest, "file", info.etag, info.version), True
+
+    def _kept(self, found: Found, seen: ObjectInfo | None) -> Entry | None:
+        """The entry when an earlier try stored the very bytes and nobody touched the object since.
+
+        The source is hashed again, which costs less than sending: equal times do not prove equal content.
+        """
+        if seen is None or seen.etag is None or not self._room.claim.reusable:
+            return None
+        known = self._memory.recall(found.path)
+        if known is None or (known.size, known.etag) != (seen.size, seen.etag) or known.size != found.size:
+            return None
+        if (known.mtime_ns, known.ctime_ns, known.inode) != (found.mtime_ns, found.ctime_ns, found.inode):
+            return None
+        if hash_file(self._source, found, self._crew) != known.digest:
+            return None
+        return Entry(found.path, found.size, known.digest, "file", known.etag, known.version)

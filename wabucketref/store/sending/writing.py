@@ -1,0 +1,219 @@
+"""One write to an alias, common to upload and link: look, claim, withdraw, fill, commit."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.errors import AliasTaken, PreconditionFailed, UploadInProgress, UsageError
+from wabucketref.failpoints import hit
+from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
+from wabucketref.model.plan import Committed, LinkPlan, TransferFigures, UploadPlan
+from wabucketref.store.claims.held import Held
+from wabucketref.store.claims.take import take_claim
+from wabucketref.store.entries import EntriesWriter, Totals
+from wabucketref.store.header import Absent, StoredHeader, look, read_header
+from wabucketref.store.identity import Identity
+from wabucketref.store.layout import Layout
+from wabucketref.store.pool import Crew
+from wabucketref.store.sending.commit import alias_taken, commit
+from wabucketref.store.sending.committed import committed, rfc3339
+from wabucketref.store.sending.guarded import Guarded
+from wabucketref.store.sending.seen import Seen
+
+_log = logging.getLogger(__name__)
+_SPOOL_BYTES = 8 << 20
+_NOTHING = Totals("blake3:" + "0" * 64, 0, 0, "blake3:" + "0" * 64, 0, 0)
+
+
+@dataclass(slots=True)
+class Moved:
+    """What was sent, counted while results come in."""
+
+    bytes: int = 0
+    files: int = 0
+    bytes_reused: int = 0
+    files_reused: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def figures(self) -> TransferFigures:
+        seconds = time.monotonic() - self.started
+        return TransferFigures(self.bytes, self.bytes_reused, self.files, self.files_reused, seconds)
+
+
+class Room:
+    """The artifact's directory while this writer holds the claim."""
+
+    def __init__(self, storage: Storage, layout: Layout, claim: Held, crew: Crew, seen: Seen) -> None:
+        self.layout = layout
+        self.claim = claim
+        self.seen = seen
+        self.guarded = Guarded(storage, claim, crew)
+
+
+class Writing:
+    """A write of `plan`. `same(header)` says whether the source has the content of `header`, without sending."""
+
+    def __init__(
+        self, storage: Storage, plan: UploadPlan | LinkPlan, me: Identity, crew: Crew, same: Callable[[Header], bool]
+    ) -> None:
+        self._storage = storage
+        self._plan = plan
+        self._ref = plan.ref
+        self._layout = Layout.of(plan.ref)
+        self._me = me
+        self._crew = crew
+        self._same = same
+        self._moved = Moved()
+        self._overwrite = isinstance(plan, UploadPlan) and plan.overwrite
+        if len(self._header(_NOTHING).encode()) > MAX_HEADER_BYTES - 4096:
+            raise UsageError("the metadata does not fit into a manifest", hint="store large metadata as a file")
+
+    def run(self, fill: Callable[[Room, Moved], Iterator[Entry]]) -> Committed:
+        """Commit what `fill` yields in order of path while it stores the files.
+
+        Raises:
+            AliasTaken: the alias holds other content.
+            UploadInProgress: another writer is at it.
+        """
+        there = look(self._storage, self._ref)
+        done = self._settled(there)
+        if done is not None:
+            return done
+        try:
+            claim = take_claim(self._storage, self._ref, self._me, self._plan.xid, self._crew.cancel)
+        except UploadInProgress:
+            done = self._settled(read_header(self._storage, self._ref))
+            if done is not None and not self._overwrite:
+                return done
+            raise
+        with claim:
+            hit("upload.claimed")
+            return self._under_claim(claim, there, fill)
+
+    def _settled(self, there: StoredHeader | Absent | None) -> Committed | None:
+        """The outcome when the alias holds the content already; None when there is something to do.
+
+        Raises:
+            AliasTaken: it holds other content and may not be overwritten.
+        """
+        if isinstance(there, Absent):
+            if there.reason == "legacy" and not self._overwrite:
+                raise AliasTaken(
+                    f"{self._ref} holds an upload of an earlier release, without a manifest",
+                    hint="choose another alias, or replace it with --overwrite",
+                )
+            return None
+        if there is None:
+            return None
+        ours = there.header.write_id == self._plan.xid
+        if ours or self._same(there.header):
+            return self._already(there.header)
+        if not self._overwrite:
+            raise alias_taken(self._ref, there.header)
+        return None
+
+    def _already(self, header: Header) -> Committed:
+        figures = TransferFigures(0, header.bytes, 0, header.files, self._moved.figures().seconds)
+        return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
+
+    def _under_claim(
+        self, claim: Held, before: StoredHeader | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
+    ) -> Committed:
+        now = read_header(self._storage, self._ref)
+        if now is not None and not _equal(now, before):
+            done = self._settled(now)
+            if done is not None:
+                claim.commit_done()
+                return done
+        if now is not None:
+            self._withdraw(claim, now)
+        room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
+            writer = EntriesWriter(spool, self._ref)
+            for entry in fill(room, self._moved):
+                writer.add(entry)
+            totals = writer.finish()
+            self._remove_leftovers(room)
+            self._put_entries(room, spool)
+        return self._commit(claim, self._header(totals))
+
+    def _withdraw(self, claim: Held, there: StoredHeader) -> None:
+        claim.touch()
+        conditional = self._storage.capabilities.replace_if_match
+        try:
+            self._storage.delete(self._layout.header, if_match=there.info.etag if conditional else None)
+        except PreconditionFailed as error:
+            raise UploadInProgress(f"{self._ref} was replaced meanwhile", hint="try again") from error
+        hit("upload.withdrawn")
+
+    def _remove_leftovers(self, room: Room) -> None:
+        for info in room.seen.leftovers():
+            self._crew.check()
+            room.guarded.delete(info)
+        hit("upload.leftovers_removed")
+
+    def _put_entries(self, room: Room, spool: IO[bytes]) -> None:
+        size, key = spool.tell(), self._layout.entries
+        seen = room.seen.take(key)
+        spool.seek(0)
+        if size <= self._crew.limits.multipart_threshold:
+            room.guarded.put(key, spool.read(), seen)
+        else:
+            room.guarded.put_large(key, seen, lambda absent: self._stream(room, spool, size, absent), streamed=True)
+        hit("upload.entries_put")
+
+    def _stream(self, room: Room, spool: IO[bytes], size: int, if_absent: bool) -> ObjectInfo:
+        spool.seek(0)
+        return room.guarded.stream(self._layout.entries, _chunks(spool), size, if_absent)
+
+    def _commit(self, claim: Held, header: Header) -> Committed:
+        claim.renew()
+        claim.check()
+        found = commit(self._storage, self._ref, header)
+        if not claim.commit_done():
+            self._undo(found)
+        hit("upload.claim_removed")
+        already = found.header.write_id != header.write_id
+        return committed(
+            self._storage, self._ref, found.header, self._plan.xid, self._moved.figures(), already_there=already
+        )
+
+    def _undo(self, found: StoredHeader) -> None:
+        """This process slept between its last look at the claim and the commit: the files may be another's by now."""
+        if self._storage.capabilities.replace_if_match and found.info.etag is not None:
+            self._storage.delete(self._layout.header, if_match=found.info.etag)
+        raise UploadInProgress(
+            f"the claim on {self._ref} was taken over by another writer during the commit",
+            hint="see what it uploaded, then repeat",
+        )
+
+    def _header(self, totals: Totals) -> Header:
+        plan = self._plan
+        return Header(
+            write_id=plan.xid,
+            type=plan.type,
+            name=plan.name,
+            alias=plan.alias,
+            digest=totals.digest,
+            files=totals.files,
+            bytes=totals.bytes,
+            entries_digest=totals.entries_digest,
+            entries_bytes=totals.entries_bytes,
+            entries_count=totals.entries_count,
+            metadata=plan.metadata,
+            run={"id": plan.run.id, "project": plan.run.project, "entity": plan.run.entity},
+            created=rfc3339(plan.created),
+            base=plan.base if isinstance(plan, LinkPlan) else None,
+        )
+
+
+def _equal(now: StoredHeader, before: StoredHeader | Absent) -> bool:
+    return isinstance(before, StoredHeader) and before.header.write_id == now.header.write_id
+
+
+def _chunks(spool: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: spool.read(1 << 20), b"")

@@ -1,0 +1,1 @@
+"""The user's files: found, filtered, opened and read, never trusted to stay as they were."""
