@@ -1,0 +1,147 @@
+"""The one typed model of all settings."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+
+from wabucketref.errors import UsageError
+from wabucketref.settings import checks
+from wabucketref.settings.bucket import resolve_bucket, resolve_root
+from wabucketref.settings.credentials import credentials_source
+from wabucketref.settings.fields import ENVIRONMENT
+from wabucketref.settings.home import default_home, make_home, user_name
+from wabucketref.settings.origin import BUILT_IN, Origin, shown
+
+Line = Annotated[str, Field(max_length=1000), AfterValidator(checks.check_line)]
+Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, frozen. Made by :func:`load_settings`, which knows where each value came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    project_name: Annotated[str, AfterValidator(checks.check_project_name)] | None = None
+    entity: Annotated[str, AfterValidator(checks.check_entity)] | None = None
+    bucket: str | None = None
+    """As the user wrote it; see :meth:`bucket_url`."""
+    storage: str | None = None
+    """As the user wrote it; see :attr:`storage_root`."""
+    run_name: Line | None = None
+    job_type: Line | None = None
+    tracker: Annotated[str, AfterValidator(checks.check_tracker)] = "auto"
+    mode: Annotated[Literal["online", "offline", "disabled"], BeforeValidator(checks.check_mode)] = "online"
+    home: Path = Field(default_factory=default_home)
+    catalog: Annotated[str, AfterValidator(checks.check_line)] | None = None
+    """Database URL of the embedded tracker; None: SQLite in the home. May hold a password."""
+    base_url: Annotated[str, AfterValidator(checks.check_base_url)] | None = None
+    api_key: SecretStr | None = None
+    tags: Annotated[tuple[str, ...], BeforeValidator(checks.split_tags), AfterValidator(checks.check_tags)] = ()
+    run_id: Annotated[str, AfterValidator(checks.check_run_id)] | None = None
+    run_group: Line | None = None
+    notes: Annotated[str, Field(max_length=100_000)] | None = None
+    wandb_dir: Path | None = None
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Requests under way at once."""
+    memory: Annotated[int, BeforeValidator(checks.check_memory)] = 128 << 20
+    """Bytes of file content held at once."""
+    deadline: Seconds = 600.0
+    """Seconds in all for one request with its retries."""
+    finish_timeout: Seconds = 3600.0
+    """Seconds for a run to finish, transfers under way included."""
+    journal_sync: Literal["full", "normal"] = "full"
+    """``full`` survives power loss, ``normal`` only a crash of the process."""
+    log: Literal["debug", "info", "warning", "error"] = "warning"
+
+    _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
+    _notices: tuple[str, ...] = PrivateAttr(default=())
+    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return ((name, shown(name, getattr(self, name))) for name in ENVIRONMENT if name in self.model_fields_set)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should be told about the settings."""
+        return self._notices
+
+    def origins(self) -> list[Origin]:
+        """Every setting with its value and source."""
+        return [self.origin(name) for name in ENVIRONMENT]
+
+    def origin(self, name: str) -> Origin:
+        """One setting with its value and source."""
+        if name in self._origins:
+            return self._origins[name]
+        source = "given in code" if name in self.model_fields_set else BUILT_IN
+        return Origin(name, shown(name, getattr(self, name)), source)
+
+    def home_ready(self) -> Path:
+        """The home directory, created (mode 0700) when missing. Raises as ``make_home``."""
+        return make_home(self.home, self.origin("home").source)
+
+    @property
+    def storage_root(self) -> str:
+        """URL under which bare bucket names live. Raises UsageError when malformed."""
+        try:
+            return resolve_root(self.storage if self.storage is not None else str(self.home / "buckets"))
+        except UsageError as error:
+            raise self._blamed(error, "home" if self.storage is None else "storage") from error
+
+    def bucket_url(self) -> str:
+        """URL of the bucket's root: of :attr:`bucket`, else of the project's name.
+
+        It may hold credentials that the user wrote into it; ``model.redact.public_url`` cuts them.
+
+        Raises:
+            UsageError: malformed, naming its source; or neither a bucket nor a project is set.
+        """
+        name = self.bucket if self.bucket is not None else self.require_project()
+        root = self.storage_root
+        try:
+            return resolve_bucket(name, root)
+        except UsageError as error:
+            raise self._blamed(error, "bucket" if self.bucket is not None else "project_name") from error
+
+    def require_project(self) -> str:
+        """The project's name.
+
+        Raises:
+            UsageError: none is set.
+        """
+        if self.project_name is None:
+            raise UsageError("no project is set", hint="give -p/--project-name, or set WANDB_PROJECT")
+        return self.project_name
+
+    def resolved_entity(self) -> str:
+        """The entity, by default the operating system's name of this user."""
+        return self.entity or user_name(self._environ)
+
+    def resolved_tracker(self) -> str:
+        """The tracker's name; ``auto`` decided by the mode and by whether W&B has credentials or a server.
+
+        Raises:
+            SettingsError: a file in which W&B keeps credentials cannot be parsed.
+        """
+        if self.tracker != "auto":
+            return self.tracker
+        if self.mode == "disabled":
+            return "disabled"
+        if self.base_url is not None or self.api_key is not None or credentials_source(None, self._environ):
+            return "wandb"
+        return "embedded"
+
+    @property
+    def catalog_url(self) -> str:
+        """Database URL of the embedded tracker. May hold a password."""
+        return self.catalog or f"sqlite:///{self.home / 'catalog.sqlite'}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """The secret values among the settings, for ``model.redact.redact``."""
+        return (self.api_key.get_secret_value(),) if self.api_key else ()
+
+    def _blamed(self, error: UsageError, name: str) -> UsageError:
+        source = self.origin(name).source
+        return UsageError(f"{source}: {error.message}", hint=error.hint)
