@@ -13,6 +13,7 @@ from wabucketref.cli.streams import Console
 from wabucketref.errors import TrackingPending
 
 if TYPE_CHECKING:
+    from wabucketref.contracts.progress import Progress
     from wabucketref.operations.workspace import Workspace
     from wabucketref.settings import Settings
 
@@ -32,6 +33,8 @@ class Invocation:
     no_progress: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
     """Settings given as global options, by option name with underscores; None for not given."""
+    secrets: tuple[str, ...] = ()
+    """Cut from errors and logs; known once the settings are."""
     closing: ExitStack = field(default_factory=ExitStack)
     """What to undo when the command line is done."""
     partial: Mapping[str, Any] | None = None
@@ -46,8 +49,10 @@ class Invocation:
         from wabucketref.cli.logs import logging_to
         from wabucketref.settings import load_settings
 
-        self.closing.enter_context(logging_to(self.console, verbose=self.verbose, quiet=self.quiet))
         settings = load_settings(self.arguments)
+        self.secrets = settings.secrets()
+        level = "debug" if self.verbose else None if self.quiet else settings.log
+        self.closing.enter_context(logging_to(self.console, level, self.secrets, verbose=self.verbose))
         for notice in settings.notices:
             self.note(f"warning: {notice}")
         return settings
@@ -55,14 +60,18 @@ class Invocation:
     @contextmanager
     def workspace(self, outputs: str | None = None) -> Iterator["Workspace"]:
         """Everything an operation needs, opened for the block; `outputs` names how later CI steps are told."""
-        from wabucketref.cli.progress import progress_for
         from wabucketref.wiring import open_workspace
 
-        progress = progress_for(self.console, silent=self.quiet or self.no_progress)
         echo = None if self.json else self.console.data
-        with open_workspace(self.settings(), progress=progress, echo=echo, outputs=outputs) as workspace:
+        with open_workspace(self.settings(), progress=self.progress(), echo=echo, outputs=outputs) as workspace:
             _collect_again()
             yield workspace
+
+    def progress(self) -> "Progress":
+        """How transfers show themselves."""
+        from wabucketref.cli.progress import progress_for
+
+        return progress_for(self.console, silent=self.quiet or self.no_progress)
 
     def note(self, text: str) -> None:
         """A line for the user on stderr, not with ``--quiet``."""

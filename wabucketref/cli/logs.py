@@ -11,32 +11,32 @@ _NEVER: Final = logging.CRITICAL + 1
 
 
 class _ConsoleHandler(logging.Handler):
-    def __init__(self, console: Console, verbose: bool) -> None:
+    def __init__(self, console: Console, secrets: tuple[str, ...], verbose: bool) -> None:
         super().__init__()
         self._console = console
+        self._secrets = secrets
         self._verbose = verbose
 
     def emit(self, record: logging.LogRecord) -> None:
         from wabucketref.model.redact import redact
 
-        text = redact(record.getMessage())
+        text = redact(record.getMessage(), self._secrets)
         if self._verbose:
             text = f"{record.name.removeprefix('wabucketref.')}: {text}"
         self._console.say(f"{record.levelname.lower()}: {text}")
 
 
 @contextmanager
-def logging_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]:
-    """Inside the block our warnings are shown; with `verbose` everything, with `quiet` nothing.
+def logging_to(console: Console, level: str | None, secrets: tuple[str, ...], *, verbose: bool) -> Iterator[None]:
+    """Inside the block our records of `level` and above are shown (None: none), without `secrets`.
 
-    Warnings that libraries raise in Python go the same way (only with `verbose`), so that they never spoil a quiet or
-    plain stderr.
+    Warnings that libraries raise in Python go the same way, with `verbose` only: they never spoil a plain stderr.
     """
-    level = logging.DEBUG if verbose else _NEVER if quiet else logging.WARNING
-    handler = _ConsoleHandler(console, verbose)
+    handler = _ConsoleHandler(console, secrets, verbose)
+    least = _NEVER if level is None else logging.getLevelNamesMapping()[level.upper()]
     logging.captureWarnings(True)
     try:
-        with _handled("wabucketref", handler, level), _handled("py.warnings", handler, level if verbose else _NEVER):
+        with _handled("wabucketref", handler, least), _handled("py.warnings", handler, least if verbose else _NEVER):
             yield
     finally:
         logging.captureWarnings(False)
@@ -45,7 +45,7 @@ def logging_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None
 @contextmanager
 def _handled(name: str, handler: logging.Handler, level: int) -> Iterator[None]:
     logger = logging.getLogger(name)
-    before = logger.level, logger.propagate
+    before, propagated = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level)
@@ -53,5 +53,5 @@ def _handled(name: str, handler: logging.Handler, level: int) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        logger.propagate = propagated
+        logger.setLevel(before)

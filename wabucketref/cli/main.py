@@ -52,15 +52,21 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _fail(error: BaseException, invocation: Invocation, stop: Stop) -> int:
+    from wabucketref.model.redact import redact
+
     if invocation.verbose:
-        _trace(error, invocation.console)
+        import traceback
+
+        invocation.console.trace(redact("".join(traceback.format_exception(error)), invocation.secrets))
     told = stop.error() if stop.signal is not None else _translate(error)
+    message, hint = (redact(text, invocation.secrets) for text in (told.message, told.hint or ""))
     if invocation.json and invocation.console.writable:
-        invocation.console.data(encode({**(invocation.partial or {}), "error": told.to_dict()}))
+        document = told.to_dict() | {"message": message, "hint": hint or None}
+        invocation.console.data(encode({**(invocation.partial or {}), "error": document}))
     else:
-        invocation.console.say(f"error: {told.message}")
-        if told.hint:
-            invocation.console.say(f"hint: {told.hint}")
+        invocation.console.say(f"error: {message}")
+        if hint:
+            invocation.console.say(f"hint: {hint}")
     return told.exit_code
 
 
@@ -71,18 +77,7 @@ def _translate(error: BaseException) -> WaBucketError:
         return from_click(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return Stop().error()
-    from wabucketref.model.redact import redact
-
-    words = redact(str(error)) or "no message"
     return WaBucketError(
-        f"internal error: {type(error).__name__}: {words}",
+        f"internal error: {type(error).__name__}: {str(error) or 'no message'}",
         hint="this is a defect of wabucket: run it again with -v and report what it prints",
     )
-
-
-def _trace(error: BaseException, console: Console) -> None:
-    import traceback
-
-    from wabucketref.model.redact import redact
-
-    console.trace(redact("".join(traceback.format_exception(error))))

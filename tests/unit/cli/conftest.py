@@ -31,7 +31,9 @@ class Floors:
 
     answers: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
-    settings: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(notices=(), origins=list))
+    settings: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(notices=(), log="warning", secrets=lambda: ("canary-7f",), origins=list)
+    )
     arguments: dict[str, Any] = field(default_factory=dict)
     opened: dict[str, Any] = field(default_factory=dict)
     closed: int = 0

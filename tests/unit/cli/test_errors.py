@@ -119,3 +119,16 @@ def test_log_records_are_shown_by_level(wabucket: Run, floors: Floors) -> None:
     assert wabucket("-q", *UPLOAD).err == ""
     assert "debug: store: detail" in wabucket("-v", *UPLOAD).err
     assert not logging.getLogger("wabucketref").handlers
+
+
+@pytest.mark.parametrize("arguments", [(), ("-v",), ("--json",)])
+def test_X19_secrets_among_the_settings_are_cut(wabucket: Run, floors: Floors, arguments: tuple[str, ...]) -> None:
+    def answer(_: Floors) -> object:
+        logging.getLogger("wabucketref.store").warning("key canary-7f")
+        raise NotAuthorised("refused canary-7f", hint="is canary-7f right?") from RuntimeError("canary-7f")
+
+    floors.answers["upload"] = answer
+    ran = wabucket(*arguments, *UPLOAD)
+    assert ran.code == 4
+    assert "refused ********" in ran.out + ran.err
+    assert "canary-7f" not in ran.out + ran.err

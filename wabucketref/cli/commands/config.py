@@ -29,10 +29,10 @@ def command() -> None:
 @pass_invocation
 def list_settings(invocation: Invocation, show_origin: bool) -> None:
     """List every setting with the value that counts; secrets are masked."""
-    from wabucketref.cli.render.settings import origin_document, setting_lines
+    from wabucketref.cli.render.settings import setting_lines
 
     origins = invocation.settings().origins()
     invocation.show(
-        lambda: {"items": [origin_document(origin) for origin in origins]},
+        lambda: {"items": [origin.to_dict() for origin in origins]},
         lambda: setting_lines(origins, show_origin=show_origin),
     )

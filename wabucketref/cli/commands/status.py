@@ -18,9 +18,10 @@ from wabucketref.cli.teaching import TeachingCommand
 @command_flags
 @pass_invocation
 def command(invocation: Invocation, which: str | None) -> None:
-    """Show the operations that are under way or not yet recorded, or one of them by its run or transfer id."""
+    """Show the runs of this home that are under way or wait for `wabucket sync`: all, or one by its run or transfer id."""
     from wabucketref.operations.status import status
 
-    with invocation.workspace() as workspace:
-        result = status(workspace, which)
+    result = status(invocation.settings(), which)
+    if not result.items:
+        invocation.note("nothing is under way")
     invocation.show(result.to_dict, lambda: [printable(line) for line in result.lines()])

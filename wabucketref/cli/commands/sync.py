@@ -13,23 +13,18 @@ from wabucketref.cli.teaching import TeachingCommand
     short_help="Record what the tracker does not know yet.",
     examples=("wabucket sync", "wabucket sync --to wandb"),
 )
-@click.option("--to", metavar="TRACKER", help="Record there instead of the tracker each run was made for.")
+@click.option("--to", metavar="TRACKER", help="Record there instead of in the tracker of the settings.")
 @command_flags
 @pass_invocation
 def command(invocation: Invocation, to: str | None) -> None:
     """Replay the journal: what was done offline, while the tracker was away, or before a crash.
 
-    Each run, artifact and use ends in the tracker exactly once, however often this is repeated. Prints one line a
-    run.
+    Each run, artifact and use ends in the tracker exactly once, however often this is repeated. Prints one line a run.
     """
-    from wabucketref.cli.render.sync import refuse_unfinished, sync_lines
+    from wabucketref.cli.render.sync import sync_lines
     from wabucketref.operations.sync import sync
 
+    if to is not None:
+        invocation.arguments["tracker"] = to
     with invocation.workspace() as workspace:
-        result = sync(workspace, to)
-    if not result.items:
-        invocation.note("nothing to sync")
-    if any(one.error for one in result.items):
-        invocation.keep(result.to_dict, lambda: sync_lines(result))
-        refuse_unfinished(result)
-    invocation.show(result.to_dict, lambda: sync_lines(result))
+        invocation.deliver(lambda: sync(workspace), lambda result: result.to_dict(), sync_lines)

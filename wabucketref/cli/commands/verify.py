@@ -26,7 +26,7 @@ def command(invocation: Invocation, ref: ArtifactRef, deep: bool) -> None:
     from wabucketref.operations.verify import verify
 
     with invocation.workspace() as workspace:
-        result = verify(workspace, ref, deep)
+        result = verify(workspace, ref, deep, invocation.progress())
     if not result.damage:
         invocation.show(result.to_dict, lambda: verify_lines(result))
         return
