@@ -185,6 +185,8 @@ class TrackingPending(WaBucketError):
 
     exit_code = 8
     kind = "tracking_pending"
+    result: object = None
+    """What the operation would have returned."""
 
 
 class Interrupted(WaBucketError):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.settings import Settings
 
 API_VERSION = 1
 
@@ -19,4 +21,17 @@ class StorageFactory(Protocol):
         Raises:
             UsageError: the URL is malformed.
             SettingsError: credentials or options in the environment or in files are malformed.
+        """
+
+
+class TrackerFactory(Protocol):
+    """Registered under entry-point group ``wabucketref.tracker`` by the tracker's name."""
+
+    api_version: int
+
+    def open(self, settings: Settings) -> Tracker:
+        """The tracker, ready to use.
+
+        Raises:
+            WaBucketError: it cannot be opened; ``TransientError`` when it may work later.
         """

@@ -1,0 +1,1 @@
+"""Runs as users hold them: one recorded operation or session, its config, metrics and summary."""

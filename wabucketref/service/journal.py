@@ -10,6 +10,7 @@ import errno
 import fcntl
 import logging
 import os
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -93,6 +94,17 @@ class Journal:
                 raise
         return cls(path, descriptor, end, sync)
 
+    @classmethod
+    def in_memory(cls, name: str) -> "Journal":
+        """A journal that lives and dies with this process, for runs that are to leave no trace."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name)
+        else:
+            with tempfile.TemporaryFile() as unnamed:
+                descriptor = os.dup(unnamed.fileno())
+        os.write(descriptor, frames.MAGIC)
+        return cls(Path(name), descriptor, len(frames.MAGIC), "normal")
+
     @property
     def end(self) -> int:
         """Position after the last record."""
@@ -146,8 +158,8 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the file, which has served its purpose, and give up ownership."""
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+        if self.path.is_absolute():
+            self.path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:

@@ -131,8 +131,13 @@ class Service:
             if stream_id in self._streams:
                 return
             key = RunKey(record.run.key.entity, record.run.key.project, record.run.key.run_id)
-            journal = Journal.create(self._options.journal_directory / f"{stream_id}{SUFFIX}", self._options.sync)
-            self._streams[stream_id] = Stream(key, journal, self._parts())
+            self._streams[stream_id] = Stream(key, self._new_journal(stream_id), self._parts())
+
+    def _new_journal(self, stream_id: str) -> Journal:
+        """On disk, but for runs that nobody keeps: those leave no trace and work with a read-only home."""
+        if self._tracker is not None and not self._tracker.capabilities.records:
+            return Journal.in_memory(stream_id)
+        return Journal.create(self._options.journal_directory / f"{stream_id}{SUFFIX}", self._options.sync)
 
     def _request(self, stream_id: str, request: Request) -> Response:
         try:

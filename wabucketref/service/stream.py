@@ -8,7 +8,7 @@ from typing import Final
 
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.transfer import Cancel
-from wabucketref.errors import Interrupted, NotAuthorised, TransientError, WaBucketError
+from wabucketref.errors import Interrupted, NotAuthorised, TimedOut, TransientError, WaBucketError
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
 from wabucketref.service import convert
@@ -87,6 +87,24 @@ class Stream:
         """Wait until no transfer of this run is under way; whether that was before `deadline`."""
         with self._idle:
             return self._idle.wait_for(lambda: self._under_way == 0, max(0.0, deadline - time.monotonic()))
+
+    def settle_operations(self, deadline: float) -> list[tuple[int, str]]:
+        """After a recovery: end the operations that were under way; (exit code, reference or message) of each."""
+        found: list[tuple[int, str]] = []
+        if self._recovered is None:
+            return found
+        for xid in sorted(self._recovered.state.xids - self._recovered.settled):
+            self.tickets.open(xid)
+            done = self.tickets.poll(xid, max(0.0, deadline - time.monotonic()))
+            if done is None:
+                self.interrupt(Interrupted("the deadline for sync has passed", hint="run `wabucket sync` again"))
+                done = self.tickets.poll(xid, _STOP_SECONDS)
+            if done is None or done.HasField("error"):
+                found.append((done.error.exit_code if done else TimedOut.exit_code, done.error.message if done else xid))
+            else:
+                artifact = done.committed.artifact if done.HasField("committed") else done.fetched.artifact
+                found.append((0, f"{artifact.type}/{artifact.name}:{artifact.alias}"))
+        return found
 
     def finish(self, ending: Ending) -> Tracking:
         """Walk the stages and give up the journal: deleted when the tracker has everything, else kept for ``sync``.

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.tracker import TrackerCapabilities
 from wabucketref.errors import Unsupported
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.settings import Settings
 
 
 class DisabledTracker:
@@ -111,3 +113,15 @@ def _refuse(what: str) -> NoReturn:
         f"the disabled tracker keeps nothing and cannot {what}",
         hint="choose a tracker that does, for example --tracker embedded (or WABUCKET_TRACKER, WANDB_MODE)",
     )
+
+
+class DisabledFactory:
+    """Implements contracts.factories.TrackerFactory."""
+
+    api_version = API_VERSION
+
+    def open(self, settings: Settings) -> DisabledTracker:
+        return DisabledTracker()
+
+
+FACTORY = DisabledFactory()

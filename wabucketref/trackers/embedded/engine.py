@@ -48,7 +48,8 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state and does not write."""
-        with self._transaction() as connection:
+        options = {"isolation_level": "REPEATABLE READ"} if self._file is None else {}
+        with self._transaction(**options) as connection:
             yield connection
 
     @contextmanager

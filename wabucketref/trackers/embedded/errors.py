@@ -27,6 +27,11 @@ _DAMAGED: Final[_Kind] = (
 _FULL: Final[_Kind] = (LocalIOError, "cannot grow: no space is left", "free some space and run `wabucket sync`")
 _IO: Final[_Kind] = (LocalIOError, "cannot be read or written", "check the disk it lies on")
 _REFUSED: Final[_Kind] = (NotAuthorised, "may not be opened or written", "check its owner and permissions")
+_FOREIGN: Final[_Kind] = (
+    InvalidValue,
+    "was given a value it cannot hold",
+    "use valid Unicode text, and integers of at most 64 bits for sizes and steps",
+)
 _TOO_BIG: Final[_Kind] = (InvalidValue, "was given a value that is too big", "record something smaller")
 
 _SQLITE: Final[dict[int, _Kind]] = {
@@ -67,12 +72,11 @@ def mapped(where: str) -> Iterator[None]:
     """Turn what the database raises inside the block into our kinds; `where` names the catalog, without secrets."""
     try:
         yield
-    except WaBucketError:
-        raise
-    except exc.DBAPIError as error:
-        raise _translate(error.orig or error, where) from error
-    except sqlite3.Error as error:
-        raise _translate(error, where) from error
+    except (exc.StatementError, sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
+        origin = getattr(error, "orig", None) or error
+        if isinstance(origin, WaBucketError):  # raised by a column type of ours
+            raise origin from error
+        raise _translate(origin, where) from error
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
             f"{where} cannot be opened: {_first_line(error)}",
@@ -80,11 +84,6 @@ def mapped(where: str) -> Iterator[None]:
         ) from error
     except exc.TimeoutError as error:
         raise TransientError(f"{where} has no connection free", hint="try again") from error
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise InvalidValue(
-            f"{where} was given a value it cannot hold: {_first_line(error)}",
-            hint="use valid Unicode text, and integers of at most 64 bits for sizes and steps",
-        ) from error
     except exc.SQLAlchemyError as error:
         raise WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it") from error
 
@@ -105,6 +104,8 @@ def _translate(error: BaseException, where: str) -> WaBucketError:
 
 
 def _kind(error: BaseException) -> _Kind | None:
+    if isinstance(error, UnicodeEncodeError | OverflowError):
+        return _FOREIGN
     if isinstance(error, sqlite3.Error):
         return _SQLITE.get(_code(error))
     state = getattr(error, "sqlstate", None)

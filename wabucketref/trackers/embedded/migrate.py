@@ -77,6 +77,7 @@ def _migrate(catalog: Catalog, scripts: Scripts) -> None:
     """Backup, then all revisions in one transaction."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     settings = Config()
     settings.set_main_option("script_location", str(scripts.location).replace("%", "%%"))
@@ -90,7 +91,10 @@ def _migrate(catalog: Catalog, scripts: Scripts) -> None:
             with mapped(catalog.where):
                 _backup(catalog.file, found)
         settings.attributes["connection"] = connection
-        command.upgrade(settings, scripts.head)
+        try:
+            command.upgrade(settings, scripts.head)
+        except CommandError as error:
+            raise WaBucketError(f"{catalog.where} cannot be migrated: {error}", hint="nothing was changed") from error
         _check_references(connection, catalog.where)
 
 

@@ -1,0 +1,116 @@
+"""Download: an artifact's files come to this machine, verified, as an input of a run."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wabucketref.errors import UsageError
+from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.plan import DownloadPlan
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.model.result import DownloadResult
+from wabucketref.model.runargs import parse_run_args
+from wabucketref.operations.outcome import downloaded, settle
+from wabucketref.operations.resolve import resolve
+from wabucketref.operations.workspace import Workspace
+from wabucketref.runs.ids import new_xid
+from wabucketref.runs.run import Run
+from wabucketref.service.ticket import Ticket
+
+
+def download(
+    ws: Workspace,
+    ref: ArtifactRef,
+    destination: str | Path | None = None,
+    *,
+    run_args: Mapping[str, Any] | str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    dry_run: bool = False,
+) -> DownloadResult:
+    """Fetch an artifact into `destination` (default ``./TYPE/NAME/ALIAS``) and wait until its use is recorded.
+
+    Raises:
+        UsageError, NotFound: before anything is recorded.
+        IntegrityError: bytes differ from the manifest; the destination is as before.
+        Conflict: a file lies where a directory must be.
+        TransientError, NotAuthorised: the bucket or this machine failed; trying again goes on where it stopped.
+        TrackingPending: the files are in place, but the use is not recorded; carries the ``result``.
+    """
+    config = parse_run_args(run_args)
+    target = target_of(ref, destination)
+    ws.project  # noqa: B018 - refuse a missing project before asking the tracker
+    artifact = resolve(ws, ref)
+    plan = plan_download(artifact, target, include, exclude)
+    if dry_run:
+        preview = ws.plane.preview_download(plan)
+        return DownloadResult(artifact, None, "disabled", preview.figures, target, verified=False, dry_run=True)
+    with ws.session(config=config) as run:
+        result = ws.wait(run, send_download(run, plan))
+    return settle(ws, run, result, f"the download of {ref}")
+
+
+def begin_download(
+    ws: Workspace,
+    ref: ArtifactRef,
+    destination: str | Path,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Ticket[DownloadResult]:
+    """As :func:`download`, in a session's run and without waiting."""
+    plan = plan_download(resolve(ws, ref), target_of(ref, destination), include, exclude)
+    return send_download(ws.session_run(), plan)
+
+
+@contextlib.contextmanager
+def temporary_destination(destination: str | Path | None) -> Iterator[Path]:
+    """`destination`, or a new temporary directory, which is removed when the block raises."""
+    if destination is not None:
+        yield Path(destination)
+        return
+    made = Path(tempfile.mkdtemp(prefix="wabucket-"))
+    try:
+        yield made
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def target_of(ref: ArtifactRef, destination: str | Path | None) -> Path:
+    """The absolute directory to fill.
+
+    Raises:
+        UsageError: it is a file.
+    """
+    path = Path(destination) if destination is not None else Path(ref.directory)
+    if "\0" in str(path):
+        raise UsageError("the destination has the character U+0000")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a directory", hint="give a directory with -d")
+    return path.absolute()
+
+
+def plan_download(
+    artifact: ArtifactInfo, target: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> DownloadPlan:
+    """The plan for one resolved artifact."""
+    return DownloadPlan(
+        xid=new_xid(),
+        destination=str(target),
+        bucket=artifact.bucket,
+        type=artifact.type,
+        name=artifact.name,
+        alias=artifact.alias,
+        digest=artifact.digest,
+        include=tuple(include),
+        exclude=tuple(exclude),
+    )
+
+
+def send_download(run: Run, plan: DownloadPlan) -> Ticket[DownloadResult]:
+    """Give the download to the service."""
+    return run.client.send(plan, lambda done: downloaded(run, done))

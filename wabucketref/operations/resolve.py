@@ -1,0 +1,76 @@
+"""From a reference to the directory it names: the tracker first, then the bucket at the alias's own path."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload, Unsupported, WaBucketError
+from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.manifest import Header
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.operations.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def resolve(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
+    """The artifact that `ref` names, in the workspace's bucket.
+
+    Raises:
+        NotFound: neither the tracker nor the bucket knows it; the tracker's explanation is kept.
+        UnfinishedUpload: an upload of it has not been committed.
+        IntegrityError: the reference is pinned to another digest.
+    """
+    try:
+        found = ws.tracker.resolve(ref, ws.project, ws.bucket)
+    except (NotFound, Unsupported) as unknown:
+        found = _in_bucket(ws, ref, unknown)
+    except WaBucketError as unreachable:
+        log.warning("the tracker cannot be asked, looking in the bucket: %s", unreachable)
+        found = _in_bucket(ws, ref, unreachable)
+    if ref.digest is not None and found.digest != ref.digest:
+        raise IntegrityError(
+            f"{ref} has the digest {found.digest}, not {ref.digest}", hint="the reference was pinned to other content"
+        )
+    return found
+
+
+def _in_bucket(ws: Workspace, ref: ArtifactRef, tracker_says: WaBucketError) -> ArtifactInfo:
+    """What lies at the alias's own path. A name that only a tracker can resolve keeps the tracker's error."""
+    try:
+        header = ws.plane.find(ws.bucket, ref)
+    except UnfinishedUpload:
+        raise
+    except NotFound:
+        if isinstance(tracker_says, Unsupported):
+            raise
+        raise tracker_says from None
+    return _info(ws.bucket, ref, header)
+
+
+def _info(bucket: str, ref: ArtifactRef, header: Header | None) -> ArtifactInfo:
+    """`header` None: an upload of an earlier release."""
+    found = ArtifactInfo(
+        type=ref.type,
+        name=ref.name,
+        alias=ref.alias,
+        version=None,
+        uri=f"{bucket}/{ref.directory}",
+        bucket=bucket,
+        digest=None,
+        files=0,
+        bytes=0,
+        created=datetime.fromtimestamp(0, UTC),
+        aliases=(ref.alias,),
+    )
+    if header is None:
+        return found
+    return replace(
+        found,
+        digest=header.digest,
+        files=header.files,
+        bytes=header.bytes,
+        created=datetime.fromisoformat(header.created),
+        metadata=dict(header.metadata),
+        linked=header.base is not None,
+    )

@@ -1,0 +1,153 @@
+"""What operations work with: concrete things behind contracts, put together in ``wiring``."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from wabucketref.ci.collect import collect
+from wabucketref.contracts.context import Context
+from wabucketref.contracts.outputs import Outputs
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.errors import Interrupted, TimedOut, UsageError, WaBucketError
+from wabucketref.model.redact import public_url
+from wabucketref.model.run import RunState
+from wabucketref.runs.manager import RunSpec, start_run
+from wabucketref.runs.run import Run
+from wabucketref.service.client import InProcess
+from wabucketref.service.service import Service
+from wabucketref.service.ticket import Ticket
+from wabucketref.settings import Settings
+from wabucketref.store.plane import DataPlane
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_KILLED: Final = 130
+
+
+@dataclass
+class Workspace:
+    """Everything an operation needs. Made by ``wiring.open_workspace``; close it, or use it as a context manager."""
+
+    settings: Settings
+    tracker: Tracker
+    plane: DataPlane
+    service: Service
+    contexts: Sequence[Context]
+    outputs: Sequence[Outputs]
+    environ: Mapping[str, str]
+    echo: Callable[[str], None] | None = None
+    """Prints a line of an output plugin on stdout; None when stdout must hold one JSON document."""
+    close_storages: Callable[[], None] = lambda: None
+    run: Run | None = None
+    """The run of an API session; None: each operation is a run of its own."""
+
+    @property
+    def project(self) -> tuple[str, str]:
+        """(entity, project).
+
+        Raises:
+            UsageError: no project is set.
+        """
+        return self.settings.resolved_entity(), self.settings.require_project()
+
+    @property
+    def bucket(self) -> str:
+        """URL of the bucket without secrets, as it is journaled and recorded."""
+        return public_url(self.settings.bucket_url())
+
+    @property
+    def offline(self) -> bool:
+        """The user asked for records to wait for ``sync``."""
+        return self.settings.mode == "offline"
+
+    def start_run(self, *, config: Mapping[str, Any] | None = None, single_operation: bool, **given: Any) -> Run:
+        """A new run with the settings' name, tags … (or those `given`) and the facts of the job around it."""
+        settings, (entity, project) = self.settings, self.project
+        job = collect(self.contexts, self.environ, Path.cwd())
+        spec = RunSpec(
+            entity=entity,
+            project=project,
+            run_id=settings.run_id,
+            name=given.get("name") or settings.run_name,
+            job_type=given.get("job_type") or settings.job_type,
+            group=settings.run_group,
+            notes=settings.notes,
+            tags=(*settings.tags, *job.tags),
+            config=dict(config or {}),
+            job=job.values,
+            single_operation=single_operation,
+        )
+        return start_run(
+            InProcess(self.service.handle),
+            spec,
+            finish_timeout=settings.finish_timeout,
+            on_finish=given.get("on_finish", lambda run: None),
+        )
+
+    def session_run(self) -> Run:
+        """The session's run.
+
+        Raises:
+            UsageError: there is no session.
+        """
+        if self.run is None:
+            raise UsageError("no run is active", hint="start one first")
+        return self.run
+
+    @contextlib.contextmanager
+    def session(self, *, config: Mapping[str, Any] | None = None) -> Iterator[Run]:
+        """The session's run; without one a run of its own for one operation, finished as the operation ends."""
+        if self.run is not None:
+            if config:
+                self.run.config.update(config)
+            yield self.run
+            return
+        run = self.start_run(config=config, single_operation=True)
+        try:
+            yield run
+        except BaseException as error:
+            _finish_after(run, error)
+            raise
+        run.finish(0)
+
+    def wait(self, run: Run, ticket: Ticket[T]) -> T:
+        """The ticket's result. An interruption stops the transfer cleanly first, then goes on its way."""
+        try:
+            return ticket.wait()
+        except (KeyboardInterrupt, Interrupted) as error:
+            code = error.exit_code if isinstance(error, Interrupted) else _KILLED
+            run.client.cancel("interrupted", code)
+            with contextlib.suppress(WaBucketError):
+                ticket.wait(self.settings.finish_timeout)
+            raise
+
+    def close(self) -> None:
+        """Give everything back; idempotent."""
+        self.service.close()
+        self.close_storages()
+        self.tracker.close()
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _finish_after(run: Run, error: BaseException) -> None:
+    """End the run of a failed operation; the operation's own error is the one to show."""
+    code = error.exit_code if isinstance(error, WaBucketError) else _KILLED if _is_interrupt(error) else 1
+    state = RunState.KILLED if _is_interrupt(error) or code in (130, 143) else RunState.FAILED
+    try:
+        run.finish(code, state=state)
+    except TimedOut as late:
+        log.warning("%s", late)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)

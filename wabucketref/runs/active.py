@@ -1,0 +1,54 @@
+"""The one piece of state shared by a process: which run ``wandb.run`` is.
+
+Seen from every thread, set and reset in this module only. A stack, since several runs may be open; the newest that is
+not finished is the active one. ``wandb`` itself is imported on first use only.
+"""
+
+import importlib
+import threading
+from typing import Any, Final
+
+from wabucketref.runs.run import Run
+
+_NAMES: Final = ("run", "log", "config", "summary")
+
+_lock = threading.RLock()
+_open: list[Run] = []
+_before: dict[str, Any] = {}
+
+
+def activate(run: Run) -> None:
+    """Make `run` what ``wandb.run``, ``wandb.log``, ``wandb.config`` and ``wandb.summary`` stand for."""
+    with _lock:
+        if not _open:
+            wandb = importlib.import_module("wandb")
+            _before.update({name: getattr(wandb, name) for name in _NAMES})
+        _open.append(run)
+        _show(run)
+
+
+def deactivate(run: Run) -> None:
+    """`run` is finished: the run before it is active again, or wandb is as it was. Idempotent."""
+    with _lock:
+        if run not in _open:
+            return
+        _open.remove(run)
+        if _open:
+            _show(_open[-1])
+            return
+        wandb = importlib.import_module("wandb")
+        for name, value in _before.items():
+            setattr(wandb, name, value)
+        _before.clear()
+
+
+def active() -> Run | None:
+    """The run that ``wandb.run`` stands for, or None when it is not ours."""
+    with _lock:
+        return _open[-1] if _open else None
+
+
+def _show(run: Run) -> None:
+    wandb = importlib.import_module("wandb")
+    for name, value in zip(_NAMES, (run, run.log, run.config, run.summary), strict=True):
+        setattr(wandb, name, value)

@@ -1,0 +1,197 @@
+"""The Run that users hold: the same face whatever the tracker, ``wandb.run`` included."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from wabucketref.errors import Unsupported, UsageError
+from wabucketref.model.jsonvalue import normalize
+from wabucketref.model.result import RunSummary, Tracking
+from wabucketref.model.run import RunKey, RunState
+from wabucketref.runs.mapping import Config, Summary
+from wabucketref.service import convert
+from wabucketref.service.client import RunClient
+from wabucketref.service.wabucket_pb2 import ConfigRecord, HistoryRecord, Record, RunRecord, SummaryRecord, Tags
+from wabucketref.service.work.history import STEP_UNSET
+
+MAX_TAG: Final = 64
+
+
+class UnsupportedAttribute(Unsupported, AttributeError):
+    """Something of W&B's run that our run does not have; also an AttributeError, so that ``hasattr`` works."""
+
+
+class Run:
+    """A run under way. Thread-safe. After :meth:`finish` it is read-only: recording raises ``UsageError``."""
+
+    def __init__(
+        self,
+        key: RunKey,
+        client: RunClient,
+        *,
+        name: str,
+        url: str | None,
+        job_type: str | None,
+        tags: tuple[str, ...],
+        config: Mapping[str, Any],
+        finish_timeout: float,
+        on_finish: Callable[["Run"], None] = lambda run: None,
+    ) -> None:
+        self.key = key
+        self.client = client
+        self.url = url
+        self.job_type = job_type
+        self.config = Config("config", self._publish_config, config)
+        self.summary = Summary("summary", self._publish_summary)
+        self.finished = False
+        self.tracking: Tracking = "pending"
+        self._name = name
+        self._tags = tags
+        self._notes: str | None = None
+        self._step = 0
+        self._finish_timeout = finish_timeout
+        self._on_finish = on_finish
+        self._lock = threading.RLock()
+
+    @property
+    def id(self) -> str:
+        return self.key.run_id
+
+    @property
+    def project(self) -> str:
+        return self.key.project
+
+    @property
+    def entity(self) -> str:
+        return self.key.entity
+
+    @property
+    def path(self) -> str:
+        """``entity/project/id``."""
+        return f"{self.entity}/{self.project}/{self.id}"
+
+    @property
+    def step(self) -> int:
+        """The step that the next ``log`` without one gets."""
+        return self._step
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        if not value or len(value) > 128:
+            raise UsageError(f"a run's name has 1 to 128 characters, not {len(value)}")
+        self._change_run(name=value)
+        self._name = value
+
+    @property
+    def notes(self) -> str | None:
+        return self._notes
+
+    @notes.setter
+    def notes(self, value: str) -> None:
+        self._change_run(notes=value)
+        self._notes = value
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._tags
+
+    @tags.setter
+    def tags(self, value: Iterable[str]) -> None:
+        tags = check_tags(value)
+        self._change_run(tags=Tags(tag=tags))
+        self._tags = tags
+
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+        """Record metrics: when this returns, they survive a kill of the process.
+
+        Without `step` each call is a row of its own, unless `commit` is False, which adds to the next call's row. With
+        `step`, calls of one step make one row, which ends when a later step comes or `commit` is True.
+
+        Raises:
+            InvalidValue: `data` is not a mapping of JSON-like values (numpy scalars and small arrays included).
+            UsageError: the run is finished, or `step` is not a whole number of 0 to 2^53.
+            LocalIOError: the disk is full or broken; the row is not recorded.
+        """
+        if step is not None and (not isinstance(step, int) or isinstance(step, bool) or step < 0):
+            raise UsageError(f"step {step!r} is not a whole number", hint="leave step out to count by itself")
+        values = normalize(data, "log")
+        if not isinstance(values, dict):
+            raise UsageError(f"log takes a mapping of metrics, not {type(data).__name__}")
+        record = HistoryRecord(
+            step=STEP_UNSET if step is None else step,
+            time=time.time(),
+            values_json=convert.to_json(values),
+            commit=commit if commit is not None else step is None,
+        )
+        self._publish(Record(history=record))
+        self._step = max(self._step, record.step) + record.commit
+        self.summary.absorb(values)
+
+    def finish(self, exit_code: int = 0, *, state: RunState | None = None) -> None:
+        """End the run and wait until everything is recorded; idempotent.
+
+        Raises:
+            TimedOut: not recorded in time; the journal has everything, ``wabucket sync`` goes on.
+        """
+        with self._lock:
+            if self.finished:
+                return
+            self.finished = True
+        try:
+            ending = state or RunState.from_exit_code(exit_code)
+            self.tracking = self.client.finish(exit_code, ending, self._finish_timeout)
+        finally:
+            self._on_finish(self)
+
+    def in_short(self) -> RunSummary:
+        """The run as results show it."""
+        return RunSummary(self.id, self.name, self.project, self.entity, self.url)
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.finish(0 if kind is None else 130 if issubclass(kind, KeyboardInterrupt) else 1)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise UnsupportedAttribute(
+            f"run.{name} is not supported by this tracker",
+            hint="supported: log, config, summary, tags, name, notes, id, project, entity, url, step, finish",
+        )
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path} {self.name!r}{' finished' if self.finished else ''}>"
+
+    def _publish(self, record: Record) -> None:
+        if self.finished:
+            raise UsageError(f"the run {self.id} is finished", hint="start another run")
+        self.client.publish(record)
+
+    def _publish_config(self, changes: Mapping[str, Any], removed: tuple[str, ...]) -> None:
+        self._publish(Record(config=ConfigRecord(update_json=convert.to_json(dict(changes)), removed=removed)))
+
+    def _publish_summary(self, changes: Mapping[str, Any], removed: tuple[str, ...]) -> None:
+        self._publish(Record(summary=SummaryRecord(update_json=convert.to_json(dict(changes)), removed=removed)))
+
+    def _change_run(self, **changes: Any) -> None:
+        self._publish(Record(run=RunRecord(key=convert.key_to_message(self.key), **changes)))
+
+
+def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags as given, without repetition.
+
+    Raises:
+        UsageError: one is empty, longer than 64 characters, or has control characters.
+    """
+    found = tuple(dict.fromkeys(tags))
+    for tag in found:
+        if not isinstance(tag, str) or not 0 < len(tag) <= MAX_TAG or not tag.isprintable():
+            raise UsageError(f"{tag!r} is not a tag", hint=f"tags have 1 to {MAX_TAG} printable characters")
+    return found
