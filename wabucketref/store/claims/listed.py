@@ -28,13 +28,14 @@ def take_listed(storage: Storage, layout: Layout, me: Identity, xid: str, pause:
     Raises:
         UploadInProgress: a live writer holds the alias or comes before this one; the own claim is withdrawn.
     """
-    key = layout.claim_of(xid)
     before = _others(storage, layout, "")
-    own = next((found for found in before if found.info.key == key), None)
+    own = next((found for found in before if found.info.key == layout.claim_of(xid)), None)
     if own is not None and own.is_live(me, xid, lambda: store_now(storage, layout, xid)):
         raise in_progress(layout, own)
     clean = all(inherits_clean(found, me, xid) for found in before)
-    lease = ListedLease(storage, layout, replace(Body.new(me, xid, secrets.token_hex(8), "waiting"), clean=clean))
+    dead = [found.info.key for found in before if not found.is_live(me, xid, lambda: store_now(storage, layout, xid))]
+    body = replace(Body.new(me, xid, secrets.token_hex(8), "waiting"), clean=clean)
+    lease = ListedLease(storage, layout, body, dead)
     lease.put("waiting")
     try:
         _wait_alone(storage, layout, me, xid, pause)
@@ -75,9 +76,9 @@ def _others(storage: Storage, layout: Layout, own: str) -> list[Found]:
 class ListedLease:
     """See :class:`~wabucketref.store.claims.body.Lease`."""
 
-    def __init__(self, storage: Storage, layout: Layout, body: Body) -> None:
+    def __init__(self, storage: Storage, layout: Layout, body: Body, dead: list[str]) -> None:
         self._storage = storage
-        self._layout = layout
+        self._dead = dead
         self._key = layout.claim_of(body.xid)
         self._body = body
 
@@ -95,10 +96,9 @@ class ListedLease:
         if keep_trace:
             self.put("released")
             return
-        for found in _others(self._storage, self._layout, self._key):
-            if found.body is not None and found.body.state == "released":
-                self._storage.delete(found.info.key)
-        self._storage.delete(self._key)
+        # A writer taken for dead that wakes up misses its claim and stops.
+        for key in {*self._dead, self._key}:
+            self._storage.delete(key)
 
     def withdraw(self, *, had_claims: bool) -> None:
         """Step back before anything was written; a claim that was there before leaves its trace."""

@@ -9,6 +9,7 @@ from wabucketref.store.claims.body import MAX_CLAIM_BYTES, Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
+from wabucketref.store.withdraw import delete_seen
 
 _TRIES = 5
 
@@ -86,7 +87,7 @@ class SingleLease:
         if keep_trace:
             self._replace("released")
         else:
-            self._storage.delete(self._key, if_match=self._known_etag())
+            delete_seen(self._storage, self._key, self._known_etag())
 
     def _replace(self, state: str) -> None:
         for last in (False, False, True):

@@ -1,7 +1,6 @@
 """Sending one file: read once, hashed on the way, whole or in parts."""
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from wabucketref.failpoints import hit
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.guarded import Guarded
+from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
 
@@ -58,7 +58,7 @@ class FileSender:
             self._crew.budget.release(held)
 
     def _send_large(self, found: Found, key: str, seen: ObjectInfo | None) -> Sent:
-        shown = _Shown(self._crew)
+        shown = Shown(self._crew.progress)
         digests: list[str] = []
 
         def send(if_absent: bool) -> ObjectInfo:
@@ -72,7 +72,7 @@ class FileSender:
         return Sent(digests[-1], info)
 
     def _send_content(
-        self, found: Found, file: OpenFile, key: str, if_absent: bool, shown: "_Shown"
+        self, found: Found, file: OpenFile, key: str, if_absent: bool, shown: Shown
     ) -> tuple[str, ObjectInfo]:
         able = self._guarded.storage.capabilities
         size = self._crew.limits.part_bytes(found.size, able.min_part_bytes)
@@ -105,29 +105,10 @@ class FileSender:
             yield self._guarded.storage.read_range(info.key, start, step)
 
 
-class _Shown:
-    """Progress of one file, which does not count again what a second try sends again."""
-
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
-        self._lock = threading.Lock()
-        self._best = self._now = 0
-
-    def restart(self) -> None:
-        self._now = 0
-
-    def advance(self, size: int) -> None:
-        with self._lock:
-            self._now += size
-            new, self._best = self._now - self._best, max(self._best, self._now)
-        if new > 0:
-            self._crew.progress.advance(bytes=new)
-
-
 class _Hashing:
     """The chunks of a file, hashed as they pass, within the budget."""
 
-    def __init__(self, file: OpenFile, size: int, crew: Crew, shown: _Shown) -> None:
+    def __init__(self, file: OpenFile, size: int, crew: Crew, shown: Shown) -> None:
         self.digest = Digest()
         self._file = file
         self._size = size
@@ -152,7 +133,7 @@ class _Hashing:
 class _Parts:
     """The parts of one multipart upload, in flight together as the budget allows."""
 
-    def __init__(self, upload: Multipart, crew: Crew, shown: _Shown) -> None:
+    def __init__(self, upload: Multipart, crew: Crew, shown: Shown) -> None:
         self.upload = upload
         self._crew = crew
         self._shown = shown

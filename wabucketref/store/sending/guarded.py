@@ -6,6 +6,7 @@ from wabucketref.contracts.storage import Multipart, ObjectInfo, Storage
 from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError
 from wabucketref.store.claims.held import Held
 from wabucketref.store.pool import Crew
+from wabucketref.store.withdraw import delete_seen
 
 _TRIES = 4
 _PAUSE = 0.5
@@ -55,8 +56,7 @@ class Guarded:
             PreconditionFailed: it is another one now.
         """
         self._claim.touch()
-        conditional = self.storage.capabilities.replace_if_match
-        self.storage.delete(seen.key, if_match=seen.etag if conditional else None)
+        delete_seen(self.storage, seen.key, seen.etag)
 
     def start_multipart(self, key: str) -> Multipart:
         self._claim.touch()

@@ -26,8 +26,26 @@ def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committe
         crew.progress.finish()
 
 
-def check_base(base: str, own: str) -> None:
-    """Refuse a directory that a link cannot mean.
+def check_source(storage: Storage, base: str) -> None:
+    """Refuse a base below which nothing lies.
+
+    Raises:
+        LinkSourceNotFound: nothing lies there.
+        UsageError: it is outside the bucket, or ours.
+    """
+    check_base(base, None)
+    prefix = base_prefix(base)
+    if not any(not is_control(info.key[len(prefix) :]) for info in storage.list(prefix)):
+        raise _not_found(storage, base)
+
+
+def _not_found(storage: Storage, base: str) -> LinkSourceNotFound:
+    message = f"{base!r} in {storage.url} does not exist or not a directory"
+    return LinkSourceNotFound(message, hint="check the bucket path")
+
+
+def check_base(base: str, own: str | None) -> None:
+    """Refuse a directory that a link cannot mean; `own` is the directory of the artifact to be.
 
     Raises:
         UsageError: it is outside the bucket, ours, or the artifact's own directory.
@@ -37,7 +55,7 @@ def check_base(base: str, own: str) -> None:
         problem = "lies in .wabucket, which is reserved"
     if problem is not None:
         raise UsageError(f"the bucket path {base!r} {problem}", hint="give a directory inside the bucket")
-    if base == own or base.startswith(own + "/"):
+    if own is not None and f"{base}/".startswith(f"{own}/"):
         raise UsageError(f"{base!r} is the artifact's own directory", hint="link it under another alias")
 
 
@@ -63,9 +81,7 @@ def linked_objects(storage: Storage, plan: LinkPlan) -> Sequence[ObjectInfo]:
         problems += [(path, problem)] if problem else []
         found.append(info)
     if not found:
-        raise LinkSourceNotFound(
-            f"{plan.base!r} in {storage.url} does not exist or not a directory", hint="check the bucket path"
-        )
+        raise _not_found(storage, plan.base)
     if problems:
         raise explain_paths(problems, f"{plan.base!r} has paths that cannot be linked")
     return sorted(found, key=lambda info: info.key)

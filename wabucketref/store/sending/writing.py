@@ -20,9 +20,11 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
-from wabucketref.store.sending.committed import committed, rfc3339
+from wabucketref.store.sending.committed import committed
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.seen import Seen
+from wabucketref.store.times import rfc3339
+from wabucketref.store.withdraw import delete_seen
 
 _log = logging.getLogger(__name__)
 _SPOOL_BYTES = 8 << 20
@@ -143,9 +145,8 @@ class Writing:
 
     def _withdraw(self, claim: Held, there: StoredHeader) -> None:
         claim.touch()
-        conditional = self._storage.capabilities.replace_if_match
         try:
-            self._storage.delete(self._layout.header, if_match=there.info.etag if conditional else None)
+            delete_seen(self._storage, self._layout.header, there.info.etag)
         except PreconditionFailed as error:
             raise UploadInProgress(f"{self._ref} was replaced meanwhile", hint="try again") from error
         hit("upload.withdrawn")
@@ -171,9 +172,11 @@ class Writing:
         return room.guarded.stream(self._layout.entries, _chunks(spool), size, if_absent)
 
     def _commit(self, claim: Held, header: Header) -> Committed:
+        self._storage.flush()
         claim.renew()
         claim.check()
         found = commit(self._storage, self._ref, header)
+        self._storage.flush()
         if not claim.commit_done():
             self._undo(found)
         hit("upload.claim_removed")
@@ -184,8 +187,8 @@ class Writing:
 
     def _undo(self, found: StoredHeader) -> None:
         """This process slept between its last look at the claim and the commit: the files may be another's by now."""
-        if self._storage.capabilities.replace_if_match and found.info.etag is not None:
-            self._storage.delete(self._layout.header, if_match=found.info.etag)
+        if self._storage.capabilities.replace_if_match:
+            delete_seen(self._storage, self._layout.header, found.info.etag)
         raise UploadInProgress(
             f"the claim on {self._ref} was taken over by another writer during the commit",
             hint="see what it uploaded, then repeat",

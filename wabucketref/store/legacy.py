@@ -1,0 +1,40 @@
+"""Uploads of earlier releases, which have no manifest: the listing is all there is."""
+
+from wabucketref.contracts.storage import Storage
+from wabucketref.errors import IntegrityError
+from wabucketref.model.manifest import Entry
+from wabucketref.model.names import check_manifest_path
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.layout import Layout
+
+
+def legacy_entries(storage: Storage, ref: ArtifactRef) -> list[Entry]:
+    """One entry an object, in order of path, without digests; markers of empty directories become directories.
+
+    Raises:
+        IntegrityError: a key is no path that may be written to.
+    """
+    where, layout = f"the listing of {ref} in {storage.url}", Layout.of(ref)
+    entries = []
+    for info in storage.list(layout.prefix):
+        path = info.key[len(layout.prefix) :]
+        if path.endswith("/") and not info.size:
+            entries.append(Entry(check_manifest_path(path[:-1], where), 0, "", "directory"))
+        elif path:
+            entries.append(Entry(check_manifest_path(path, where), info.size, "", "file", info.etag, info.version))
+    entries.sort(key=lambda entry: entry.path)
+    return _without_contradiction(entries, where)
+
+
+def _without_contradiction(entries: list[Entry], where: str) -> list[Entry]:
+    files = {entry.path for entry in entries if entry.type == "file"}
+    above = {parent for entry in entries for parent in _parents(entry.path)}
+    both = next(iter(sorted(files & above)), None)
+    if both is not None:
+        raise IntegrityError(f"{where} has {both!r} both as a file and as a directory", hint="rename one in the bucket")
+    return [entry for entry in entries if entry.type == "file" or entry.path not in above | files]
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]

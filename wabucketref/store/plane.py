@@ -1,0 +1,235 @@
+"""The data plane: everything that moves or judges the bytes of artifacts, behind one object."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from wabucketref.contracts.progress import Progress
+from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.transfer import Cancel, TransferMemory
+from wabucketref.errors import Unsupported, UsageError
+from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.names import MAX_PATH_BYTES
+from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store import remove as removing
+from wabucketref.store import verify as verifying
+from wabucketref.store.budget import Budget
+from wabucketref.store.header import entries_of, find, read_header
+from wabucketref.store.identity import Identity
+from wabucketref.store.legacy import legacy_entries
+from wabucketref.store.limits import TransferLimits
+from wabucketref.store.pool import Crew
+from wabucketref.store.receiving.download import check_digest_known, download, wanted
+from wabucketref.store.receiving.staging import real_destination
+from wabucketref.store.selection import Selection
+from wabucketref.store.sending.committed import committed
+from wabucketref.store.sending.link import check_source, link
+from wabucketref.store.sending.upload import upload
+from wabucketref.store.source.scan import Rules, scan
+from wabucketref.store.source.tree import Tree
+from wabucketref.store.verify import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a transfer would move at most."""
+
+    files: int
+    bytes: int
+    paths: tuple[str, ...]
+    """In order; those of empty directories end with ``/``."""
+
+    @property
+    def figures(self) -> TransferFigures:
+        """As if nothing could be reused."""
+        return TransferFigures(bytes_moved=self.bytes, files_moved=self.files)
+
+
+class DataPlane:
+    """Carries out plans against buckets. Thread-safe; all transfers share one budget of memory.
+
+    Besides the errors named, every method passes on those of the storage contract.
+    """
+
+    def __init__(
+        self,
+        open_storage: Callable[[str], Storage],
+        *,
+        identity: Identity,
+        limits: TransferLimits,
+        home: str | None = None,
+    ) -> None:
+        """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain."""
+        self._open = open_storage
+        self._me = identity
+        self._limits = limits
+        self._home = home
+        self._budget = Budget(limits.memory)
+        self._stores: dict[str, Storage] = {}
+        self._lock = threading.Lock()
+
+    def upload(self, plan: UploadPlan, *, progress: Progress, cancel: Cancel, memory: TransferMemory) -> Committed:
+        """Store the source's files and commit them; all or nothing. Equal content is committed once.
+
+        Raises:
+            NotFound: the source, or the bucket, does not exist.
+            UsageError: the source cannot be an artifact, or nothing in it matched.
+            NotAuthorised: something in the source cannot be read.
+            SourceChanged: a file changed while it was read.
+            AliasTaken: the alias holds other content.
+            UploadInProgress: another live writer holds the alias.
+            Interrupted: `cancel` was set.
+        """
+        storage = self._storage(plan.bucket)
+        tree = self._scan(storage, plan)
+        Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
+        with self._crew(cancel, progress) as crew:
+            return upload(storage, plan, tree, self._me, crew, memory)
+
+    def link(self, plan: LinkPlan, *, progress: Progress, cancel: Cancel) -> Committed:
+        """Commit an artifact out of files that lie in the bucket; they are read once, not copied.
+
+        Raises:
+            LinkSourceNotFound: nothing lies below the base.
+            UsageError: the base is outside the bucket or the artifact's own directory.
+            SourceChanged: a file changed while it was read.
+            AliasTaken, UploadInProgress, Interrupted: as :meth:`upload`.
+        """
+        with self._crew(cancel, progress) as crew:
+            return link(self._storage(plan.bucket), plan, self._me, crew)
+
+    def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched:
+        """Bring the files to the destination, verified; on failure the destination is as before.
+
+        Raises:
+            NotFound: nothing is there; UnfinishedUpload: an upload that did not commit.
+            IntegrityError: the bytes or the manifest are damaged, or not those of ``plan.digest``; or a symbolic link
+                lies in the destination where a file or directory must be.
+            ReplacedWhileReading: another upload took its place meanwhile.
+            Conflict: a file is in the destination where a directory must be, or the other way round.
+            UsageError: the destination is a file, or nothing matched.
+            Interrupted: `cancel` was set; a later try goes on from there.
+        """
+        storage = self._storage(plan.bucket)
+        found = find(storage, plan.ref)
+        with self._crew(cancel, progress) as crew:
+            return download(storage, plan, found.header if found else None, crew)
+
+    def preview_upload(self, plan: UploadPlan) -> Preview:
+        """What :meth:`upload` would send at most: nothing is written, no content is read, no request is made."""
+        tree = self._scan(self._storage(plan.bucket), plan)
+        return Preview(tree.files, tree.bytes, tuple(tree.paths()))
+
+    def preview_download(self, plan: DownloadPlan) -> Preview:
+        """What :meth:`download` would fetch at most; nothing is written. Raises as it does, before the first byte."""
+        storage = self._storage(plan.bucket)
+        found = find(storage, plan.ref)
+        header = found.header if found else None
+        check_digest_known(plan.ref, plan.digest, header)
+        real_destination(plan.destination)
+        with wanted(storage, plan, header) as chosen:
+            paths = tuple(entry.path + "/" * (entry.type == "directory") for entry in chosen)
+            return Preview(chosen.files, chosen.bytes, paths)
+
+    def find(self, bucket: str, ref: ArtifactRef) -> Header | None:
+        """The header of a committed upload; None for one of an earlier release, which has none.
+
+        Raises:
+            NotFound: nothing is there.
+            UnfinishedUpload: an upload that did not commit.
+        """
+        found = find(self._storage(bucket), ref)
+        return found.header if found else None
+
+    def check_link_source(self, bucket: str, base: str) -> None:
+        """Refuse a base below which nothing lies, before anything is recorded. One request.
+
+        Raises:
+            LinkSourceNotFound: nothing lies below the base.
+            UsageError: the base is outside the bucket.
+        """
+        check_source(self._storage(bucket), base)
+
+    def entries(self, bucket: str, ref: ArtifactRef, header: Header | None) -> Iterator[Entry]:
+        """The entries in order of path, checked while they stream: good only once the iterator has ended.
+
+        Without `header` (an upload of an earlier release) they are the listing, and have no digests.
+
+        Raises:
+            IntegrityError: they are damaged.
+            ReplacedWhileReading: another upload took its place meanwhile.
+        """
+        storage = self._storage(bucket)
+        return entries_of(storage, ref, header) if header else iter(legacy_entries(storage, ref))
+
+    def verify(
+        self,
+        bucket: str,
+        ref: ArtifactRef,
+        *,
+        deep: bool,
+        progress: Progress,
+        cancel: Cancel,
+        expected: str | None = None,
+    ) -> Verified:
+        """Compare sizes, and when `deep` all bytes, with the manifest, and that with the digest `expected`.
+
+        Raises:
+            NotFound, UnfinishedUpload: as :meth:`find`.
+            Unsupported: an upload of an earlier release, which has no manifest.
+            IntegrityError: the manifest itself is damaged, or not the expected one.
+        """
+        header = self.find(bucket, ref)
+        check_digest_known(ref, expected, header)
+        if header is None:
+            raise Unsupported(f"{ref} has no manifest to verify against", hint="an earlier release uploaded it")
+        with self._crew(cancel, progress) as crew:
+            return verifying.verify(self._storage(bucket), ref, header, deep=deep, crew=crew)
+
+    def remove(self, bucket: str, ref: ArtifactRef, *, cancel: Cancel | None = None) -> None:
+        """Remove the upload, header first; the files that a link refers to stay.
+
+        Raises:
+            NotFound: nothing is there.
+            UploadInProgress: a live writer is at it.
+        """
+        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel())
+
+    def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
+        """The outcome of the operation `xid` if it is what the alias holds, else None. One request."""
+        storage = self._storage(bucket)
+        found = read_header(storage, ref)
+        if found is None or found.header.write_id != xid:
+            return None
+        return committed(storage, ref, found.header, xid, TransferFigures(), already_there=True)
+
+    def close(self) -> None:
+        """Give connections back; idempotent."""
+        with self._lock:
+            stores, self._stores = self._stores, {}
+        for storage in stores.values():
+            storage.close()
+
+    def _storage(self, bucket: str) -> Storage:
+        with self._lock:
+            if bucket not in self._stores:
+                self._stores[bucket] = self._open(bucket)
+            return self._stores[bucket]
+
+    def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
+        return Crew(self._limits, self._budget, cancel, progress)
+
+    def _scan(self, storage: Storage, plan: UploadPlan) -> Tree:
+        room = storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/")
+        if room <= 0:
+            raise UsageError(f"{plan.ref} leaves no room for paths in {storage.url}", hint="use shorter names")
+        keep_out = [path for path in (_local_path(storage.url), self._home) if path]
+        rules = Rules(min(room, MAX_PATH_BYTES), keep_out)
+        return scan(plan.source, Selection(plan.include, plan.exclude), rules)
+
+
+def _local_path(url: str) -> str | None:
+    parts = urlsplit(url)
+    return unquote(parts.path) if parts.scheme == "file" else None

@@ -1,0 +1,213 @@
+"""Download: the objects of an artifact become files of the destination, all of them or none."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from wabucketref.contracts.storage import Storage
+from wabucketref.errors import IntegrityError
+from wabucketref.failpoints import hit
+from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.beneath import DIRECTORY
+from wabucketref.store.digest import Digest, digest_of
+from wabucketref.store.header import check_unchanged, entries_of
+from wabucketref.store.layout import Layout
+from wabucketref.store.legacy import legacy_entries
+from wabucketref.store.localio import local
+from wabucketref.store.pool import Crew
+from wabucketref.store.receiving.fetch import Fetcher, Origin
+from wabucketref.store.receiving.safetree import SafeTree
+from wabucketref.store.receiving.staging import Staging, real_destination, staging
+from wabucketref.store.receiving.wanted import Wanted
+from wabucketref.store.selection import Selection
+from wabucketref.store.times import created_of
+
+Outcome = Literal["moved", "reused", "directory"]
+
+
+def download(storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew) -> Fetched:
+    """Carry out `plan` with the header found, None for an upload without. See :meth:`DataPlane.download`."""
+    check_digest_known(plan.ref, plan.digest, header)
+    real = real_destination(plan.destination)
+    with wanted(storage, plan, header) as chosen:
+        crew.progress.start("download", chosen.files, chosen.bytes)
+        try:
+            figures = _Download(storage, plan, header, crew, chosen, real).run()
+        finally:
+            crew.progress.finish()
+        return Fetched(
+            path=plan.destination,
+            digest=header.digest if header else None,
+            files=chosen.files,
+            bytes=chosen.bytes,
+            figures=figures,
+            verified=header is not None,
+            uri=f"{storage.url}/{plan.ref.directory}",
+            metadata=header.metadata if header else {},
+            created=created_of(header) if header else None,
+        )
+
+
+def check_digest_known(ref: ArtifactRef, known: str | None, header: Header | None) -> None:
+    """Compare the digest in the bucket with the one that the tracker or the user knows, if any.
+
+    Raises:
+        IntegrityError: they differ.
+    """
+    found = header.digest if header else "none, for there is no manifest"
+    if known is not None and known != found:
+        raise IntegrityError(
+            f"{ref} was replaced behind the tracker's back: recorded is {known}, the bucket has {found}",
+            hint="find out who wrote to the bucket; `wabucket verify` checks the bytes",
+        )
+
+
+def wanted(storage: Storage, plan: DownloadPlan, header: Header | None) -> Wanted:
+    """The entries that the plan selects, once all have been checked; the caller closes them."""
+    selection = Selection(plan.include, plan.exclude)
+    entries = entries_of(storage, plan.ref, header) if header else iter(legacy_entries(storage, plan.ref))
+    chosen = Wanted(entries, selection)
+    selection.check_some(chosen.files, str(plan.ref))
+    hit("download.entries_read")
+    return chosen
+
+
+def origin(storage: Storage, ref: ArtifactRef, header: Header | None) -> Origin:
+    """Where the files lie: below the alias, or below the base of a link."""
+    base = Layout.of(ref).directory if header is None or header.base is None else header.base
+    prefix = f"{base}/" if base else ""
+
+    def unchanged() -> None:
+        if header is not None:
+            check_unchanged(storage, ref, header)
+
+    return Origin(storage, lambda path: prefix + path, unchanged)
+
+
+class _Download:
+    def __init__(
+        self, storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew, chosen: Wanted, real: str
+    ) -> None:
+        self._origin = origin(storage, plan.ref, header)
+        self._crew = crew
+        self._chosen = chosen
+        self._real = real
+        name = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
+        self._key = name.rpartition(":")[2][:12] if header else f"unverified-{name.rpartition(':')[2][:12]}"
+
+    def run(self) -> TransferFigures:
+        started = time.monotonic()
+        moved = {"moved": [0, 0], "reused": [0, 0], "directory": [0, 0]}
+        with staging(self._real, self._key, self._crew.cancel) as beside:
+            self._check(beside)
+            for outcome, size in self._crew.in_order(self._bring(beside), self._chosen):
+                moved[outcome][0] += 1
+                moved[outcome][1] += size
+            self._place(beside)
+        (files, received), (kept, reused) = moved["moved"], moved["reused"]
+        hit("download.done")
+        return TransferFigures(received, reused, files, kept, time.monotonic() - started)
+
+    def _check(self, beside: Staging) -> None:
+        """Refuse what could not be put into place, before anything is fetched."""
+        if beside.folds_case:
+            self._chosen.check_cases()
+        if not os.path.isdir(self._real):
+            return
+        with tree_at(self._real) as there:
+            for entry in self._chosen:
+                self._crew.check()
+                if entry.type == "directory":
+                    there.check_directory(entry.path)
+                else:
+                    there.look(entry.path)
+
+    def _bring(self, beside: Staging) -> "Bringer":
+        return Bringer(self._real, beside.tree, Fetcher(self._origin, beside.tree, self._crew), self._crew)
+
+    def _place(self, beside: Staging) -> None:
+        """All is verified: move it in, file by file; each name shows its old or its new content, never a part."""
+        self._crew.check()
+        with local(f"make the directory {self._real!r}"):
+            os.makedirs(self._real, exist_ok=True)
+        with tree_at(self._real) as there:
+            for entry in self._chosen:
+                if entry.type == "directory":
+                    there.make_directory(entry.path)
+                elif beside.tree.look(entry.path) is not None:
+                    there.take_in(beside.tree, entry.path)
+                    hit("download.file_placed")
+
+
+@contextmanager
+def tree_at(path: str) -> Iterator[SafeTree]:
+    """The directory at `path`, to read and write below."""
+    with local(f"read {path!r}"):
+        descriptor = os.open(path, DIRECTORY)
+    try:
+        yield SafeTree(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+class Bringer:
+    """Sees to it that one file is either in the destination already or whole in the staging directory."""
+
+    def __init__(self, real: str, staged: SafeTree, fetcher: Fetcher, crew: Crew) -> None:
+        self._real = real
+        self._staged = staged
+        self._fetcher = fetcher
+        self._crew = crew
+        self._has_destination = os.path.isdir(real)
+
+    def __call__(self, entry: Entry) -> tuple[Outcome, int]:
+        """What happened, and the size of the file."""
+        if entry.type == "directory":
+            return "directory", 0
+        if self._in_place(entry):
+            # A part from an earlier try must not be moved over what is right.
+            self._staged.remove(entry.path)
+            outcome: Outcome = "reused"
+        elif self._equal(self._staged, entry):
+            outcome = "reused"
+        else:
+            self._fetcher.fetch(entry)
+            outcome = "moved"
+        size = entry.size if outcome == "reused" else 0
+        self._crew.progress.advance(files=1, bytes=size)
+        return outcome, entry.size
+
+    def _in_place(self, entry: Entry) -> bool:
+        if not self._has_destination:
+            return False
+        with tree_at(self._real) as there:
+            return self._equal(there, entry)
+
+    def _equal(self, tree: SafeTree, entry: Entry) -> bool:
+        facts = tree.look(entry.path)
+        if not entry.digest or facts is None or facts.st_size != entry.size:
+            return False
+        descriptor = tree.open_read(entry.path)
+        try:
+            return hash_descriptor(descriptor, entry, self._crew) == entry.digest
+        finally:
+            os.close(descriptor)
+
+
+def hash_descriptor(descriptor: int, entry: Entry, crew: Crew) -> str:
+    """The digest of an open file of about the size of `entry`."""
+    digest, step, start = Digest(), crew.limits.part_size, 0
+    held = crew.budget.acquire(min(step, entry.size), crew.check)
+    try:
+        with local(f"read {entry.path!r}"):
+            while piece := os.pread(descriptor, step, start):
+                crew.check()
+                digest.update(piece)
+                start += len(piece)
+    finally:
+        crew.budget.release(held)
+    return digest.value()

@@ -1,0 +1,66 @@
+"""The entries that a download wants, spooled: they are gone over several times and may be millions."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+from wabucketref.errors import UsageError
+from wabucketref.model.manifest import Entry
+from wabucketref.store.entries import encode_line
+from wabucketref.store.selection import Selection
+
+_MEMORY = 8 << 20
+
+
+class Wanted:
+    """The selected entries. Use as a context manager."""
+
+    def __init__(self, entries: Iterable[Entry], selection: Selection) -> None:
+        self.files = self.bytes = 0
+        self._spool = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115
+        for entry in entries:
+            if selection.directory(entry.path) if entry.type == "directory" else selection.file(entry.path):
+                self._spool.write(encode_line(entry))
+                self.files += entry.type == "file"
+                self.bytes += entry.size
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All entries, from the start; one iteration at a time."""
+        self._spool.seek(0)
+        for line in self._spool:
+            found = json.loads(line)
+            yield Entry(
+                found["path"],
+                found.get("size", 0),
+                found.get("digest", ""),
+                found.get("type", "file"),
+                found.get("etag"),
+                found.get("version"),
+            )
+
+    def check_cases(self) -> None:
+        """For a disk that folds case.
+
+        Raises:
+            UsageError: two paths, or directories above them, would be one.
+        """
+        seen: dict[str, str] = {}
+        for entry in self:
+            path = entry.path
+            while path:
+                other = seen.setdefault(path.casefold(), path)
+                if other != path:
+                    raise UsageError(
+                        f"the artifact has {other!r} and {path!r}, which are one name on the destination's disk",
+                        hint="download to a disk that tells cases apart, or leave one out (--exclude)",
+                    )
+                path = path.rpartition("/")[0]
+
+    def __enter__(self) -> "Wanted":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()

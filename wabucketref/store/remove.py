@@ -1,0 +1,60 @@
+"""Removing an artifact from its bucket: the header first, so that no reader ever finds half of it."""
+
+import uuid
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import NotFound, PreconditionFailed, UploadInProgress
+from wabucketref.failpoints import hit
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.claims.held import Held
+from wabucketref.store.claims.take import take_claim
+from wabucketref.store.header import Absent, look, read_header
+from wabucketref.store.identity import Identity
+from wabucketref.store.layout import Layout
+from wabucketref.store.withdraw import delete_seen
+
+
+def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> None:
+    """Remove a committed, unfinished or old upload; what a link refers to stays. Safe to repeat after a crash.
+
+    Raises:
+        NotFound: nothing is there.
+        UploadInProgress: a live writer is at it, or it was replaced meanwhile.
+    """
+    found = look(storage, ref)
+    if isinstance(found, Absent) and found.reason == "nothing":
+        raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
+    with take_claim(storage, ref, me, f"rm-{uuid.uuid4()}", cancel) as claim:
+        claim.touch()
+        linked = _withdraw(storage, ref)
+        _remove_files(storage, Layout.of(ref), claim, linked)
+        claim.commit_done()
+    hit("remove.done")
+
+
+def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:
+    """Remove the header; returns whether the upload is a link."""
+    found = read_header(storage, ref)
+    if found is None:
+        return False
+    try:
+        delete_seen(storage, Layout.of(ref).header, found.info.etag)
+    except PreconditionFailed as error:
+        raise UploadInProgress(f"{ref} was replaced meanwhile", hint="look at it again, then repeat") from error
+    hit("remove.header_gone")
+    return found.header.base is not None
+
+
+def _remove_files(storage: Storage, layout: Layout, claim: Held, linked: bool) -> None:
+    """Everything but claims: what is left in between has a claim, so it never looks like an old upload."""
+
+    def is_ours(info: ObjectInfo) -> bool:
+        if layout.path_of(info.key) is not None:
+            return not linked
+        return info.key == layout.entries or info.key.startswith(layout.token(""))
+
+    for info in filter(is_ours, storage.list(layout.prefix)):
+        claim.check()
+        storage.delete(info.key)
+        hit("remove.file_gone")

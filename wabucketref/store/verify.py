@@ -1,0 +1,103 @@
+"""Verify: what lies in the bucket against the manifest."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.errors import NotFound
+from wabucketref.failpoints import hit
+from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.model.result import Damage
+from wabucketref.store.digest import Digest
+from wabucketref.store.header import check_unchanged, entries_of
+from wabucketref.store.layout import Layout, is_control
+from wabucketref.store.pool import Crew
+
+
+class Verified(NamedTuple):
+    """What was looked at, and what is wrong."""
+
+    files: int
+    bytes: int
+    damage: tuple[Damage, ...]
+    extra: tuple[str, ...]
+
+
+def verify(storage: Storage, ref: ArtifactRef, header: Header, *, deep: bool, crew: Crew) -> Verified:
+    """Compare one listing, and when `deep` all bytes, with the manifest.
+
+    Raises:
+        IntegrityError: the manifest itself is damaged.
+        ReplacedWhileReading: another upload took its place meanwhile.
+    """
+    crew.progress.start("verify", header.files, header.bytes)
+    try:
+        base = Layout.of(ref).directory if header.base is None else header.base
+        checking = _Checking(storage, f"{base}/" if base else "", deep, crew)
+        damage = list(checking.run(entries_of(storage, ref, header)))
+    finally:
+        crew.progress.finish()
+    if damage:
+        check_unchanged(storage, ref, header)
+    extra = tuple(sorted(checking.extra)) if header.base is None else ()
+    return Verified(header.files, header.bytes, tuple(damage), extra)
+
+
+class _Checking:
+    def __init__(self, storage: Storage, prefix: str, deep: bool, crew: Crew) -> None:
+        self._storage = storage
+        self._prefix = prefix
+        self._deep = deep
+        self._crew = crew
+        self._there: dict[str, ObjectInfo] = {}
+
+    def run(self, entries: Iterable[Entry]) -> Iterator[Damage]:
+        for info in self._storage.list(self._prefix):
+            self._crew.check()
+            path = info.key[len(self._prefix) :]
+            if not is_control(path.partition("/")[0]):
+                self._there[path] = info
+        files = (entry for entry in entries if entry.type == "file")
+        for found in self._crew.in_order(self._check, files):
+            if found is not None:
+                yield found
+
+    @property
+    def extra(self) -> Iterable[str]:
+        """Paths of objects that no entry named."""
+        return self._there.keys()
+
+    def _check(self, entry: Entry) -> Damage | None:
+        info = self._there.pop(entry.path, None)
+        found = self._compare(entry, info)
+        self._crew.progress.advance(files=1, bytes=0 if self._deep and found is None else entry.size)
+        hit("verify.file")
+        return found
+
+    def _compare(self, entry: Entry, info: ObjectInfo | None) -> Damage | None:
+        if info is None:
+            return Damage(entry.path, "missing", entry.digest, "")
+        if info.size != entry.size:
+            return Damage(entry.path, "size", str(entry.size), str(info.size))
+        return self._compare_bytes(entry, info) if self._deep else None
+
+    def _compare_bytes(self, entry: Entry, info: ObjectInfo) -> Damage | None:
+        try:
+            found = self._hash(info)
+        except NotFound:
+            return Damage(entry.path, "missing", entry.digest, "")
+        return None if found == entry.digest else Damage(entry.path, "digest", entry.digest, found)
+
+    def _hash(self, info: ObjectInfo) -> str:
+        digest, step = Digest(), self._crew.limits.part_size
+        held = self._crew.budget.acquire(min(step, info.size), self._crew.check)
+        try:
+            for start in range(0, info.size, step):
+                self._crew.check()
+                data = self._storage.read_range(info.key, start, min(step, info.size - start))
+                digest.update(data)
+                self._crew.progress.advance(bytes=len(data))
+        finally:
+            self._crew.budget.release(held)
+        return digest.value()
