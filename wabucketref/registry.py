@@ -57,6 +57,14 @@ class Registry:
         """All names: built-in ones in their order, then plugins by name. Imports nothing."""
         return [*self._builtins, *sorted(set(self._discovered()) - set(self._builtins))]
 
+    def sources(self) -> Sequence[tuple[str, str | None]]:
+        """Every (name, package) in the order of :meth:`names`, clashing plugins included; built-in ones have None.
+
+        Imports nothing.
+        """
+        plugins = sorted((name, one.package) for name, found in self._discovered().items() for one in found)
+        return [*((name, None) for name in self._builtins), *plugins]
+
     def get(self, name: str) -> Any:
         """The object registered as `name`, imported on first use.
 

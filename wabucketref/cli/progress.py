@@ -119,8 +119,9 @@ class LineProgress(_Counting):
 class BarProgress(_Counting):
     """A bar on a terminal, gone when the transfer ends."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
         super().__init__(BAR_AFTER_SECONDS, 0.1, clock)
+        self._console = console
         self._bar: Bar | None = None
 
     def _show(self, figures: Figures) -> None:
@@ -128,12 +129,13 @@ class BarProgress(_Counting):
             from wabucketref.cli.bar import RichBar
 
             self._bar = RichBar()
+            self._console.shares_line = True
         self._bar.update(figures)
 
     def _close(self, figures: Figures) -> None:
         if self._bar is not None:
             self._bar.close()
-        self._bar = None
+        self._bar, self._console.shares_line = None, False
 
 
 def progress_for(console: Console, *, silent: bool) -> Progress:
@@ -141,5 +143,5 @@ def progress_for(console: Console, *, silent: bool) -> Progress:
     if silent or console.err is None:
         return SilentProgress()
     if console.err.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-        return BarProgress()
+        return BarProgress(console)
     return LineProgress(console.say)

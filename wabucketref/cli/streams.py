@@ -3,10 +3,12 @@
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Final, TextIO
 
 from wabucketref.cli.render.text import printable
 from wabucketref.errors import LocalIOError
+
+_WIPE: Final = "\r\x1b[2K"
 
 
 class Console:
@@ -20,6 +22,8 @@ class Console:
         self._out = out
         self._err = err
         self._failure: OSError | None = None
+        self.shares_line = False
+        """A progress bar is drawn on the current line of stderr; what is said wipes it, and it draws itself again."""
 
     @classmethod
     def of_process(cls) -> "Console":
@@ -83,7 +87,7 @@ class Console:
         if self._err is None:
             return
         try:
-            _write(self._err, text + "\n")
+            _write(self._err, f"{_WIPE if self.shares_line else ''}{text}\n")
         except OSError:
             # There is no third stream to say on that the second is gone; the exit code still tells.
             _abandon(self._err)

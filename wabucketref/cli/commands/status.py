@@ -18,7 +18,10 @@ from wabucketref.cli.teaching import TeachingCommand
 @command_flags
 @pass_invocation
 def command(invocation: Invocation, which: str | None) -> None:
-    """Show the runs of this home that are under way or wait for `wabucket sync`: all, or one by its run or transfer id."""
+    """Show the runs of this home that are under way or wait for `wabucket sync`.
+
+    With an argument only the run of that id, or that has a transfer of that id.
+    """
     from wabucketref.operations.status import status
 
     result = status(invocation.settings(), which)
