@@ -1,7 +1,6 @@
 """What every tracker with the capabilities `records` and `queries` must do; free of pytest.
 
-Each check gets a way to open independent connections to one tracker, works in a project of its own, and raises
-:class:`Broken` with what went wrong. Run them all with :func:`run_tracker_checks`.
+Each check works in a project of its own and raises :class:`Broken` with what went wrong.
 """
 
 import uuid

@@ -139,7 +139,7 @@ version = Table(
     Column("created", Utc, nullable=False),
     Column("linked", Boolean, nullable=False),
     Column("removed", Utc),
-    _to("artifact_version", "replaced_by", nullable=True),
+    _to("artifact_version", "replaced_by", nullable=True, index=True),
     _to("run", "producer_pk", nullable=True),
     UniqueConstraint("sequence_pk", "number"),
     UniqueConstraint("sequence_pk", "bucket", "content"),
