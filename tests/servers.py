@@ -39,7 +39,7 @@ class Server:
     log: Path
     create_bucket: Callable[[str], None] = field(repr=False)
     directory: Path | None = None
-    """Where the server keeps its objects as plain files, if it does: a back door for tests."""
+    """Where the server keeps its objects as plain files, if it does: a back door to read (writes are seen late)."""
 
     def make_bucket(self, name: str | None = None) -> str:
         """A new bucket; its name is made up unless given."""
@@ -81,11 +81,17 @@ def start_rclone(directory: Path, extra: Sequence[str] = ()) -> Server:
     data.mkdir(parents=True)
     port = free_port()
     command = [binary, "serve", "s3", str(data), "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--dir-cache-time", "0s", "--config", os.devnull, *extra]
+    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", os.devnull, *extra]
     process, log = _spawn(command, directory)
     endpoint = f"http://127.0.0.1:{port}"
     _wait_for(process, log, port)
-    return Server("rclone", "s3", endpoint, _aws(endpoint), process, log, lambda name: (data / name).mkdir(), data)
+
+    def create(name: str) -> None:
+        # By the server itself: it would see a directory made behind its back only after its cache has expired.
+        remote = f':s3,provider=Rclone,endpoint="{endpoint}",access_key_id={ACCESS_KEY},secret_access_key={SECRET_KEY}:'
+        subprocess.run([binary, "mkdir", remote + name, "--config", os.devnull], check=True, timeout=60)
+
+    return Server("rclone", "s3", endpoint, _aws(endpoint), process, log, create, data)
 
 
 def start_moto(directory: Path) -> Server:

@@ -1,0 +1,50 @@
+"""Runs coroutines of asynchronous clients on fsspec's event-loop thread and waits for them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def submit(work: Coroutine[Any, Any, T]) -> "Future[T]":
+    """Start `work` on the loop's thread; many threads may have work under way at once."""
+    from fsspec.asyn import get_loop
+
+    return asyncio.run_coroutine_threadsafe(work, get_loop())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for `work`; when the wait is interrupted the work is cancelled."""
+    future = submit(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+class PerProcess(Generic[T]):
+    """A thing made on first use and made anew in a forked child, which can use no connection of its parent."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._pid = -1
+        self._lock = threading.Lock()
+        self._thing: T | None = None
+
+    def get(self) -> T:
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()  # a lock may have been held when the parent forked
+            self._thing, self._pid = None, os.getpid()
+        with self._lock:
+            if self._thing is None:
+                self._thing = self._make()
+            return self._thing
+
+    def drop(self) -> None:
+        """Let go of the thing, whose finaliser closes it."""
+        self._thing = None

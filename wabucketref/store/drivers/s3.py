@@ -1,0 +1,53 @@
+"""``s3://``: Amazon S3 and whatever speaks its protocol."""
+
+from collections.abc import Iterator, Mapping
+
+from wabucketref.contracts.factories import API_VERSION
+from wabucketref.contracts.storage import Capabilities, ObjectInfo
+from wabucketref.store.drivers.s3_client import S3Client, options_from
+from wabucketref.store.drivers.s3_copy import copy_object
+from wabucketref.store.drivers.s3_multipart import S3Multipart
+from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.s3_stream import put_stream
+from wabucketref.store.drivers.urls import parse_bucket_url
+
+_CAPABILITIES = Capabilities(create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True)
+
+
+class S3Storage(S3Objects):
+    """One bucket, or a prefix of it.
+
+    Its capabilities are those of the protocol. Servers exist that accept a condition and ignore it, so wiring puts
+    ``probe.settle`` around it.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return _CAPABILITIES
+
+    def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
+        return put_stream(self, key, chunks, size, if_absent=if_absent)
+
+    def start_multipart(self, key: str) -> S3Multipart:
+        return S3Multipart(self, key, self.start_upload(key))
+
+    def copy(self, source: str, key: str) -> ObjectInfo:
+        return copy_object(self, source, key)
+
+    def flush(self) -> None:
+        """Every write is durable once answered."""
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class S3Factory:
+    """Opens ``s3://BUCKET[/PREFIX]`` with the AWS tools' credentials, region and ``AWS_ENDPOINT_URL[_S3]``."""
+
+    api_version = API_VERSION
+
+    def open(self, url: str, environ: Mapping[str, str]) -> S3Storage:
+        return S3Storage(parse_bucket_url(url, "s3"), S3Client(options_from(environ)))
+
+
+FACTORY = S3Factory()

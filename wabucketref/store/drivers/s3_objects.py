@@ -1,0 +1,190 @@
+"""S3 one request at a time: objects, listings, and the requests that multipart uploads and copies are made of."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.errors import IntegrityError, NotFound, TransientError
+from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.pages import PagedListing
+from wabucketref.store.drivers.s3_client import S3Client
+from wabucketref.store.drivers.s3_errors import S3Request
+from wabucketref.store.drivers.urls import BucketUrl
+
+
+class S3Objects:
+    """Objects of one bucket, or of a prefix of it."""
+
+    def __init__(self, address: BucketUrl, client: S3Client) -> None:
+        self._address = address
+        self._client = client
+        self._bucket_seen = False
+
+    @property
+    def url(self) -> str:
+        return str(self._address)
+
+    def names(self, key: str) -> dict[str, str]:
+        """The request's ``Bucket`` and ``Key``."""
+        return {"Bucket": self._address.bucket, "Key": self._address.key(check_key(key))}
+
+    def request(self, key: str, *, writing: bool = False, if_absent: bool = False, if_match: bool = False) -> S3Request:
+        """What is asked, for messages."""
+        return S3Request(f"bucket {self.url}, object {key!r}", writing, if_absent, if_match)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        names = self.names(key)
+        try:
+            answer = self._client.call(self.request(key), lambda s3: s3.head_object(**names))
+        except NotFound:
+            self._check_bucket()
+            return None
+        return _info(key, int(answer["ContentLength"]), answer)
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
+        names = self.names(key)
+
+        async def get(s3: Any) -> tuple[bytes | None, Any]:
+            answer = await s3.get_object(**names)
+            async with answer["Body"] as body:
+                return (await body.read() if int(answer["ContentLength"]) <= limit else None), answer
+
+        data, answer = self._client.call(self.request(key), get)
+        info = _info(key, int(answer["ContentLength"]), answer)
+        if data is None:
+            raise IntegrityError(f"bucket {self.url}, object {key!r}: {info.size} bytes, at most {limit} expected")
+        return data, info
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        if length <= 0:
+            return b""
+        names = self.names(key)
+        wanted = f"bytes={start}-{start + length - 1}"
+
+        async def get(s3: Any) -> tuple[bytes, str]:
+            try:
+                answer = await s3.get_object(**names, Range=wanted)
+            except s3.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("InvalidRange", "416"):
+                    return b"", f"bytes {start}-"
+                raise
+            async with answer["Body"] as body:
+                got = answer.get("ContentRange") or "bytes 0-"
+                # An answer that is not the range asked for may be the whole object: do not take it into memory.
+                return (await body.read() if got.startswith(f"bytes {start}-") else b""), got
+
+        data, got = self._client.call(self.request(key), get)
+        if not got.startswith(f"bytes {start}-") or len(data) > length:
+            raise TransientError(
+                f"bucket {self.url}, object {key!r}: asked for {wanted}, the store sent {got!r}", hint="try again"
+            )
+        return data
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        arguments: dict[str, Any] = {**self.names(key), "Body": data, **_condition(if_absent, if_match)}
+        request = self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None)
+        answer = self._client.call(request, lambda s3: s3.put_object(**arguments))
+        return _info(key, len(data), answer)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
+
+        def fetch(token: str | None) -> tuple[Iterable[ObjectInfo], str | None]:
+            arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root}
+            if token:
+                arguments["ContinuationToken"] = token
+            answer = self._client.call(self.request(prefix), lambda s3: s3.list_objects_v2(**arguments))
+            return self._listed(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+
+        return PagedListing(fetch)
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        arguments = {**self.names(key), **_condition(False, if_match)}
+        request = self.request(key, writing=True, if_match=if_match is not None)
+        self._client.call(request, lambda s3: s3.delete_object(**arguments))
+
+    def start_upload(self, key: str) -> str:
+        """Begin a multipart upload; its id."""
+        names = self.names(key)
+        answer = self._client.call(self.request(key, writing=True), lambda s3: s3.create_multipart_upload(**names))
+        return str(answer["UploadId"])
+
+    def send_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """Store one part of a multipart upload; its etag."""
+        arguments = {**self.names(key), "UploadId": upload_id, "PartNumber": number, "Body": data}
+        answer = self._client.call(self.request(key, writing=True), lambda s3: s3.upload_part(**arguments))
+        return _etag(answer) or ""
+
+    def finish_upload(
+        self, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int, *, if_absent: bool
+    ) -> ObjectInfo:
+        """Make the object of (number, etag) parts."""
+        made = {"Parts": [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]}
+        arguments = {
+            **self.names(key),
+            "UploadId": upload_id,
+            "MultipartUpload": made,
+            **_condition(if_absent, None),
+        }
+        request = self.request(key, writing=True, if_absent=if_absent)
+        return _info(key, size, self._client.call(request, lambda s3: s3.complete_multipart_upload(**arguments)))
+
+    def drop_upload(self, key: str, upload_id: str) -> None:
+        """Give the parts of an upload back; harmless when it is gone."""
+        arguments = {**self.names(key), "UploadId": upload_id}
+        try:
+            self._client.call(self.request(key), lambda s3: s3.abort_multipart_upload(**arguments))
+        except NotFound:
+            return
+
+    def copy_whole(self, source: str, key: str) -> ObjectInfo:
+        """Copy an object of at most 5 GiB within the store."""
+        arguments = {**self.names(key), "CopySource": self.names(source)}
+        answer = self._client.call(self.request(source, writing=True), lambda s3: s3.copy_object(**arguments))
+        return ObjectInfo(key, 0, _etag(answer.get("CopyObjectResult", {})), answer.get("VersionId"))
+
+    def copy_part(self, source: str, key: str, upload_id: str, number: int, start: int, length: int) -> str:
+        """Make a part of a multipart upload out of a range of another object; its etag."""
+        arguments = {**self.names(key), "CopySource": self.names(source), "UploadId": upload_id, "PartNumber": number}
+        arguments["CopySourceRange"] = f"bytes={start}-{start + length - 1}"
+        answer = self._client.call(self.request(source, writing=True), lambda s3: s3.upload_part_copy(**arguments))
+        return _etag(answer.get("CopyPartResult", {})) or ""
+
+    def _listed(self, answer: Mapping[str, Any]) -> Iterator[ObjectInfo]:
+        for item in answer.get("Contents", ()):
+            if item["Key"].endswith("/"):
+                continue  # the mark some tools leave for a directory
+            key = self._address.relative(item["Key"])
+            modified = item["LastModified"].timestamp() if "LastModified" in item else None
+            yield ObjectInfo(key, int(item["Size"]), _etag(item), modified=modified)
+
+    def _check_bucket(self) -> None:
+        """A HEAD's 404 does not say whether the object or the whole bucket is missing: ask once."""
+        if self._bucket_seen:
+            return
+        request = S3Request(f"bucket {self.url}")
+        bucket = self._address.bucket
+        try:
+            self._client.call(request, lambda s3: s3.list_objects_v2(Bucket=bucket, MaxKeys=1))
+        except NotFound as error:
+            raise NotFound(
+                f"bucket {self.url} does not exist", hint="buckets are not created: make it, or check its name"
+            ) from error
+        self._bucket_seen = True
+
+
+def _condition(if_absent: bool, if_match: str | None) -> dict[str, str]:
+    if if_absent:
+        return {"IfNoneMatch": "*"}
+    return {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
+
+
+def _etag(answer: Mapping[str, Any]) -> str | None:
+    etag = answer.get("ETag")
+    return etag.strip('"') if etag else None
+
+
+def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
+    modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
+    version = answer.get("VersionId")
+    return ObjectInfo(key, size, _etag(answer), None if version == "null" else version, modified)
