@@ -148,7 +148,7 @@ def _discover(group: str) -> dict[str, list[_Found]]:
         for entry in distribution.entry_points.select(group=group):
             package = distribution.metadata["Name"] or "an unnamed package"
             found.setdefault(entry.name, {}).setdefault(package, _Found(package, entry))
-    return {name: list(by_package.values()) for name, by_package in found.items()}
+    return {name: [one for _, one in sorted(by_package.items())] for name, by_package in found.items()}
 
 
 def _installed_path() -> list[str]:

@@ -8,6 +8,7 @@ from wabucketref.model.redact import redact
 
 MAX_TAG: Final = 64
 MAX_VALUE: Final = 1024
+_MAX_READ: Final = 1 << 16
 
 
 def pick(environ: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
@@ -23,7 +24,7 @@ def labelled(values: Mapping[str, str], labels: Mapping[str, str]) -> tuple[str,
 def one_line(text: str, limit: int) -> str:
     """`text` without control characters, line separators, lone surrogates and credentials, cut to `limit`."""
     # Redacted before it is cut, so that no half of a credential stays behind; bounded, as it may be megabytes.
-    kept = "".join(one for one in text[: 16 * limit] if unicodedata.category(one) not in ("Cc", "Cs", "Zl", "Zp"))
+    kept = "".join(one for one in text[:_MAX_READ] if unicodedata.category(one) not in ("Cc", "Cs", "Zl", "Zp"))
     return redact(kept)[:limit].strip()
 
 

@@ -90,6 +90,8 @@ def _public(url: str) -> str:
 
 
 def _text(path: Path) -> str:
+    if not path.is_file():  # a pipe would block
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         return file.read(_MAX_BYTES).decode()
 
