@@ -165,7 +165,12 @@ def open_workspace(
     found = open_tracker(settings, tracker)
     keeps = found.capabilities.records
     storages = Storages(settings, environ, below=below, above=above)
-    plane = DataPlane(storages, identity=Identity.current(_home_id(settings.home, keeps)), limits=_limits(settings))
+    plane = DataPlane(
+        storages,
+        identity=Identity.current(_home_id(settings.home, keeps)),
+        limits=_limits(settings),
+        home=str(settings.home),
+    )
     transfers = Transfers(plane, settings.home / "cache" / "uploads")
     shown = progress or SilentProgress()
     options = ServiceOptions(
@@ -187,7 +192,9 @@ def open_workspace(
         outputs=_outputs(registry["outputs"], outputs, environ),
         environ=environ,
         echo=echo,
+        open_storage=storages,
         close_storages=storages.close,
+        registries=list(registry.values()),
     )
 
 

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 from wabucketref.ci.collect import collect
 from wabucketref.contracts.context import Context
 from wabucketref.contracts.outputs import Outputs
+from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import Interrupted, TimedOut, UsageError, WaBucketError
 from wabucketref.model.redact import public_url
 from wabucketref.model.run import RunState
+from wabucketref.registry import Registry
 from wabucketref.runs.manager import RunSpec, start_run
 from wabucketref.runs.run import Run
 from wabucketref.service.client import InProcess
@@ -40,9 +42,12 @@ class Workspace:
     contexts: Sequence[Context]
     outputs: Sequence[Outputs]
     environ: Mapping[str, str]
-    echo: Callable[[str], None] | None = None
+    echo: Callable[[str], None] | None
     """Prints a line of an output plugin on stdout; None when stdout must hold one JSON document."""
-    close_storages: Callable[[], None] = lambda: None
+    open_storage: Callable[[str], Storage]
+    close_storages: Callable[[], None]
+    registries: Sequence[Registry]
+    """Plugins by kind, for looking at."""
     run: Run | None = None
     """The run of an API session; None: each operation is a run of its own."""
 

@@ -27,6 +27,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "deadline": "WABUCKET_DEADLINE",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
+    "console": "WABUCKET_CONSOLE",
     "log": "WABUCKET_LOG",
 }
 """Setting to variable, in the order in which they are listed."""

@@ -53,6 +53,8 @@ class Settings(BaseModel):
     """Seconds for a run to finish, transfers under way included."""
     journal_sync: Literal["full", "normal"] = "full"
     """``full`` survives power loss, ``normal`` only a crash of the process."""
+    console: Literal["off", "on"] = "off"
+    """Whether an API session records what the process prints."""
     log: Literal["debug", "info", "warning", "error"] = "warning"
 
     _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)

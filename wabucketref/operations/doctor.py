@@ -1,0 +1,124 @@
+"""Doctor: probes of what a transfer needs, one line and a repair hint each."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wabucketref.contracts.storage import Storage
+from wabucketref.errors import WaBucketError
+from wabucketref.operations.status import status
+from wabucketref.operations.workspace import Workspace
+from wabucketref.registry import Registry
+
+_CLOCK_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one probe found. `ok` None: it could not be probed here."""
+
+    name: str
+    ok: bool | None
+    text: str
+    hint: str | None = None
+
+
+def doctor(ws: Workspace) -> Sequence[Probe]:
+    """All probes, in the order in which to mend what fails. The bucket is written to below a random name."""
+    probes = [_home, _journal, _tracker, _plugins]
+    found = [_guarded(probe, ws) for probe in probes]
+    return [*found, *_bucket(ws)]
+
+
+def _guarded(probe: Callable[[Workspace], Probe], ws: Workspace) -> Probe:
+    try:
+        return probe(ws)
+    except WaBucketError as error:
+        return Probe(probe.__name__.strip("_"), False, str(error), error.hint)
+
+
+def _home(ws: Workspace) -> Probe:
+    home = ws.settings.home_ready()
+    return Probe("home", True, f"{home} can be written")
+
+
+def _journal(ws: Workspace) -> Probe:
+    items = status(ws.settings).items
+    waiting = [item for item in items if item.state != "running"]
+    if waiting:
+        return Probe("journal", True, f"{len(waiting)} run(s) wait to be recorded", "run `wabucket sync`")
+    return Probe("journal", True, f"nothing waits to be recorded, {len(items)} run(s) under way")
+
+
+def _tracker(ws: Workspace) -> Probe:
+    if not ws.tracker.capabilities.queries:
+        return Probe("tracker", None, f"{ws.tracker.name} answers no questions")
+    if ws.settings.project_name is None:
+        return Probe("tracker", None, "no project is set", "give -p/--project-name or set WANDB_PROJECT")
+    versions = len(ws.tracker.list_artifacts(ws.project))
+    return Probe("tracker", True, f"{ws.tracker.name} answers; the project has {versions} version(s)")
+
+
+def _plugins(ws: Workspace) -> Probe:
+    problems = [problem for registry in ws.registries for problem in _problems(registry)]
+    if problems:
+        return Probe("plugins", False, "; ".join(problems), "uninstall or upgrade the plugin; nothing else needs it")
+    return Probe("plugins", True, "all that are installed can be used")
+
+
+def _problems(registry: Registry) -> list[str]:
+    return [str(problem) for problem in registry.problems()]
+
+
+def _bucket(ws: Workspace) -> Iterator[Probe]:
+    """Checks of the bucket, from the kit that every storage driver must pass."""
+    try:
+        storage = ws.open_storage(ws.bucket)
+        yield from _storage(storage)
+    except WaBucketError as error:
+        yield Probe("bucket", False, str(error), error.hint)
+
+
+def _storage(storage: Storage) -> Iterator[Probe]:
+    key = f".wabucket-probe/{time.time_ns():x}"
+    begun = time.time()
+    storage.put(key, b"probe")
+    try:
+        found, info = storage.read(key, limit=16)
+        if found != b"probe":
+            yield Probe("bucket", False, f"{storage.url} gave back other bytes than were written")
+            return
+        listed = any(one.key == key for one in storage.list(".wabucket-probe/"))
+    finally:
+        storage.delete(key)
+    yield Probe("bucket", True, f"{storage.url} can be written, read, listed and deleted" if listed else storage.url)
+    if not listed:
+        yield Probe("listing", False, "an object just written is not listed", "this store cannot hold artifacts safely")
+    yield _conditional(storage)
+    if info.modified is not None:
+        yield _clock(info.modified, begun)
+
+
+def _conditional(storage: Storage) -> Probe:
+    """Only a hint, never a failure: claims keep writers apart on stores that lack it."""
+    if storage.capabilities.create_if_absent:
+        return Probe("conditional put", True, "the store keeps writers of one alias apart by itself")
+    return Probe(
+        "conditional put",
+        True,
+        "the store accepts a conditional put and overwrites, or has none: writers are kept apart by claims",
+        "a writer frozen for over a minute can slip through; prefer one writer an alias",
+    )
+
+
+def _clock(store_time: float, local_time: float) -> Probe:
+    apart = store_time - local_time
+    if abs(apart) > _CLOCK_SECONDS:
+        return Probe(
+            "clock",
+            False,
+            f"this machine's clock is {abs(apart) / 60:.0f} min {'behind' if apart > 0 else 'ahead of'} the store's",
+            "set the clock (NTP); signed requests fail when it is off",
+        )
+    return Probe("clock", True, f"{abs(apart):.1f} s from the store's")
