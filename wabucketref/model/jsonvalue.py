@@ -29,6 +29,7 @@ import fractions
 import json
 import math
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -49,7 +50,7 @@ MAX_METADATA_BYTES: Final = 512 * 1024
 _INT_LIMIT: Final = 1 << 63
 _SHORT: Final = 256
 _EXACT_AS_TEXT = (decimal.Decimal, fractions.Fraction, uuid.UUID)
-_DATES = (datetime.date, datetime.time)  # a datetime is a date
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def normalize(value: Any, where: str, *, allow_nan: bool = True) -> Any:
@@ -65,8 +66,11 @@ def normalize(value: Any, where: str, *, allow_nan: bool = True) -> Any:
     """
     if allow_nan and type(value) is dict and (flat := _flat(value)) is not None:
         return flat
+    walk = _Walk(allow_nan)
     try:
-        return _Walk(allow_nan).plain(value, where)
+        return walk.plain(value)
+    except _Problem as problem:
+        raise InvalidValue(f"{walk.path(where)} {problem}", hint=problem.hint) from problem
     except RecursionError as error:  # the caller's own stack was nearly full
         raise InvalidValue(f"{where} is nested too deeply", hint="flatten it") from error
 
@@ -130,145 +134,154 @@ def _flat(value: dict[Any, Any]) -> dict[str, Any] | None:
     return found
 
 
+class _Problem(Exception):
+    """Why a value is refused; the walk knows where it is."""
+
+    def __init__(self, what: str, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
 class _Walk:
-    """One normalization: its budget and the containers it is inside of."""
+    """One normalization: its budget, and the way from the root to where it is (kept when a problem is raised)."""
 
     def __init__(self, allow_nan: bool) -> None:
         self.allow_nan = allow_nan
         self.keys = 0
         self.items = 0
         self.inside: set[int] = set()
+        self.trail: list[str | int] = []
 
-    def plain(self, value: Any, path: str) -> Any:
+    def path(self, where: str) -> str:
+        return where + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:80]}" for step in self.trail)
+
+    def plain(self, value: Any) -> Any:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, Enum):
-            return self.plain(value.value, path)
+            return self.plain(value.value)
         if isinstance(value, str):
-            return _text(str.__str__(value), path)
+            return _text(str.__str__(value))
         if isinstance(value, int):
-            return _integer(int(value), path)
+            return _integer(int(value))
         if isinstance(value, float):
-            return self._float(float(value), path)
+            return self._float(float(value))
         if isinstance(value, (Mapping, list, tuple, set, frozenset)) or _is_record(value):
-            return self._container(value, path)
-        return self._other(value, path)
+            return self._container(value)
+        return self._other(value)
 
-    def _float(self, value: float, path: str) -> float:
+    def _float(self, value: float) -> float:
         if not self.allow_nan and not math.isfinite(value):
-            raise InvalidValue(f"{path} is {value}", hint="only finite numbers are allowed here")
+            raise _Problem(f"is {value}", "only finite numbers are allowed here")
         return value
 
-    def _container(self, value: Any, path: str) -> Any:
+    def _container(self, value: Any) -> Any:
         if id(value) in self.inside:
-            raise InvalidValue(f"{path} contains itself", hint="break the cycle")
+            raise _Problem("contains itself", "break the cycle")
         if len(self.inside) >= MAX_DEPTH:
-            raise InvalidValue(f"{path} is nested more than {MAX_DEPTH} deep", hint="flatten it")
+            raise _Problem(f"is nested more than {MAX_DEPTH} deep", "flatten it")
         self.inside.add(id(value))
-        try:
-            if isinstance(value, Mapping):
-                return self._mapping(list(value.items()), path)
-            if isinstance(value, (set, frozenset)):
-                return sorted(self._list(value, path), key=to_json)
-            if is_dataclass(value):
-                return self._mapping([(one.name, getattr(value, one.name)) for one in fields(value)], path)
-            return self._list(value, path)
-        finally:
-            self.inside.discard(id(value))
-
-    def _mapping(self, pairs: list[tuple[Any, Any]], path: str) -> dict[str, Any]:
-        self.keys += len(pairs)
-        self._spend(len(pairs), path)
-        if self.keys > MAX_KEYS:
-            raise InvalidValue(f"{path} has more than {MAX_KEYS} keys", hint="put large tables into a file")
-        found: dict[str, Any] = {}
-        for key, item in pairs:
-            name = _key(key, path)
-            if name in found:
-                raise InvalidValue(f"{path} has the key {name!r} twice")
-            found[name] = self.plain(item, f"{path}.{name[:80]}")
-        if any("." in name for name in found):
-            _refuse_ambiguous(found, path)
+        found: Any
+        if isinstance(value, Mapping):
+            found = self._mapping(list(value.items()))
+        elif isinstance(value, (set, frozenset)):
+            found = sorted(self._list(value), key=to_json)
+        elif is_dataclass(value):
+            found = self._mapping([(one.name, getattr(value, one.name)) for one in fields(value)])
+        else:
+            found = self._list(value)
+        self.inside.discard(id(value))
         return found
 
-    def _list(self, values: Iterable[Any], path: str) -> list[Any]:
+    def _mapping(self, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        self.keys += len(pairs)
+        if self.keys > MAX_KEYS:
+            raise _Problem(f"has more than {MAX_KEYS} keys", "put large tables into a file")
+        found: dict[str, Any] = {}
+        for key, item in pairs:
+            name = _key(key)
+            if name in found:
+                raise _Problem(f"has the key {name!r} twice")
+            found[name] = self._below(name, item)
+        if any("." in name for name in found):
+            _refuse_ambiguous(found)
+        return found
+
+    def _list(self, values: Iterable[Any]) -> list[Any]:
         items = list(values)
-        self._spend(len(items), path)
-        return [self.plain(item, f"{path}[{index}]") for index, item in enumerate(items)]
-
-    def _spend(self, count: int, path: str) -> None:
-        self.items += count
+        self.items += len(items)
         if self.items > MAX_ITEMS:
-            raise InvalidValue(f"{path} has more than {MAX_ITEMS} values", hint="put large data into a file")
+            raise _Problem(f"has more than {MAX_ITEMS} values", "put large data into a file")
+        return [self._below(index, item) for index, item in enumerate(items)]
 
-    def _other(self, value: Any, path: str) -> Any:
+    def _below(self, step: str | int, value: Any) -> Any:
+        self.trail.append(step)
+        found = self.plain(value)
+        self.trail.pop()
+        return found
+
+    def _other(self, value: Any) -> Any:
         if isinstance(value, _EXACT_AS_TEXT):
-            return _text(str(value), path)
-        if isinstance(value, _DATES):
+            return _text(str(value))
+        if isinstance(value, (datetime.date, datetime.time)):  # a datetime is a date
             return value.isoformat()
         if isinstance(value, datetime.timedelta):
             return value.total_seconds()
         if isinstance(value, os.PathLike) and isinstance(name := os.fspath(value), str):
-            return _text(name, path)
+            return _text(name)
         if all(hasattr(value, name) for name in ("tolist", "shape", "dtype")):
-            return self._array(value, path)
-        raise InvalidValue(f"{path} is {_kind(value)}, which cannot be recorded", hint=_advice(value))
+            return self._array(value)
+        raise _Problem(f"is {_kind(value)}, which cannot be recorded", "give numbers, strings, lists or dicts")
 
-    def _array(self, value: Any, path: str) -> Any:
+    def _array(self, value: Any) -> Any:
         """Scalars and arrays of any array library, known by their shape, so that none has to be imported."""
         size = math.prod(value.shape)
         if size > MAX_ARRAY:
-            raise InvalidValue(
-                f"{path} is an array of {size} elements; at most {MAX_ARRAY} are allowed", hint="put it into a file"
-            )
+            raise _Problem(f"is an array of {size} elements; at most {MAX_ARRAY} are allowed", "put it into a file")
         if getattr(value.dtype, "kind", "f") in "OMmV":
-            raise InvalidValue(f"{path} is an array of {value.dtype}", hint="convert it to numbers or strings first")
+            raise _Problem(f"is an array of {value.dtype}", "convert it to numbers or strings first")
         try:
             found = value.tolist()
         except Exception as error:  # any array library may fail here in its own way; the cause is kept
-            raise InvalidValue(f"{path} is {_kind(value)}, which gave no values: {error}") from error
+            raise _Problem(f"is {_kind(value)}, which gave no values: {error}") from error
         if type(found) is type(value):  # numpy's long double has no plain counterpart and returns itself
             found = float(found)
-        return self.plain(found, path)
+        return self.plain(found)
 
 
-def _integer(value: int, path: str) -> int | str:
+def _integer(value: int) -> int | str:
     if -_INT_LIMIT <= value < _INT_LIMIT:
         return value
     try:
         return str(value)
     except ValueError as error:
-        raise InvalidValue(f"{path} is an integer of more than 4300 digits", hint="give it as a string") from error
+        raise _Problem("is an integer of more than 4300 digits", "give it as a string") from error
 
 
-def _text(value: str, path: str) -> str:
+def _text(value: str, what: str = "") -> str:
     if len(value) > MAX_TEXT:
-        raise InvalidValue(
-            f"{path} has {len(value)} characters; at most {MAX_TEXT} are allowed", hint="put large texts into a file"
-        )
-    if not value.isascii():
-        for character in value:
-            if "\ud800" <= character <= "\udfff":
-                raise InvalidValue(f"{path} has the lone surrogate U+{ord(character):04X}", hint="it is not text")
+        raise _Problem(f"has {len(value)} characters; at most {MAX_TEXT} are allowed", "put large texts into a file")
+    if not value.isascii() and (found := _SURROGATE.search(value)):
+        raise _Problem(f"has the lone surrogate U+{ord(found[0]):04X}{what}", "it is not text")
     return value
 
 
-def _key(key: Any, path: str) -> str:
+def _key(key: Any) -> str:
     if not isinstance(key, str):
-        raise InvalidValue(f"{path} has a key of type {_kind(key)}", hint="keys must be strings")
+        raise _Problem(f"has a key of type {_kind(key)}", "keys must be strings")
     name = str.__str__(key.value) if isinstance(key, Enum) else str.__str__(key)
     if not name:
-        raise InvalidValue(f"{path} has an empty key", hint="keys must not be empty")
+        raise _Problem("has an empty key", "keys must not be empty")
     if len(name) > MAX_KEY:
-        raise InvalidValue(f"{path} has a key of {len(name)} characters; at most {MAX_KEY} are allowed")
-    return _text(name, f"{path}, key {name[:80]!r}")
+        raise _Problem(f"has a key of {len(name)} characters; at most {MAX_KEY} are allowed")
+    return _text(name, " in a key")
 
 
-def _refuse_ambiguous(found: dict[str, Any], path: str) -> None:
+def _refuse_ambiguous(found: dict[str, Any]) -> None:
     seen: set[str] = set()
     for name in _dotted(found, ""):
         if name in seen:
-            raise InvalidValue(f"{path} has {name!r} both as a key and as nested keys", hint="choose one spelling")
+            raise _Problem(f"has {name!r} both as a key and as nested keys", "choose one spelling")
         seen.add(name)
 
 
@@ -286,9 +299,3 @@ def _is_record(value: Any) -> bool:
 def _kind(value: Any) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _advice(value: Any) -> str:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "decode it to text, or put it into a file of an artifact"
-    return "give numbers, strings, lists or dicts"

@@ -211,10 +211,10 @@ def _shared() -> list[Any]:
 )
 def test_hostile_values_are_refused_quickly(make: Any, says: str) -> None:
     value = make()
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidValue, match=says) as caught:
         normalize(value, "log")
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     assert caught.value.message.startswith("log")
 
 

@@ -78,6 +78,6 @@ def test_a_known_secret_never_survives(text: str, secret: str) -> None:
 
 @pytest.mark.parametrize("part", ["a", "://", "s3://@", "x-amz-", "authorization:", "?=", 'secret="', "https://a?"])
 def test_long_hostile_text_takes_linear_time(part: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     redact(part * 50_000)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
