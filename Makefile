@@ -1,26 +1,54 @@
+# Two commands matter: `make demo` and `make test`. Nothing but Python 3.11+ and make has to be there first.
 VENV ?= .venv
 PYTHON ?= python3
+WORKERS ?= auto
+BENCH ?=
 BIN := $(VENV)/bin
 
-.PHONY: test lint clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint proto bench docs clean
 
-$(VENV)/installed: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q -e '.[test,lint]'
-	touch $@
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
 
-lint: $(VENV)/installed
+demo: $(VENV)/product ## upload, download, train, link, lineage: real files, local bucket, no account
+	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: lint ## everything: format, lint, types, floors, all tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/tests ## format, lint, types, the floors of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-test: lint
-	$(BIN)/python -m pytest
+proto: $(VENV)/proto ## generate the protocol's Python code
+	$(BIN)/python -m grpc_tools.protoc -I wabucketref/service --python_out=wabucketref/service \
+		--pyi_out=wabucketref/service wabucketref/service/wabucket.proto
 
-clean:
-	rm -rf $(VENV) build dist *.egg-info
+bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
-.PHONY: proto
-proto: $(VENV)/installed
-	$(BIN)/python -m pip install -q -e '.[proto]'
-	$(BIN)/python -m grpc_tools.protoc -I wabucketref/service --python_out=wabucketref/service --pyi_out=wabucketref/service wabucketref/service/wabucket.proto
+docs: $(VENV)/tests ## write the generated parts of docs/
+	$(BIN)/python -m tests.tools.cli_reference
+	$(BIN)/python -m tests.tools.json_reference
+	$(BIN)/python -m tests.tools.settings_reference
+	$(BIN)/python -m tests.tools.sequence
+
+clean: ## remove what was built, the virtual environment included
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp is one set of extras, installed again when what is to be installed changes.
+$(VENV)/made: .ci/venv
+	sh .ci/venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/product $(VENV)/tests $(VENV)/proto $(VENV)/bench: $(VENV)/made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.$(EXTRAS)'
+	@touch $@
+
+$(VENV)/tests: EXTRAS := [test,lint]
+$(VENV)/proto: EXTRAS := [proto]
+$(VENV)/bench: EXTRAS := [bench]
