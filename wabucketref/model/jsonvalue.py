@@ -44,8 +44,7 @@ MAX_ITEMS: Final = 100_000
 MAX_ARRAY: Final = 10_000
 MAX_TEXT: Final = 1_000_000
 MAX_KEY: Final = 1_000
-MAX_METADATA_BYTES: Final = 512 * 1024
-"""The manifest header, which carries the metadata, is capped at 1 MiB."""
+MAX_METADATA_BYTES: Final = 512 * 1024  # the manifest header, which carries them, is capped at 1 MiB
 
 _INT_LIMIT: Final = 1 << 63
 _SHORT: Final = 256
