@@ -1,7 +1,5 @@
 """From a reference to a version, or to an error that helps."""
 
-import difflib
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -9,11 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from wabucketref.errors import NotFound
 from wabucketref.model.names import version_number
+from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import alias, artifact_type, sequence, version
 
-_NEAREST_AMONG = 1000
+NEAREST_AMONG = 1000
 """Names compared for a hint: comparing is slow, and a hint is not worth a wait."""
 
 
@@ -86,19 +85,13 @@ def lock_existing(connection: Connection, ref: ArtifactRef, project: tuple[str, 
     return pk
 
 
-def nearest(wanted: str, names: Iterable[str]) -> str | None:
-    """The name most like `wanted`, None when none is like it."""
-    found = difflib.get_close_matches(wanted, list(names)[:_NEAREST_AMONG], n=1)
-    return found[0] if found else None
-
-
 def _near_artifact(connection: Connection, project_pk: int, ref: ArtifactRef) -> str:
     rows = connection.execute(
         select(artifact_type.c.name, sequence.c.name)
         .join(sequence, sequence.c.type_pk == artifact_type.c.id)
         .where(artifact_type.c.project_pk == project_pk)
         .order_by(sequence.c.id.desc())
-        .limit(_NEAREST_AMONG)
+        .limit(NEAREST_AMONG)
     )
     near = nearest(f"{ref.type}/{ref.name}", (f"{kind}/{name}" for kind, name in rows))
     return f"did you mean {near}?" if near else "see `wabucket ls`"
@@ -149,7 +142,7 @@ def _not_found(connection: Connection, sequence_pk: int, ref: ArtifactRef, bucke
         select(alias.c.alias)
         .where(alias.c.sequence_pk == sequence_pk, *(() if bucket is None else (alias.c.bucket == bucket,)))
         .order_by(alias.c.version_pk.desc())
-        .limit(_NEAREST_AMONG)
+        .limit(NEAREST_AMONG)
     )
     near = nearest(ref.alias, rows)
     where = f" in {bucket}" if bucket is not None else ""

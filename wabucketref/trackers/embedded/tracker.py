@@ -8,13 +8,14 @@ from wabucketref.contracts.tracker import TrackerCapabilities
 from wabucketref.errors import NotFound
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
+from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded import aliases, artifacts, infos, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
-from wabucketref.trackers.embedded.resolve import find_version, nearest
+from wabucketref.trackers.embedded.resolve import NEAREST_AMONG, find_version
 from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import run, version
 
@@ -117,7 +118,8 @@ class EmbeddedTracker:
             found = infos.read_runs(connection, here & (run.c.run_id == key.run_id))
             if found:
                 return found[0]
-            near = nearest(key.run_id, connection.scalars(select(run.c.run_id).where(here).order_by(run.c.id.desc())))
+            others = select(run.c.run_id).where(here).order_by(run.c.id.desc()).limit(NEAREST_AMONG)
+            near = nearest(key.run_id, connection.scalars(others))
         raise NotFound(
             f"run {key.run_id} is not in project {key.entity}/{key.project}",
             hint=f"did you mean {near}?" if near else "see `wabucket runs`",
