@@ -5,10 +5,9 @@ because its own methods retry, cache and fold errors together.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from wabucketref.store.drivers.loop import PerProcess, run, submit
+from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.s3_errors import S3Request, translate
 
 T = TypeVar("T")
@@ -24,6 +23,12 @@ class S3Client:
         self._options = dict(options)
         self._fs = PerProcess(self._open)
 
+    @property
+    def endpoint(self) -> str | None:
+        """URL of the server; None for AWS."""
+        endpoint = self._options.get("endpoint_url")
+        return str(endpoint) if endpoint else None
+
     def call(self, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run ``work(client)``, `client` being aiobotocore's, and wait.
 
@@ -34,10 +39,6 @@ class S3Client:
             return run(work(self._fs.get().s3))
         except Exception as error:
             raise translate(error, request) from error
-
-    def start(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> "Future[T]":
-        """As :meth:`call` without waiting; the future raises the foreign error."""
-        return submit(work(self._fs.get().s3))
 
     def close(self) -> None:
         self._fs.drop()

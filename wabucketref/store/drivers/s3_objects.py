@@ -24,6 +24,11 @@ class S3Objects:
     def url(self) -> str:
         return str(self._address)
 
+    @property
+    def identity(self) -> str:
+        """URL and endpoint: what tells this bucket from one of the same name elsewhere."""
+        return f"{self.url} at {self._client.endpoint or 'AWS'}"
+
     def names(self, key: str) -> dict[str, str]:
         """The request's ``Bucket`` and ``Key``."""
         return {"Bucket": self._address.bucket, "Key": self._address.key(check_key(key))}

@@ -19,24 +19,25 @@ class Declared(Wrapper):
         return self._capabilities
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
-        self._need(if_absent, if_match)
+        self.need(if_absent, if_match)
         return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
-        self._need(if_absent, None)
+        self.need(if_absent, None)
         return self.inner.put_stream(key, chunks, size, if_absent=if_absent)
 
     def start_multipart(self, key: str) -> Multipart:
         return _DeclaredMultipart(self, key, self.inner.start_multipart(key))
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
-        self._need(False, if_match)
+        self.need(False, if_match)
         self.inner.delete(key, if_match=if_match)
 
-    def _need(self, if_absent: bool, if_match: str | None) -> None:
-        if if_absent and not self._capabilities.create_if_absent:
+    def need(self, if_absent: bool, if_match: str | None) -> None:
+        """Refuse the conditions that the capabilities do not name."""
+        if if_absent and not self.capabilities.create_if_absent:
             raise refusal(self.url, "create an object only if absent")
-        if if_match is not None and not self._capabilities.replace_if_match:
+        if if_match is not None and not self.capabilities.replace_if_match:
             raise refusal(self.url, "replace or remove an object only if unchanged")
 
 
@@ -46,7 +47,7 @@ class _DeclaredMultipart(WrappedMultipart):
         self._storage = storage
 
     def complete(self, *, if_absent: bool = False) -> ObjectInfo:
-        self._storage._need(if_absent, None)
+        self._storage.need(if_absent, None)
         return super().complete(if_absent=if_absent)
 
 

@@ -1,0 +1,60 @@
+"""Streams of known size to GCS: one request when small, else a resumable upload of blocks."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from wabucketref.errors import TransientError, WaBucketError
+from wabucketref.store.drivers.chunks import blocks
+from wabucketref.store.drivers.gcs_client import Answer, GcsClient
+from wabucketref.store.drivers.gcs_errors import GcsRequest
+
+BLOCK_BYTES = 8 << 20
+"""A multiple of the 256 KiB that the protocol asks for."""
+_INCOMPLETE = frozenset({308})
+_log = logging.getLogger(__name__)
+
+
+def upload_blocks(
+    client: GcsClient, request: GcsRequest, start: Callable[[], str], chunks: Iterator[bytes], size: int
+) -> Answer:
+    """Send all blocks to the session that `start` begins; the final answer. Nothing shows if `chunks` raises."""
+    session = start()
+    offset = 0
+    try:
+        for block in blocks(chunks, BLOCK_BYTES, size, request.what):
+            answer = _send_block(client, request, session, block, offset, size)
+            offset += len(block)
+        return answer
+    except BaseException:
+        _cancel(client, request, session)
+        raise
+
+
+def _send_block(client: GcsClient, request: GcsRequest, session: str, block: bytes, offset: int, size: int) -> Answer:
+    """Send one block, and again what of it the store did not keep."""
+    end = offset + len(block)
+    while True:
+        headers = {"Content-Range": f"bytes {offset}-{end - 1}/{size}"}
+        answer = client.send(request, "PUT", session, headers=headers, body=block, also=_INCOMPLETE)
+        if answer.status not in _INCOMPLETE:
+            return answer
+        kept = _kept(answer)
+        if kept == end:
+            return answer
+        if not offset < kept < end:
+            raise TransientError(f"{request.what}: the store kept {kept} bytes, {end} were sent", hint="try again")
+        block, offset = block[kept - offset :], kept
+
+
+def _kept(answer: Answer) -> int:
+    """How many bytes the store has so far, by its ``Range`` (``bytes=0-N``)."""
+    last = answer.headers.get("Range", "").rpartition("-")[2]
+    return int(last) + 1 if last.isdigit() else 0
+
+
+def _cancel(client: GcsClient, request: GcsRequest, session: str) -> None:
+    """On the way out of another error, which matters more than one met here. A session left over shows nowhere."""
+    try:
+        client.send(request, "DELETE", session, also=frozenset({499, 404, 410, 501}))
+    except WaBucketError as error:
+        _log.debug("%s: the upload session was left to expire: %s", request.what, error)
