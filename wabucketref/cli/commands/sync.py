@@ -1,10 +1,15 @@
 """``wabucket sync``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
 from wabucketref.cli.options import command_flags
 from wabucketref.cli.teaching import TeachingCommand
+
+if TYPE_CHECKING:
+    from wabucketref.operations.sync import SyncResult
 
 
 @click.command(
@@ -26,5 +31,12 @@ def command(invocation: Invocation, to: str | None) -> None:
 
     if to is not None:
         invocation.arguments["tracker"] = to
+
+    def call() -> "SyncResult":
+        result = sync(workspace)
+        if not result.items:
+            invocation.note("nothing to sync")
+        return result
+
     with invocation.workspace() as workspace:
-        invocation.deliver(lambda: sync(workspace), lambda result: result.to_dict(), sync_lines)
+        invocation.deliver(call, lambda result: result.to_dict(), sync_lines)
