@@ -1,8 +1,9 @@
 """Framing of the journal file: what makes a torn or damaged tail recognisable.
 
-The file starts with :data:`MAGIC`; then one frame a record: length and CRC-32 of the payload, both 32-bit
-little-endian, then the payload. A frame counts only when it is whole and its checksum fits, so a file cut or damaged
-anywhere reads as its undamaged beginning.
+The file starts with :data:`MAGIC`; then one frame a record: length of the payload, its CRC-32, and the CRC-32 of
+these two, all 32-bit little-endian, then the payload. A frame counts only when it is whole and its checksums fit, so a
+file cut or damaged anywhere reads as its undamaged beginning. The head has a checksum of its own so that a damaged
+length is not taken for a frame that a kill cut short, with everything after it dropped as if never written.
 """
 
 import struct
@@ -13,7 +14,8 @@ from typing import Final
 MAGIC: Final = b"WBJRNL1\n"
 MAX_PAYLOAD: Final = 64 << 20
 
-_HEAD = struct.Struct("<II")
+_FIELDS = struct.Struct("<II")
+_HEAD = struct.Struct("<III")
 HEAD_BYTES: Final = _HEAD.size
 
 
@@ -21,7 +23,8 @@ def encode(payload: bytes) -> bytes:
     """One frame around `payload` (1 byte to 64 MiB)."""
     if not 0 < len(payload) <= MAX_PAYLOAD:
         raise ValueError(f"a frame holds 1 to {MAX_PAYLOAD} bytes, not {len(payload)}")
-    return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+    fields = _FIELDS.pack(len(payload), zlib.crc32(payload))
+    return fields + zlib.crc32(fields).to_bytes(4, "little") + payload
 
 
 def decode(data: bytes | memoryview, start: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -32,9 +35,9 @@ def decode(data: bytes | memoryview, start: int = 0) -> Iterator[tuple[int, byte
     view = memoryview(data)
     position = start
     while position + HEAD_BYTES <= len(view):
-        length, checksum = _HEAD.unpack_from(view, position)
+        length, checksum = _head(view, position)
         end = position + HEAD_BYTES + length
-        if not 0 < length <= MAX_PAYLOAD or end > len(view):
+        if not length or end > len(view):
             return
         payload = bytes(view[position + HEAD_BYTES : end])
         if zlib.crc32(payload) != checksum:
@@ -47,5 +50,12 @@ def needed(head: bytes) -> int:
     """How many bytes the frame beginning with `head` has in all; 0 when `head` cannot begin a frame."""
     if len(head) < HEAD_BYTES:
         return HEAD_BYTES
-    length, _ = _HEAD.unpack_from(head)
-    return HEAD_BYTES + int(length) if 0 < length <= MAX_PAYLOAD else 0
+    length, _ = _head(memoryview(head), 0)
+    return HEAD_BYTES + length if length else 0
+
+
+def _head(view: memoryview, position: int) -> tuple[int, int]:
+    """Length and checksum of the payload; length 0 when no frame begins here."""
+    length, checksum, own = _HEAD.unpack_from(view, position)
+    whole = own == zlib.crc32(view[position : position + _FIELDS.size]) and length <= MAX_PAYLOAD
+    return (length, checksum) if whole else (0, 0)
