@@ -94,7 +94,7 @@ class Storages:
             self._open.popitem()[1].close()
 
     def _stack(self, url: str) -> Storage:
-        from wabucketref.store.drivers.probe import probed
+        from wabucketref.store.drivers.probe import settle
         from wabucketref.store.wrappers.limited import Limited
         from wabucketref.store.wrappers.logged import Logged
         from wabucketref.store.wrappers.retrying import Retrying
@@ -102,7 +102,7 @@ class Storages:
         policy = RetryPolicy(deadline=self._settings.deadline)
         driver = self._below(self._driver(url))
         retrying = Retrying(Limited(driver, self._settings.concurrency * 2), policy)
-        return self._above(Logged(probed(retrying, self._settings.home / "cache" / "probes")))
+        return self._above(Logged(settle(retrying, self._settings.home / "cache" / "probes")))
 
     def _driver(self, url: str) -> Storage:
         own = self._settings.bucket_url() if self._has_own_bucket() else url
