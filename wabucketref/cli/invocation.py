@@ -78,6 +78,11 @@ class Invocation:
         if not self.quiet:
             self.console.say(text)
 
+    def note_empty(self, text: str) -> None:
+        """A note that there is nothing to show, for people: an empty document says it already."""
+        if not self.json:
+            self.note(text)
+
     def show(self, document: Document, lines: Lines) -> None:
         """The result: the document with ``--json``, else the lines; only what is wanted is made."""
         if self.json:

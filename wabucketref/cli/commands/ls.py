@@ -27,7 +27,7 @@ def command(invocation: Invocation, scope: str | None) -> None:
     with invocation.workspace() as workspace:
         found = list_artifacts(workspace, kind, name)
     if not found:
-        invocation.note("no artifacts")
+        invocation.note_empty("no artifacts")
     invocation.show(lambda: {"items": [one.to_dict() for one in found]}, lambda: artifact_table(found))
 
 

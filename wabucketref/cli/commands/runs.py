@@ -29,5 +29,5 @@ def command(invocation: Invocation, run_id: str | None) -> None:
     with invocation.workspace() as workspace:
         found = list_runs(workspace)
     if not found:
-        invocation.note("no runs")
+        invocation.note_empty("no runs")
     invocation.show(lambda: {"items": [one.to_dict() for one in found]}, lambda: run_table(found))

@@ -26,5 +26,5 @@ def command(invocation: Invocation, which: str | None) -> None:
 
     result = status(invocation.settings(), which)
     if not result.items:
-        invocation.note("nothing is under way")
+        invocation.note_empty("nothing is under way")
     invocation.show(result.to_dict, lambda: [printable(line) for line in result.lines()])

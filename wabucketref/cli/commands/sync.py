@@ -35,7 +35,7 @@ def command(invocation: Invocation, to: str | None) -> None:
     def call() -> "SyncResult":
         result = sync(workspace)
         if not result.items:
-            invocation.note("nothing to sync")
+            invocation.note_empty("nothing to sync")
         return result
 
     with invocation.workspace() as workspace:
