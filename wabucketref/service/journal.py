@@ -8,7 +8,6 @@ before the damage. One process owns a journal at a time, by an ``flock`` on the 
 import contextlib
 import errno
 import fcntl
-import logging
 import os
 import tempfile
 import threading
@@ -17,12 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from wabucketref.errors import Conflict, LocalIOError, NotAuthorised, NotFound, UpgradeRequired, WaBucketError
+from wabucketref.errors import Conflict, LocalIOError, NotAuthorised, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
+from wabucketref.service.repair import repair
 from wabucketref.service.wabucket_pb2 import Record
-
-log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".journal"
 _TAIL: Final = 1024
@@ -61,15 +59,17 @@ class Journal:
         """
         with _mapped(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = _make(path)
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            except FileExistsError as error:
-                raise Conflict(f"the run {path.stem!r} has a journal already", hint="choose another run id") from error
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, frames.MAGIC)
-            if sync == "full":
-                os.fdatasync(descriptor)
-                _sync_directory(path.parent)
+                os.ftruncate(descriptor, 0)  # who saw the file before it was locked may have repaired it
+                os.write(descriptor, frames.MAGIC)
+                if sync == "full":
+                    os.fdatasync(descriptor)
+                    _sync_directory(path.parent)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                os.close(descriptor)
+                raise
         return cls(path, descriptor, len(frames.MAGIC), sync)
 
     @classmethod
@@ -88,7 +88,7 @@ class Journal:
                 raise NotFound(f"there is no journal {path.name}") from error
             try:
                 _own(descriptor, path)
-                end = _recover(descriptor, path)
+                end = repair(descriptor, path)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -147,6 +147,7 @@ class Journal:
         """All records from `position` on, read from the file: pairs of (position after it, record)."""
         stop = self._end
         while position < stop:
+            self._check_open()
             want = frames.needed(os.pread(self._descriptor, frames.HEAD_BYTES, position))
             data = os.pread(self._descriptor, min(max(want, _CHUNK), stop - position), position)
             start = position
@@ -166,28 +167,43 @@ class Journal:
         """Give up ownership; idempotent."""
         with self.changed:
             if self._descriptor >= 0:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a forked child may hold the descriptor
                 os.close(self._descriptor)
                 self._descriptor = -1
 
     def _write(self, frame: bytes) -> None:
-        if self._broken is not None:
-            raise self._broken
-        if self._descriptor < 0:
-            raise LocalIOError(f"the journal {self.path.name} is closed")
+        self._check()
         with _mapped(self.path):
             try:
                 written = os.write(self._descriptor, frame)
                 while written < len(frame):
                     written += os.write(self._descriptor, frame[written:])
             except OSError:
-                os.ftruncate(self._descriptor, self._end)  # never leave a torn frame before later ones
+                self._cut_off_torn_frame()
                 raise
+
+    def _cut_off_torn_frame(self) -> None:
+        """Records behind a torn frame would never be read again: either it goes, or nothing follows it."""
+        try:
+            os.ftruncate(self._descriptor, self._end)
+        except OSError as error:
+            self._broken = LocalIOError(f"the journal {self.path} has a torn end: {error.strerror}")
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self._descriptor < 0:
+            raise LocalIOError(f"the journal {self.path.name} is closed")
 
     def _sync_up_to(self, position: int) -> None:
         """Group commit: one ``fdatasync`` serves every thread that waits for a position before it."""
         with self._sync_lock:
             if self._synced >= position:
                 return
+            self._check()
             target = self._end
             try:
                 with _mapped(self.path):
@@ -198,6 +214,21 @@ class Journal:
             self._synced = target
 
 
+def _make(path: Path) -> int:
+    """A new file, locked."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise Conflict(
+                f"the run {path.stem!r} has a journal already", hint="run `wabucket sync`, or choose another run id"
+            ) from error
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # `sync` came before the lock and removed what it took for a dead run's
+
+
 def _own(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -205,55 +236,6 @@ def _own(descriptor: int, path: Path) -> None:
         raise JournalInUse(f"the run {path.stem!r} is still being written by another process") from error
     if os.fstat(descriptor).st_nlink == 0:
         raise NotFound(f"there is no journal {path.name}")
-
-
-def _recover(descriptor: int, path: Path) -> int:
-    """Cut the file after its last whole record; the position. What is cut off for damage is kept aside."""
-    size = os.fstat(descriptor).st_size
-    magic = os.pread(descriptor, len(frames.MAGIC), 0)
-    if magic[:6] == frames.MAGIC[:6] and len(magic) == len(frames.MAGIC) and magic != frames.MAGIC:
-        raise UpgradeRequired(f"the journal {path} was written by a newer release", hint="upgrade wabucket")
-    good = _whole_until(descriptor, size) if magic == frames.MAGIC else 0
-    if good == size:
-        return good
-    if not _is_torn_tail(descriptor, good, size):
-        aside = _set_aside(descriptor, path, good, size)
-        log.warning("the journal %s is damaged at byte %d; the damaged part is kept as %s", path, good, aside.name)
-    os.ftruncate(descriptor, good)
-    if good == 0:
-        os.write(descriptor, frames.MAGIC)
-        good = len(frames.MAGIC)
-    os.fdatasync(descriptor)
-    return good
-
-
-def _whole_until(descriptor: int, size: int) -> int:
-    position = len(frames.MAGIC)
-    while position < size:
-        want = frames.needed(os.pread(descriptor, frames.HEAD_BYTES, position))
-        if not want:
-            return position
-        data = os.pread(descriptor, max(want, _CHUNK), position)
-        start = position
-        for end, _ in frames.decode(data):
-            position = start + end
-        if position == start:
-            return position
-    return position
-
-
-def _is_torn_tail(descriptor: int, good: int, size: int) -> bool:
-    """Whether what follows is the beginning of one frame that a kill cut short, not damage."""
-    want = frames.needed(os.pread(descriptor, frames.HEAD_BYTES, good)) if good else 0
-    return bool(want) and good + want > size
-
-
-def _set_aside(descriptor: int, path: Path, start: int, size: int) -> Path:
-    aside = path.with_name(f"{path.name}.damaged-{start}")
-    with open(aside, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
-        for position in range(start, size, _CHUNK):
-            copy.write(os.pread(descriptor, min(_CHUNK, size - position), position))
-    return aside
 
 
 def _sync_directory(path: Path) -> None:
