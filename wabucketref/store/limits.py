@@ -30,5 +30,5 @@ class TransferLimits:
         """
         if size > MAX_OBJECT_BYTES:
             raise UsageError(f"a file of {size} bytes is larger than the 5 TiB that stores take", hint="split it")
-        needed = -(-size // MAX_PARTS)
-        return max(self.part_size, smallest, -(-needed // _MIB) * _MIB)
+        part, needed = max(self.part_size, smallest), -(-size // MAX_PARTS)
+        return part if part >= needed else -(-needed // _MIB) * _MIB

@@ -16,6 +16,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
+from wabucketref.store.claims.take import tidy_claims
 from wabucketref.store.header import entries_of, find, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.legacy import legacy_entries
@@ -198,11 +199,12 @@ class DataPlane:
         removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel())
 
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
-        """The outcome of the operation `xid` if it is what the alias holds, else None. One request."""
+        """The outcome of the operation `xid` if it is what the alias holds, else None."""
         storage = self._storage(bucket)
         found = read_header(storage, ref)
         if found is None or found.header.write_id != xid:
             return None
+        tidy_claims(storage, ref, self._me, xid)
         return committed(storage, ref, found.header, xid, TransferFigures(), already_there=True)
 
     def close(self) -> None:

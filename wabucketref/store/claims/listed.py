@@ -40,7 +40,7 @@ def take_listed(storage: Storage, layout: Layout, me: Identity, xid: str, pause:
     try:
         _wait_alone(storage, layout, me, xid, pause)
     except BaseException:
-        lease.withdraw(had_claims=bool(before))
+        lease.withdraw(had_claim=own is not None)
         raise
     lease.put("holding")
     return Taken(lease, reusable=bool(before) and clean, fresh=not before)
@@ -100,9 +100,9 @@ class ListedLease:
         for key in {*self._dead, self._key}:
             self._storage.delete(key)
 
-    def withdraw(self, *, had_claims: bool) -> None:
-        """Step back before anything was written; a claim that was there before leaves its trace."""
-        if had_claims:
+    def withdraw(self, *, had_claim: bool) -> None:
+        """Step back before anything was written; that of an earlier try, which this one replaced, leaves its trace."""
+        if had_claim:
             self.put("released")
         else:
             self._storage.delete(self._key)

@@ -2,12 +2,15 @@
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import PreconditionFailed
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.listed import take_listed
-from wabucketref.store.claims.single import take_single
+from wabucketref.store.claims.single import read_claim, take_single
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
+from wabucketref.store.withdraw import delete_seen
 
 
 def take_claim(storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cancel: Cancel) -> Held:
@@ -22,3 +25,23 @@ def take_claim(storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cance
     else:
         taken = take_listed(storage, layout, me, xid, cancel.wait)
     return Held(taken, str(ref))
+
+
+def tidy_claims(storage: Storage, ref: ArtifactRef, me: Identity, xid: str) -> None:
+    """Remove claims beside a committed header whose writers can never wake up: they died just after the commit."""
+    layout = Layout.of(ref)
+    for info in list(storage.list(layout.control)):
+        if info.key == layout.token(xid):
+            storage.delete(info.key)
+        elif info.key == layout.claim or info.key.startswith(layout.claims):
+            found = read_claim(storage, info.key)
+            if found is not None and found.surely_dead(me, xid):
+                _remove(storage, found)
+
+
+def _remove(storage: Storage, found: Found) -> None:
+    try:
+        delete_seen(storage, found.info.key, found.info.etag)
+    except PreconditionFailed:
+        # Another writer just took it over, and will give it back.
+        return

@@ -68,10 +68,8 @@ def check_digest_known(ref: ArtifactRef, known: str | None, header: Header | Non
 
 def wanted(storage: Storage, plan: DownloadPlan, header: Header | None) -> Wanted:
     """The entries that the plan selects, once all have been checked; the caller closes them."""
-    selection = Selection(plan.include, plan.exclude)
     entries = entries_of(storage, plan.ref, header) if header else iter(legacy_entries(storage, plan.ref))
-    chosen = Wanted(entries, selection)
-    selection.check_some(chosen.files, str(plan.ref))
+    chosen = Wanted(entries, Selection(plan.include, plan.exclude))
     hit("download.entries_read")
     return chosen
 

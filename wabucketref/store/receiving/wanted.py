@@ -17,13 +17,26 @@ class Wanted:
     """The selected entries. Use as a context manager."""
 
     def __init__(self, entries: Iterable[Entry], selection: Selection) -> None:
+        """Takes all of `entries`, so that they are checked to the end.
+
+        Raises:
+            UsageError: there are patterns, and no file matches them.
+        """
         self.files = self.bytes = 0
         self._spool = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115
+        try:
+            self._fill(entries, selection)
+        except BaseException:
+            self._spool.close()
+            raise
+
+    def _fill(self, entries: Iterable[Entry], selection: Selection) -> None:
         for entry in entries:
             if selection.directory(entry.path) if entry.type == "directory" else selection.file(entry.path):
                 self._spool.write(encode_line(entry))
                 self.files += entry.type == "file"
                 self.bytes += entry.size
+        selection.check_some(self.files, "the artifact")
 
     def __iter__(self) -> Iterator[Entry]:
         """All entries, from the start; one iteration at a time."""

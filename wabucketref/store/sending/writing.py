@@ -13,7 +13,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.plan import Committed, LinkPlan, TransferFigures, UploadPlan
 from wabucketref.store.claims.held import Held
-from wabucketref.store.claims.take import take_claim
+from wabucketref.store.claims.take import take_claim, tidy_claims
 from wabucketref.store.entries import EntriesWriter, Totals
 from wabucketref.store.header import Absent, StoredHeader, look, read_header
 from wabucketref.store.identity import Identity
@@ -119,6 +119,7 @@ class Writing:
         return None
 
     def _already(self, header: Header) -> Committed:
+        tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
         figures = TransferFigures(0, header.bytes, 0, header.files, self._moved.figures().seconds)
         return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
 

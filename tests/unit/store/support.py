@@ -1,0 +1,119 @@
+"""What the tests of the artifact layer share: buckets in memory, plans, and trees of files."""
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wabucketref.contracts.progress import SilentProgress
+from wabucketref.contracts.storage import Capabilities, Storage
+from wabucketref.contracts.transfer import Cancel, NoMemory, StoredFile, TransferMemory
+from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, UploadPlan
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.identity import Identity
+from wabucketref.store.limits import TransferLimits
+from wabucketref.store.plane import DataPlane
+from wabucketref.store.wrappers.declared import Declared
+
+REF = ArtifactRef("model", "net", "one")
+RUN = RunFacts("r1", "project", "me")
+CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SMALL = TransferLimits(concurrency=4, memory=1 << 20, part_size=1 << 10, multipart_threshold=2 << 10)
+UNCONDITIONAL = Capabilities(multipart=True, min_part_bytes=1)
+_names = itertools.count()
+
+
+def bucket() -> MemoryStorage:
+    """A new empty bucket."""
+    return MemoryStorage(f"bucket-{os.getpid()}-{next(_names)}")
+
+
+def unconditional(storage: Storage) -> Storage:
+    """The bucket as a store without conditional writes."""
+    return Declared(storage, UNCONDITIONAL)
+
+
+def plane(storage: Storage, who: Identity | None = None, limits: TransferLimits = SMALL, **more: Any) -> DataPlane:
+    return DataPlane(lambda url: storage, identity=who or Identity.current("home"), limits=limits, **more)
+
+
+def stranger(host: str = "elsewhere", pid: int = 4242) -> Identity:
+    """A process on another machine."""
+    return Identity("other-home", host, "other-boot", pid, 1.0)
+
+
+def upload_plan(source: Path, xid: str = "x1", ref: ArtifactRef = REF, **more: Any) -> UploadPlan:
+    return UploadPlan(xid, str(source), "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED, **more)
+
+
+def link_plan(base: str, xid: str = "x1", ref: ArtifactRef = REF) -> LinkPlan:
+    return LinkPlan(xid, base, "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED)
+
+
+def download_plan(destination: Path, ref: ArtifactRef = REF, **more: Any) -> DownloadPlan:
+    return DownloadPlan("d1", str(destination), "memory://b", ref.type, ref.name, ref.alias, **more)
+
+
+def send(storage: Storage, plan: UploadPlan, memory: TransferMemory | None = None, **more: Any) -> Committed:
+    """Upload by a process of its own."""
+    return plane(storage, **more).upload(plan, progress=SilentProgress(), cancel=Cancel(), memory=memory or NoMemory())
+
+
+def fetch(storage: Storage, plan: DownloadPlan, **more: Any) -> Fetched:
+    return plane(storage, **more).download(plan, progress=SilentProgress(), cancel=Cancel())
+
+
+def connect(storage: Storage, plan: LinkPlan, **more: Any) -> Committed:
+    return plane(storage, **more).link(plan, progress=SilentProgress(), cancel=Cancel())
+
+
+def make_tree(root: Path, files: Mapping[str, bytes | None]) -> Path:
+    """Files by path; None makes an empty directory."""
+    root.mkdir(parents=True, exist_ok=True)
+    for path, data in files.items():
+        place = root / path
+        if data is None:
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+    return root
+
+
+def read_tree(root: Path) -> dict[str, bytes | None]:
+    """What :func:`make_tree` takes, read back; only empty directories are named."""
+    found: dict[str, bytes | None] = {}
+    for place in sorted(root.rglob("*")):
+        path = place.relative_to(root).as_posix()
+        if place.is_dir():
+            if not any(place.iterdir()):
+                found[path] = None
+        else:
+            found[path] = place.read_bytes()
+    return found
+
+
+def keys(storage: Storage, prefix: str = "") -> list[str]:
+    return sorted(info.key for info in storage.list(prefix))
+
+
+class Memory:
+    """A transfer memory that lives as long as the test."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, StoredFile] = {}
+
+    def recall(self, path: str) -> StoredFile | None:
+        return self.files.get(path)
+
+    def remember(self, stored: StoredFile) -> None:
+        self.files[stored.path] = stored
+
+
+def dead(who: Identity) -> Identity:
+    """The same machine and home, but a process that is gone."""
+    return replace(who, pid=2**22 + 1, started=1.0)

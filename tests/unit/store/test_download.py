@@ -1,0 +1,341 @@
+"""Downloads: verified, contained, resumed, and nothing touched when they fail."""
+
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store.support import (
+    REF,
+    SMALL,
+    bucket,
+    download_plan,
+    fetch,
+    keys,
+    make_tree,
+    plane,
+    read_tree,
+    send,
+    upload_plan,
+)
+from wabucketref import failpoints
+from wabucketref.contracts.progress import SilentProgress
+from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import (
+    Conflict,
+    IntegrityError,
+    Interrupted,
+    ReplacedWhileReading,
+    TransientError,
+    UnfinishedUpload,
+    UsageError,
+)
+from wabucketref.store.receiving import staging
+from wabucketref.store.wrappers.faulty import Fault, Faulty
+
+FILES = {"a": b"aaa", "d/b": b"b" * 9000, "d/c": b"", "v": None}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    found = bucket()
+    send(found, upload_plan(make_tree(tmp_path / "src", FILES)))
+    return found
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    return [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_foreign_files_stay_and_equal_ones_are_not_fetched_again(storage: Storage, tmp_path: Path) -> None:
+    out = make_tree(tmp_path / "out", {"foreign": b"f", "d/b": FILES["d/b"], "a": b"old"})
+    fetched = fetch(storage, download_plan(out))
+    assert read_tree(out) == FILES | {"foreign": b"f"}
+    assert (fetched.figures.files_moved, fetched.figures.files_reused) == (2, 1)
+    again = fetch(storage, download_plan(out))
+    assert (again.figures.bytes_moved, again.figures.bytes_reused) == (0, 9003)
+
+
+def test_damage_in_the_bucket_stops_everything(storage: Storage, tmp_path: Path) -> None:
+    out = make_tree(tmp_path / "out", {"a": b"mine"})
+    for key, data in (("d/b", b"B" * 9000), ("a", b"bad"), ("a", b"longer"), ("a", None)):
+        good, _ = storage.read(f"model/net/one/{key}", limit=1 << 20)
+        if data is None:
+            storage.delete(f"model/net/one/{key}")
+        else:
+            storage.put(f"model/net/one/{key}", data)
+        with pytest.raises(IntegrityError, match=f"'{key}' in the bucket is not what its manifest says"):
+            fetch(storage, download_plan(out))
+        assert read_tree(out) == {"a": b"mine"}
+        assert left_over(tmp_path) == []
+        storage.put(f"model/net/one/{key}", good)
+    fetch(storage, download_plan(out))
+
+
+def test_one_wrong_answer_is_fetched_again(storage: Storage, tmp_path: Path) -> None:
+    class Flipping(Faulty):
+        flips = 2
+
+        def read(self, key: str, *, limit: int) -> tuple[bytes, object]:  # type: ignore[override]
+            data, info = super().read(key, limit=limit)
+            if key.endswith("/a") and self.flips:
+                self.flips -= 1
+                data = b"?" + data[1:]
+            return data, info
+
+        def read_range(self, key: str, start: int, length: int) -> bytes:
+            data = super().read_range(key, start, length)
+            if key.endswith("/b") and start == 3072 and not self.cut:
+                self.cut = True
+                return data[:-1]
+            return data
+
+        cut = False
+
+    fetch(Flipping(storage, []), download_plan(tmp_path / "out"))
+    assert read_tree(tmp_path / "out") == FILES
+
+
+def test_an_overwrite_meanwhile_is_not_blamed_on_the_bytes(storage: Storage, tmp_path: Path) -> None:
+    new = make_tree(tmp_path / "new", {"a": b"AAA", "d/b": b"c" * 9000})
+
+    def overwrite(_: object) -> None:
+        send(storage, upload_plan(new, "x2", overwrite=True))
+
+    faulty = Faulty(storage, [Fault("read", "*/a", action=overwrite)])
+    with pytest.raises(ReplacedWhileReading, match="replaced while it was read") as caught:
+        fetch(faulty, download_plan(tmp_path / "out"))
+    assert caught.value.exit_code == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_removal_meanwhile_is_not_blamed_on_the_manifest(storage: Storage, tmp_path: Path) -> None:
+    faulty = Faulty(
+        storage, [Fault("read_range", "*entries*", action=lambda _: plane(storage).remove("memory://b", REF))]
+    )
+    with pytest.raises(ReplacedWhileReading, match="removed"):
+        fetch(faulty, download_plan(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_readers_during_overwrites_see_old_new_or_a_clear_error(tmp_path: Path) -> None:
+    storage, stop = bucket(), threading.Event()
+    trees = [
+        make_tree(tmp_path / f"t{n}", {f"f{k}": b"%d" % n * 3000 for k in range(3)} | {f"only{n}": b"x"})
+        for n in (0, 1)
+    ]
+    send(storage, upload_plan(trees[0], "x"))
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        for number in range(1, 16):
+            try:
+                send(storage, upload_plan(trees[number % 2], f"x{number}", overwrite=True))
+            except BaseException as error:
+                failures.append(error)
+        stop.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen, number = set(), 0
+    while not stop.is_set() or number < 3:
+        number += 1
+        out = tmp_path / f"out{number}"
+        try:
+            fetch(storage, download_plan(out))
+        except (ReplacedWhileReading, UnfinishedUpload) as error:
+            seen.add(type(error).__name__)
+            assert not out.exists()
+        else:
+            found = read_tree(out)
+            assert found in [read_tree(tree) for tree in trees]
+            seen.add(str(sorted(found)))
+    writer.join()
+    assert failures == []
+    assert len(seen) >= 2
+
+
+@pytest.mark.parametrize("point", ["download.file_verified", "download.range"])
+def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_path: Path, point: str) -> None:
+    hits = 0
+
+    def stop(name: str) -> None:
+        nonlocal hits
+        hits += name == point
+        if name == point and hits == 2:
+            raise Interrupted("stop")
+
+    failpoints.install(stop)
+    one = replace(SMALL, concurrency=1)
+    with pytest.raises(Interrupted):
+        fetch(storage, download_plan(tmp_path / "out"), limits=one)
+    failpoints.install(None)
+    assert not (tmp_path / "out").exists()
+    assert len(left_over(tmp_path)) == 1
+    counting = Faulty(storage, [])
+    fetched = fetch(counting, download_plan(tmp_path / "out"), limits=one)
+    assert read_tree(tmp_path / "out") == FILES
+    assert left_over(tmp_path) == []
+    assert fetched.figures.files_reused == (2 if point == "download.file_verified" else 1)
+    if point == "download.range":
+        assert sum(call.method == "read_range" and call.key.endswith("/b") for call in counting.calls) == 7
+
+
+@pytest.mark.parametrize(
+    ("plant", "kind"),
+    [
+        ({"d": "link"}, IntegrityError),
+        ({"a": "link"}, IntegrityError),
+        ({"v": "link"}, IntegrityError),
+        ({"d": "file"}, Conflict),
+        ({"v": "file"}, Conflict),
+        ({"a": "directory"}, Conflict),
+    ],
+    ids=str,
+)
+def test_what_is_in_the_way_stays_untouched(
+    storage: Storage, tmp_path: Path, plant: dict[str, str], kind: type[Exception]
+) -> None:
+    outside = make_tree(tmp_path / "outside", {"b": b"canary"})
+    out = make_tree(tmp_path / "out", {"foreign": b"f"})
+    for path, what in plant.items():
+        if what == "link":
+            (out / path).symlink_to(outside if path != "a" else outside / "b")
+        elif what == "file":
+            (out / path).write_bytes(b"mine")
+        else:
+            (out / path).mkdir()
+    before = sorted(out.rglob("*"))
+    with pytest.raises(kind):
+        fetch(storage, download_plan(out))
+    assert read_tree(outside) == {"b": b"canary"}
+    assert sorted(out.rglob("*")) == before
+    assert left_over(tmp_path) == []
+
+
+def test_a_link_planted_during_the_download_is_not_followed(storage: Storage, tmp_path: Path) -> None:
+    outside, out = make_tree(tmp_path / "outside", {"b": b"canary"}), make_tree(tmp_path / "out", {"x": b""})
+
+    def plant(name: str) -> None:
+        if name == "download.file_placed" and not (out / "d").exists():
+            (out / "d").symlink_to(outside)
+
+    failpoints.install(plant)
+    try:
+        with pytest.raises(IntegrityError, match="symbolic link"):
+            fetch(storage, download_plan(out))
+    finally:
+        failpoints.install(None)
+    assert read_tree(outside) == {"b": b"canary"}
+
+
+def test_the_destination_itself(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError, match="not a directory"):
+        fetch(storage, download_plan(tmp_path / "file"))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    fetch(storage, download_plan(tmp_path / "link"))
+    assert read_tree(tmp_path / "real") == FILES
+    fetch(storage, download_plan(tmp_path / "not" / "yet" / "there"))
+    assert read_tree(tmp_path / "not" / "yet" / "there") == FILES
+
+
+def test_below_a_mount_point_the_staging_directory_lies_inside(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = make_tree(tmp_path / "out", {})
+    monkeypatch.setattr(staging.os.path, "ismount", lambda path: path == str(out))
+    seen: list[str] = []
+    failpoints.install(lambda name: seen.extend(os.listdir(out)) if name == "download.staging_made" else None)
+    try:
+        fetch(storage, download_plan(out))
+    finally:
+        failpoints.install(None)
+    assert seen == [".wabucket"]
+    assert read_tree(out) == FILES
+
+
+def test_two_downloads_into_one_directory_both_succeed(storage: Storage, tmp_path: Path) -> None:
+    outcomes: list[object] = []
+
+    def run() -> None:
+        try:
+            outcomes.append(fetch(storage, download_plan(tmp_path / "out")).files)
+        except BaseException as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == [3] * 6
+    assert read_tree(tmp_path / "out") == FILES
+    assert left_over(tmp_path) == []
+
+
+def test_a_pinned_digest_must_be_the_one_in_the_bucket(storage: Storage, tmp_path: Path) -> None:
+    known = plane(storage).find("memory://b", REF)
+    assert known is not None
+    fetch(storage, download_plan(tmp_path / "out", digest=known.digest))
+    with pytest.raises(IntegrityError, match="behind the tracker's back") as caught:
+        fetch(storage, download_plan(tmp_path / "out2", digest="blake3:" + "0" * 64))
+    assert known.digest in caught.value.message
+
+
+def test_a_manifest_of_another_artifact_is_refused(storage: Storage, tmp_path: Path) -> None:
+    for key in keys(storage):
+        storage.copy(key, key.replace("/one/", "/two/"))
+    other = replace(REF, alias="two")
+    with pytest.raises(IntegrityError, match="model/net/one"):
+        fetch(storage, download_plan(tmp_path / "out", other))
+
+
+def test_case_twins_are_refused_where_the_disk_folds_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = bucket()
+    send(storage, upload_plan(make_tree(tmp_path / "src", {"a/x": b"1", "A/x": b"2"})))
+    fetch(storage, download_plan(tmp_path / "out"))
+    monkeypatch.setattr(staging, "_folds_case", lambda descriptor: True)
+    with pytest.raises(UsageError, match="one name"):
+        fetch(storage, download_plan(tmp_path / "out2"))
+    assert not (tmp_path / "out2").exists()
+
+
+def test_hostile_listings_of_old_uploads_are_refused(tmp_path: Path) -> None:
+    storage = bucket()
+    storage.put("model/net/one/a", b"1")
+    storage.put("model/net/one/a/b", b"1")
+    with pytest.raises(IntegrityError, match="both"):
+        fetch(storage, download_plan(tmp_path / "out"))
+    storage.delete("model/net/one/a/b")
+    storage.put("model/net/one/C:\\x", b"1")
+    with pytest.raises(IntegrityError, match="Windows"):
+        fetch(storage, download_plan(tmp_path / "out"))
+
+
+def test_memory_stays_within_the_budget(tmp_path: Path) -> None:
+    storage, limits = bucket(), replace(SMALL, memory=8 << 10, concurrency=8)
+    source = make_tree(
+        tmp_path / "src", {f"{n}": bytes([n]) * 30_000 for n in range(6)} | {f"s{n}": b"s" * 1500 for n in range(40)}
+    )
+    face = plane(storage, limits=limits)
+    from wabucketref.contracts.transfer import NoMemory
+
+    face.upload(upload_plan(source), progress=SilentProgress(), cancel=Cancel(), memory=NoMemory())
+    face.download(download_plan(tmp_path / "out"), progress=SilentProgress(), cancel=Cancel())
+    assert read_tree(tmp_path / "out") == read_tree(source)
+    assert 0 < face._budget.peak <= limits.memory
+    assert face._budget._used == 0
+
+
+def test_an_error_of_the_store_keeps_what_was_fetched(storage: Storage, tmp_path: Path) -> None:
+    faulty = Faulty(storage, [Fault("read_range", "*/b", nth=4, error=TransientError("down"))])
+    with pytest.raises(TransientError, match="down"):
+        fetch(faulty, download_plan(tmp_path / "out"))
+    assert len(left_over(tmp_path)) == 1
+    fetch(storage, download_plan(tmp_path / "out"))
+    assert left_over(tmp_path) == []
