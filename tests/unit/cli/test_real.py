@@ -110,3 +110,9 @@ def test_offline_is_recorded_by_sync(wabucket: Run, source: Path, monkeypatch: p
     monkeypatch.delenv("WANDB_MODE")
     assert document(wabucket, "sync", "sync")["items"][0]["tracking"] == "recorded"
     assert len(document(wabucket, "ls", "ls")["items"]) == 1
+
+
+def test_doctor_on_a_local_bucket(wabucket: Run, source: Path) -> None:
+    probes = document(wabucket, "doctor", "doctor")["items"]
+    assert {"home", "journal", "tracker", "plugins"} <= {probe["name"] for probe in probes}
+    assert not [probe for probe in probes if probe["ok"] is False]
