@@ -1,11 +1,15 @@
 """What the tracker has acknowledged: a low-water mark over records that are answered out of order."""
 
+import logging
 import threading
 import time
 from typing import Final
 
+from wabucketref.errors import WaBucketError
 from wabucketref.service.journal import Journal
 from wabucketref.service.wabucket_pb2 import AcknowledgedRecord, Record
+
+log = logging.getLogger(__name__)
 
 _INTERVAL: Final = 1.0
 
@@ -46,10 +50,16 @@ class Acknowledgements:
             return next(iter(self._outstanding), self._read_until)
 
     def note(self) -> None:
-        """Write the mark to the journal when it has moved."""
+        """Write the mark to the journal when it has moved. A journal that cannot take it now is no failure."""
         mark = self.mark
         with self._lock:
             if mark <= self._noted:
                 return
-            self._noted, self._noted_at = mark, time.monotonic()
-        self._journal.append(Record(acknowledged=AcknowledgedRecord(position=mark)))
+            self._noted_at = time.monotonic()
+        try:
+            self._journal.append(Record(acknowledged=AcknowledgedRecord(position=mark)))
+        except WaBucketError as error:
+            log.info("what the tracker has is not noted: %s", error)
+            return
+        with self._lock:
+            self._noted = max(self._noted, mark)

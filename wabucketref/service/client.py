@@ -86,7 +86,7 @@ class RunClient:
             case DownloadPlan():
                 record = Record(use_artifact=convert.download_to_record(plan))
         self._request(Request(artifact_send=ArtifactSend(xid=plan.xid, record=record)))
-        return Ticket(plan.xid, self._poll, finish)
+        return Ticket(plan.xid, self._poll, self._acknowledge, finish)
 
     def status(self) -> StatusReport:
         """How far the run is recorded."""
@@ -112,10 +112,12 @@ class RunClient:
         while True:
             left = _POLL if deadline is None else min(_POLL, max(0.0, deadline - time.monotonic()))
             found = self._request(Request(artifact_poll=ArtifactPoll(xid=xid, timeout=left))).artifact_polled
-            if found.finished:
-                self._request(Request(artifact_poll=ArtifactPoll(xid=xid, acknowledge=True)))
             if found.finished or (deadline is not None and time.monotonic() >= deadline):
                 return found
+
+    def _acknowledge(self, xid: str) -> None:
+        """The result has arrived: the service may forget it."""
+        self._request(Request(artifact_poll=ArtifactPoll(xid=xid, acknowledge=True)))
 
     def _request(self, request: Request) -> Response:
         answer = self._transport.send(Envelope(uuid=uuid.uuid4().hex, stream=self._stream, request=request))

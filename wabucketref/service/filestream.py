@@ -49,14 +49,15 @@ class FileStream:
         self._busy = False
         self._flushing = False
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._work, name=f"filestream-{key.run_id}", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker: with the run, since a thread cannot be started once the interpreter is exiting."""
+        self._thread.start()
 
     def put(self, positions: Positions, item: Item) -> None:
         """Queue an item; blocks while the queue is full. `positions` are its records' in the journal."""
         with self._condition:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=f"filestream-{self._key.run_id}", daemon=True)
-                self._thread.start()
             while len(self._queue) >= _MAX_QUEUED and not self._closed:
                 self._condition.wait()
             self._queue.append((positions, item))
@@ -91,6 +92,9 @@ class FileStream:
                 self._send([item for _, item in batch])
             except WaBucketError as error:
                 self._gate.shut(error)
+            except Exception as error:
+                log.debug("file stream", exc_info=True)
+                self._gate.shut(WaBucketError(f"the tracker broke: {type(error).__name__}: {error}"))
             finally:
                 with self._condition:
                     self._busy = False

@@ -68,6 +68,7 @@ class Sender:
         self._thread = threading.Thread(target=self._run, name=f"sender-{key.run_id}", daemon=True)
 
     def start(self) -> None:
+        self.filestream.start()
         self._thread.start()
 
     @property
@@ -76,10 +77,14 @@ class Sender:
         return self._acks.mark
 
     def errand(self, action: Callable[[], None]) -> None:
-        """Let `action` run on the sender's thread once everything journaled so far is processed. For finish."""
+        """Let `action` run on the sender's thread once everything journaled so far is processed; at once when there
+        is no such thread any more. For finish."""
         with self._journal.changed:
-            self._errands.append((self._journal.end, action))
-            self._journal.changed.notify_all()
+            if not self._stopping:
+                self._errands.append((self._journal.end, action))
+                self._journal.changed.notify_all()
+                return
+        action()
 
     def stop(self, timeout: float) -> bool:
         """End the thread after the record it is at; whether it ended in time."""

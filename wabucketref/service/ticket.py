@@ -30,10 +30,12 @@ class Ticket(Generic[T]):
         self,
         xid: str,
         poll: Callable[[str, float | None], ArtifactPolled],
+        acknowledge: Callable[[str], None],
         finish: Callable[[ArtifactDone], T],
     ) -> None:
         self.xid = xid
         self._poll = poll
+        self._acknowledge = acknowledge
         self._finish = finish
         self._lock = threading.Lock()
         self._done: ArtifactDone | None = None
@@ -80,8 +82,11 @@ class Ticket(Generic[T]):
                     return self._done
             raise
         with self._lock:
-            if polled.finished:
-                self._done = polled.done
-            else:
+            if self._done is not None:
+                return self._done
+            if not polled.finished:
                 self._progress = TicketProgress(polled.files, polled.bytes, polled.total_bytes or None)
-            return self._done
+                return None
+            self._done = polled.done
+        self._acknowledge(self.xid)  # only now: another thread may be asking for it
+        return polled.done

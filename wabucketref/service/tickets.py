@@ -51,6 +51,11 @@ class TicketTable:
         with self._condition:
             return self._open.setdefault(xid, TransferProgress())
 
+    def withdraw(self, xid: str) -> None:
+        """The operation was announced, but not accepted."""
+        with self._condition:
+            self._open.pop(xid, None)
+
     def publish(self, done: ArtifactDone) -> None:
         """The operation ended; a second publication of an xid changes nothing."""
         with self._condition:

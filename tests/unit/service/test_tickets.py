@@ -1,0 +1,220 @@
+"""The ticket table and the tickets over it: every wait ends, with the result, its error, or the time."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from wabucketref.errors import AliasTaken, LocalIOError, NotFound, TimedOut, WaBucketError
+from wabucketref.service import convert
+from wabucketref.service.ticket import Ticket
+from wabucketref.service.tickets import TicketTable
+from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
+
+
+def done(xid: str, version: str = "v0") -> ArtifactDone:
+    return ArtifactDone(xid=xid, version=version)
+
+
+def test_a_result_is_there_until_forgotten() -> None:
+    table = TicketTable()
+    table.open("x")
+    assert table.poll("x", 0) is None
+    table.publish(done("x"))
+    assert table.poll("x", 0) == done("x")
+    assert table.poll("x", None) == done("x")
+    assert table.open_xids() == []
+    table.forget("x")
+    table.forget("x")
+    with pytest.raises(NotFound):
+        table.poll("x", 0)
+
+
+def test_an_unknown_xid_is_not_found_at_once() -> None:
+    with pytest.raises(NotFound, match="nope"):
+        TicketTable().poll("nope", None)
+
+
+def test_the_first_publication_counts() -> None:
+    table = TicketTable()
+    table.publish(done("x", "v1"))
+    table.publish(done("x", "v2"))
+    found = table.poll("x", 0)
+    assert found is not None
+    assert found.version == "v1"
+
+
+def test_poll_waits_no_longer_than_asked() -> None:
+    table = TicketTable()
+    table.open("x")
+    begun = time.monotonic()
+    assert table.poll("x", 0.05) is None
+    assert 0.05 <= time.monotonic() - begun < 1
+
+
+def test_a_waiter_is_woken_by_the_publication() -> None:
+    table = TicketTable()
+    table.open("x")
+    found: list[ArtifactDone | None] = []
+    thread = threading.Thread(target=lambda: found.append(table.poll("x", 10)))
+    thread.start()
+    table.publish(done("x"))
+    thread.join(5)
+    assert found == [done("x")]
+
+
+def test_breaking_wakes_all_now_and_later_but_keeps_results() -> None:
+    table = TicketTable()
+    table.publish(done("there"))
+    for xid in ("a", "b"):
+        table.open(xid)
+    errors: list[WaBucketError] = []
+
+    def wait(xid: str) -> None:
+        try:
+            table.poll(xid, None)
+        except WaBucketError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=wait, args=(xid,)) for xid in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    first = LocalIOError("the disk is full")
+    table.break_all(first)
+    table.break_all(LocalIOError("later"))
+    for thread in threads:
+        thread.join(5)
+    assert errors == [first, first]
+    with pytest.raises(LocalIOError, match="full"):
+        table.poll("a", 0)
+    assert table.poll("there", 0) == done("there")
+
+
+def test_results_nobody_fetches_are_bounded() -> None:
+    table = TicketTable(max_kept=3)
+    for number in range(10):
+        table.open(str(number))
+        table.publish(done(str(number)))
+    with pytest.raises(NotFound):
+        table.poll("6", 0)
+    assert table.poll("7", 0) == done("7")
+
+
+def test_an_operation_that_was_never_accepted_is_withdrawn() -> None:
+    table = TicketTable()
+    table.open("x")
+    table.withdraw("x")
+    assert table.open_xids() == []
+    with pytest.raises(NotFound):
+        table.poll("x", 0)
+
+
+def test_progress_while_it_is_open() -> None:
+    table = TicketTable()
+    progress = table.open("x")
+    assert table.open("x") is progress
+    progress.start("upload", 2, 100)
+    progress.advance(files=1, bytes=40)
+    progress.finish()
+    seen = table.progress("x")
+    assert seen is not None
+    assert (seen.files, seen.bytes, seen.total_bytes) == (1, 40, 100)
+    table.publish(done("x"))
+    assert table.progress("x") is None
+
+
+# ---- Ticket ---------------------------------------------------------------------------------------------------------
+
+
+class Line:
+    """A client's poll over a table: delivers once, as over any transport."""
+
+    def __init__(self) -> None:
+        self.table = TicketTable()
+        self.table.open("x")
+        self.acknowledged: list[str] = []
+
+    def poll(self, xid: str, timeout: float | None) -> ArtifactPolled:
+        found = self.table.poll(xid, timeout)
+        if found is None:
+            return ArtifactPolled(files=1, bytes=5, total_bytes=10)
+        return ArtifactPolled(finished=True, done=found)
+
+    def acknowledge(self, xid: str) -> None:
+        self.acknowledged.append(xid)
+        self.table.forget(xid)
+
+    def ticket(self) -> Ticket[str]:
+        return Ticket("x", self.poll, self.acknowledge, lambda found: found.version)
+
+
+def test_a_ticket_under_way() -> None:
+    line = Line()
+    ticket = line.ticket()
+    assert not ticket.done()
+    assert (ticket.progress().bytes, ticket.progress().total_bytes) == (5, 10)
+    assert "under way" in repr(ticket)
+    with pytest.raises(TimedOut, match="has not ended within"):
+        ticket.wait(0.02)
+    line.table.publish(done("x"))
+    assert ticket.wait(0.02) == "v0", "a wait that timed out may be repeated"
+
+
+def test_a_ticket_keeps_its_result_and_acknowledges_once() -> None:
+    line = Line()
+    ticket = line.ticket()
+    line.table.publish(done("x"))
+    assert ticket.done()
+    assert [ticket.wait(), ticket.wait(0)] == ["v0", "v0"]
+    assert line.acknowledged == ["x"]
+    assert "done" in repr(ticket)
+
+
+def test_a_ticket_raises_the_operations_own_error_each_time() -> None:
+    line = Line()
+    ticket = line.ticket()
+    error = AliasTaken("dataset/cats:a holds another upload", hint="choose another alias")
+    line.table.publish(ArtifactDone(xid="x", error=convert.error_to_message(error)))
+    for _ in range(2):
+        with pytest.raises(AliasTaken, match="another upload") as caught:
+            ticket.wait()
+        assert (caught.value.exit_code, caught.value.hint) == (6, "choose another alias")
+
+
+def test_a_ticket_can_be_awaited() -> None:
+    line = Line()
+    ticket = line.ticket()
+
+    async def both() -> str:
+        asyncio.get_running_loop().call_later(0.01, line.table.publish, done("x"))
+        return await ticket
+
+    assert asyncio.run(both()) == "v0"
+
+
+def test_two_waiters_on_one_ticket_both_get_the_result() -> None:
+    """The result leaves the table when it is acknowledged; who asks just then must not be told it is unknown."""
+    line = Line()
+    ticket = line.ticket()
+    line.table.publish(done("x"))
+    delivered, go_on = threading.Event(), threading.Event()
+    poll = line.poll
+
+    def slow(xid: str, timeout: float | None) -> ArtifactPolled:
+        found = poll(xid, timeout)
+        if not delivered.is_set():
+            delivered.set()
+            assert go_on.wait(10)
+        return found
+
+    line.poll = slow  # type: ignore[method-assign]
+    ticket = line.ticket()
+    results: list[str] = []
+    first = threading.Thread(target=lambda: results.append(ticket.wait()))
+    first.start()
+    assert delivered.wait(10)
+    assert ticket.wait() == "v0"
+    go_on.set()
+    first.join(10)
+    assert results == ["v0"]
