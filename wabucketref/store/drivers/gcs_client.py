@@ -4,6 +4,7 @@ gcsfs's own methods retry, cache and fold answers together, so only its session,
 request are used.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,8 +89,9 @@ class GcsClient:
         await asyncio.to_thread(fs.credentials.apply, signed)
         url = path if path.startswith("http") else fs._location + path
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+        data = io.BytesIO(body) if body else body  # sent in pieces, so that other requests go on meanwhile
         async with session.request(
-            method, _encoded(url), params=params, headers=signed, data=body, timeout=timeout, allow_redirects=False
+            method, _encoded(url), params=params, headers=signed, data=data, timeout=timeout, allow_redirects=False
         ) as answer:
             too_long = limit is not None and answer.status < 300 and (answer.content_length or 0) > limit
             return Answer(answer.status, answer.headers, b"" if too_long else await answer.read())

@@ -1,0 +1,72 @@
+"""The storage contract on real servers, stacked as the product stacks them."""
+
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server
+from wabucketref.contracts.factories import StorageFactory
+from wabucketref.contracts.storage import Storage
+from wabucketref.retry import RetryPolicy
+from wabucketref.store.drivers.gcs import FACTORY as GCS
+from wabucketref.store.drivers.probe import settle
+from wabucketref.store.drivers.s3 import FACTORY as S3
+from wabucketref.store.wrappers.limited import Limited
+from wabucketref.store.wrappers.retrying import Retrying
+from wabucketref.store.wrappers.wrapper import Wrapper
+from wabucketref.testing.storage import StorageConformance
+
+
+class Kept(Wrapper):
+    """A connection that outlives a check, because making one takes a while."""
+
+    def close(self) -> None:
+        return
+
+
+def _opener(factory: StorageFactory, server: Server, cache: Path, path: str = "") -> Callable[[], Storage]:
+    """Hands out three independent connections in turn."""
+    url = server.url(server.make_bucket()) + path
+    drivers = [factory.open(url, server.environ) for _ in range(3)]
+    policy = RetryPolicy(attempts=3)
+    stacks = cycle([Kept(settle(Retrying(Limited(driver, 16), policy), cache)) for driver in drivers])
+    return lambda: next(stacks)
+
+
+@pytest.mark.needs("moto")
+class TestMoto(StorageConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def open_store(cls, moto_s3: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
+        return _opener(S3, moto_s3, tmp_path_factory.mktemp("probes"))
+
+    def test_found_to_honour_conditions(self, open_store: Callable[[], Storage]) -> None:
+        capabilities = open_store().capabilities
+        assert capabilities.create_if_absent
+        assert capabilities.replace_if_match
+
+
+@pytest.mark.needs("rclone")
+class TestRclone(StorageConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def open_store(cls, rclone_s3: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
+        return _opener(S3, rclone_s3, tmp_path_factory.mktemp("probes"), "/a/prefix")
+
+    def test_found_to_ignore_conditions(self, open_store: Callable[[], Storage]) -> None:
+        capabilities = open_store().capabilities
+        assert not capabilities.create_if_absent
+        assert not capabilities.replace_if_match
+
+
+@pytest.mark.needs("gcs")
+class TestGcsEmulator(StorageConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def open_store(cls, gcs_emulator: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
+        return _opener(GCS, gcs_emulator, tmp_path_factory.mktemp("probes"), "/a/prefix")
+
+    def test_found_to_ignore_conditions(self, open_store: Callable[[], Storage]) -> None:
+        assert not open_store().capabilities.create_if_absent
