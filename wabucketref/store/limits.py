@@ -16,7 +16,7 @@ class TransferLimits:
 
     concurrency: int = 32
     """Requests at once, of small files and of parts each."""
-    memory: int = 128 * _MIB
+    memory: int = 64 * _MIB
     """File content held at once, by all transfers together."""
     part_size: int = 8 * _MIB
     multipart_threshold: int = 16 * _MIB
