@@ -83,7 +83,6 @@ def _sync_one(ws: Workspace, path: Path) -> SyncedRun:
         return SyncedRun(run_id, None, "recorded", None, (), None)
     except IntegrityError as error:
         log.info("%s", error)
-        path.unlink(missing_ok=True)
         return SyncedRun(run_id, None, "empty", None, (), None)
     except WaBucketError as error:
         return SyncedRun(run_id, None, "pending", None, (), str(error))

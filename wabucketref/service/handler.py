@@ -1,10 +1,10 @@
 """The handler: the one door into a run's stream. It serialises, numbers and refuses; it never waits for storage,
 tracker or bucket."""
 
-import os
 import threading
+from copy import copy
 
-from wabucketref.errors import UsageError
+from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.wabucket_pb2 import Record, Result
@@ -21,7 +21,6 @@ class Handler:
         self._tickets = tickets
         self._trace = trace
         self._lock = threading.Lock()
-        self._pid = os.getpid()
         self._closed = False
 
     @property
@@ -35,27 +34,33 @@ class Handler:
             UsageError: refused, or the run is finished.
             LocalIOError: the journal cannot be written.
         """
-        self._check_process()
         work = work_of(record)
         self._trace("transport", "HandlerT", str(work))
         with self._lock:
-            if self._closed:
-                raise UsageError(f"the run {self._state.key.run_id} is finished", hint="start another run")
-            position = self._accept(work)
+            position = self._admit(work)
         if work.durable:
             self._writer.sync()
         return Result(position=position)
 
     def operation(self, xid: str, record: Record) -> Result:
-        """Accept an operation once: sending the same xid again changes nothing."""
-        self._check_process()
+        """Accept an operation once: sending the same xid again changes nothing.
+
+        Raises as :meth:`record`; then the operation is unknown, and may be sent again.
+        """
+        work = work_of(record)
+        self._trace("transport", "HandlerT", str(work))
         with self._lock:
-            known = xid in self._state.xids
-        if known:
-            return Result(xid=xid)
-        self._tickets.open(xid)
-        result = self.record(record)
-        return Result(xid=xid, position=result.position)
+            if xid in self._state.xids:
+                return Result(xid=xid)
+            self._tickets.open(xid)  # before the sender can publish its end
+            try:
+                position = self._admit(work)
+            except WaBucketError:
+                self._tickets.withdraw(xid)
+                self._state.xids.discard(xid)
+                raise
+        self._writer.sync()
+        return Result(xid=xid, position=position)
 
     def note(self, record: Record) -> None:
         """Accept a record from the data plane or from finish: also after the door is closed to users."""
@@ -70,14 +75,17 @@ class Handler:
         with self._lock:
             self._closed = True
 
-    def _accept(self, work: Work) -> int:
-        work.accept(self._state)
-        self._trace("HandlerT", "WriterT", str(work))
-        return self._writer.write(work)
+    def _admit(self, work: Work) -> int:
+        if self._closed:
+            raise UsageError(f"the run {self._state.key.run_id} is finished", hint="start another run")
+        return self._accept(work)
 
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise UsageError(
-                f"the run {self._state.key.run_id} belongs to the parent process",
-                hint="open an API of its own in a forked process",
-            )
+    def _accept(self, work: Work) -> int:
+        before = copy(self._state)
+        try:
+            work.accept(self._state)
+            self._trace("HandlerT", "WriterT", str(work))
+            return self._writer.write(work)
+        except WaBucketError:
+            self._state = before  # what was not written was not numbered either
+            raise

@@ -3,8 +3,10 @@
 Transports carry envelopes here and the answers back; what a message means is decided in this one place.
 """
 
+import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Final
 
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import Interrupted, NotFound, Terminated, UsageError, WaBucketError
+from wabucketref.errors import IntegrityError, Interrupted, NotFound, Terminated, UsageError, WaBucketError
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
 from wabucketref.service import convert
@@ -21,6 +23,7 @@ from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import SUFFIX, Journal, Sync
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.stream import Parts, Stream
+from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import (
@@ -44,6 +47,7 @@ from wabucketref.service.wabucket_pb2 import (
 from wabucketref.service.work import Plan
 
 _LONGEST_POLL: Final = 3600.0
+_ENDED_KEPT: Final = 64
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,16 @@ class Service:
         self._tracker = tracker
         self._options = options
         self._streams: dict[str, Stream] = {}
+        self._ended: OrderedDict[str, TicketTable] = OrderedDict()
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def handle(self, envelope: Envelope) -> Envelope:
         """Answer one envelope; errors travel in the answer."""
-        self._options.trace("client", "transport", _describe(envelope))
         answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
+        if os.getpid() != self._pid:  # before any lock: the parent may have held it when it forked
+            return _refuse_forked(envelope, answer)
+        self._options.trace("client", "transport", _describe(envelope))
         if envelope.HasField("record"):
             answer.result.CopyFrom(self._record(envelope.stream, envelope.record))
         else:
@@ -84,11 +92,14 @@ class Service:
         Raises:
             JournalInUse: its process lives.
             NotFound: it is not there any more.
-            IntegrityError: it holds no run.
+            IntegrityError: it held no run, and is removed.
         """
         journal = Journal.open(path, self._options.sync)
         try:
             recovered = recover(journal)
+        except IntegrityError:
+            journal.remove()  # while it is ours: nobody can begin to write it
+            raise
         except BaseException:
             journal.close()
             raise
@@ -106,12 +117,32 @@ class Service:
         return found
 
     def close(self) -> None:
-        """Give up what is still open without finishing it (the journals keep it); idempotent."""
+        """Give up what is still open without finishing it (the journals keep it); idempotent.
+
+        In a forked child nothing is done: all of it is the parent's.
+        """
+        if os.getpid() != self._pid:
+            return
         with self._lock:
-            streams, self._streams = list(self._streams.values()), {}
-        for stream in streams:
+            streams = list(self._streams.items())
+        for stream_id, stream in streams:
             stream.abandon()
+            self._retire(stream_id, stream)
         self._transfers.close()
+
+    def _retire(self, stream_id: str, stream: Stream) -> None:
+        """A run that ended keeps its results for who still holds tickets; the last few runs' only."""
+        with self._lock:
+            self._streams.pop(stream_id, None)
+            self._ended[stream_id] = stream.tickets
+            while len(self._ended) > _ENDED_KEPT:
+                self._ended.popitem(last=False)
+
+    def _tickets(self, stream_id: str) -> TicketTable:
+        with self._lock:
+            if stream_id not in self._streams and stream_id in self._ended:
+                return self._ended[stream_id]
+        return self.stream(stream_id).tickets
 
     def _parts(self) -> Parts:
         gate = TrackerGate(self._tracker, self._options.tracker_policy)
@@ -141,14 +172,14 @@ class Service:
 
     def _request(self, stream_id: str, request: Request) -> Response:
         try:
+            if request.HasField("artifact_poll"):
+                return _artifact_poll(self._tickets(stream_id), request.artifact_poll)
             stream = self.stream(stream_id)
             match request.WhichOneof("kind"):
                 case "run_start":
                     return _run_start(stream, request.run_start)
                 case "artifact_send":
                     return _artifact_send(stream, request.artifact_send)
-                case "artifact_poll":
-                    return _artifact_poll(stream, request.artifact_poll)
                 case "defer":
                     return self._finish(stream, stream_id, request.defer)
                 case "status":
@@ -165,8 +196,7 @@ class Service:
         try:
             tracking = stream.finish(ending)
         finally:
-            with self._lock:
-                self._streams.pop(stream_id, None)
+            self._retire(stream_id, stream)
         return Response(deferred=Deferred(stage=Defer.END, tracking=tracking))
 
 
@@ -184,14 +214,14 @@ def _artifact_send(stream: Stream, request: ArtifactSend) -> Response:
     return Response(artifact_accepted=ArtifactAccepted(xid=request.xid, position=result.position))
 
 
-def _artifact_poll(stream: Stream, request: ArtifactPoll) -> Response:
+def _artifact_poll(tickets: TicketTable, request: ArtifactPoll) -> Response:
     if request.acknowledge:
-        stream.tickets.forget(request.xid)
+        tickets.forget(request.xid)
         return Response(done=Done())
-    done = stream.tickets.poll(request.xid, min(request.timeout, _LONGEST_POLL))
+    done = tickets.poll(request.xid, min(request.timeout, _LONGEST_POLL))
     if done is not None:
         return Response(artifact_polled=ArtifactPolled(finished=True, done=done))
-    progress = stream.tickets.progress(request.xid)
+    progress = tickets.progress(request.xid)
     if progress is None:
         return Response(artifact_polled=ArtifactPolled())
     return Response(
@@ -218,6 +248,17 @@ def _cancel(stream: Stream, request: Cancel) -> Response:
     kind = Terminated if request.exit_code == Terminated.exit_code else Interrupted
     stream.interrupt(kind(request.reason or "interrupted", hint="run the same command again to go on"))
     return Response(done=Done())
+
+
+def _refuse_forked(envelope: Envelope, answer: Envelope) -> Envelope:
+    error = UsageError(
+        f"the run {envelope.stream} belongs to the parent process", hint="open an API of its own in a forked process"
+    )
+    if envelope.HasField("record"):
+        answer.result.error.CopyFrom(convert.error_to_message(error))
+    else:
+        answer.response.error.CopyFrom(convert.error_to_message(error))
+    return answer
 
 
 def _describe(envelope: Envelope) -> str:

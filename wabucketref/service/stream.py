@@ -8,7 +8,7 @@ from typing import Final
 
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.transfer import Cancel
-from wabucketref.errors import Interrupted, NotAuthorised, TimedOut, TransientError, WaBucketError
+from wabucketref.errors import Interrupted, NotAuthorised, ServiceStopped, TimedOut, TransientError, WaBucketError
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
 from wabucketref.service import convert
@@ -100,7 +100,9 @@ class Stream:
                 self.interrupt(Interrupted("the deadline for sync has passed", hint="run `wabucket sync` again"))
                 done = self.tickets.poll(xid, _STOP_SECONDS)
             if done is None or done.HasField("error"):
-                found.append((done.error.exit_code if done else TimedOut.exit_code, done.error.message if done else xid))
+                found.append(
+                    (done.error.exit_code if done else TimedOut.exit_code, done.error.message if done else xid)
+                )
             else:
                 artifact = done.committed.artifact if done.HasField("committed") else done.fetched.artifact
                 found.append((0, f"{artifact.type}/{artifact.name}:{artifact.alias}"))
@@ -118,6 +120,7 @@ class Stream:
             self._ended = True
             self.sender.stop(_STOP_SECONDS)
             self._release_journal()
+            self._break_tickets()
         return self.tracking
 
     def abandon(self) -> None:
@@ -130,6 +133,12 @@ class Stream:
         self.sender.stop(_STOP_SECONDS)
         self.sender.note_acknowledged()
         self.journal.close()
+        self._break_tickets()
+
+    def _break_tickets(self) -> None:
+        """Who still waits for an operation that did not end gets an error; results that are there stay."""
+        hint = "the journal has the operation; run `wabucket sync`"
+        self.tickets.break_all(ServiceStopped(f"the run {self.key.run_id} ended before the operation", hint=hint))
 
     def _release_journal(self) -> None:
         rest = self.journal.scan(self.sender.acknowledged)
