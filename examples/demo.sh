@@ -14,7 +14,8 @@ done
 export WABUCKET_HOME="$work/home" XDG_CONFIG_HOME="$work/config"
 export WABUCKET_TRACKER=embedded WANDB_PROJECT=demo
 
-step() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+step() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 
 cd "$work"
@@ -35,7 +36,8 @@ run wabucket download dataset/cats:2024-06-01 -d copy
 run diff -r data copy && echo 'no difference'
 
 step 'A training script uses the dataset and makes a model'
-run python "$here/train.py"
+cp "$here/train.py" .
+run python train.py
 
 step 'Files that already lie in the bucket become an artifact without being copied'
 mkdir -p home/buckets/demo/raw/2024-05
