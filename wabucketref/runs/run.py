@@ -132,8 +132,10 @@ class Run:
         self._step = max(self._step, record.step) + record.commit
         self.summary.absorb(values)
 
-    def finish(self, exit_code: int = 0, *, state: RunState | None = None) -> None:
-        """End the run and wait until everything is recorded; idempotent.
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, state: RunState | None = None) -> None:
+        """End the run and wait until everything is recorded; idempotent. `exit_code` None means 0.
+
+        `quiet` is taken because ``wandb.finish`` of some releases passes it; a run of ours prints nothing at its end.
 
         Raises:
             TimedOut: not recorded in time; the journal has everything, ``wabucket sync`` goes on.
@@ -143,8 +145,8 @@ class Run:
                 return
             self.finished = True
         try:
-            ending = state or RunState.from_exit_code(exit_code)
-            self.tracking = self.client.finish(exit_code, ending, self._finish_timeout)
+            code = exit_code or 0
+            self.tracking = self.client.finish(code, state or RunState.from_exit_code(code), self._finish_timeout)
         finally:
             self._on_finish(self)
 

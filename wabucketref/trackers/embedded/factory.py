@@ -1,8 +1,13 @@
 """Opens the embedded tracker."""
 
+import logging
+
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.tracker import Tracker
+from wabucketref.model.redact import redact
 from wabucketref.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddedFactory:
@@ -13,8 +18,11 @@ class EmbeddedFactory:
     def open(self, settings: Settings) -> Tracker:
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
-        settings.home_ready()
-        return EmbeddedTracker(settings.catalog_url)
+        used_before = (settings.home_ready() / "id").exists()
+        tracker = EmbeddedTracker(settings.catalog_url)
+        if tracker.made_anew and used_before:
+            log.warning("the catalog %s was gone and has been made anew, empty", redact(settings.catalog_url))
+        return tracker
 
 
 FACTORY = EmbeddedFactory()
