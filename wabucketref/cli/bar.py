@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from wabucketref.cli.progress import Figures
+from wabucketref.cli.figures import Figures
 from wabucketref.cli.render.text import printable
 
 

@@ -4,10 +4,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
-from wabucketref.cli.render.text import duration, size
+from wabucketref.cli.figures import Figures
 from wabucketref.cli.streams import Console
 from wabucketref.contracts.progress import Progress, SilentProgress
 
@@ -16,38 +16,6 @@ BAR_AFTER_SECONDS: Final = 0.5
 """Loading rich takes a tenth of a second, which a quick transfer shall not pay."""
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How far one transfer is."""
-
-    label: str = ""
-    files: int = 0
-    files_total: int | None = None
-    bytes: int = 0
-    bytes_total: int | None = None
-    seconds: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Bytes a second so far."""
-        return self.bytes / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds to go at this rate; None when that cannot be said."""
-        if self.bytes_total is None or not self.rate:
-            return None
-        return max(0.0, (self.bytes_total - self.bytes) / self.rate)
-
-    def __str__(self) -> str:
-        total_files = "" if self.files_total is None else f" of {self.files_total}"
-        total_bytes = "" if self.bytes_total is None else f" of {size(self.bytes_total)}"
-        words = [f"{self.files}{total_files} files", f"{size(self.bytes)}{total_bytes}", f"{size(self.rate)}/s"]
-        if self.remaining is not None:
-            words.append(f"ETA {duration(self.remaining)}")
-        return f"{self.label}: {', '.join(words)}"
 
 
 class Bar(Protocol):

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from wabucketref.cli.progress import BarProgress, Figures, LineProgress, progress_for
+from wabucketref.cli.figures import Figures
+from wabucketref.cli.progress import BarProgress, LineProgress, progress_for
 from wabucketref.cli.streams import Console
 from wabucketref.contracts.progress import SilentProgress
 
