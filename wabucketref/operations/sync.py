@@ -91,16 +91,22 @@ def _sync_one(ws: Workspace, path: Path) -> SyncedRun:
 
 def _finish(ws: Workspace, stream: Stream, recovered: Recovered) -> SyncedRun:
     outcomes = stream.settle_operations(time.monotonic() + ws.settings.deadline)
+    if stream.left_for_later:
+        stream.abandon()
+        return SyncedRun(stream.key.run_id, stream.key.project, "pending", None, (), _why(stream))
     exit_code, state = _ending(recovered, [code for code, _ in outcomes])
     error: str | None = None
     try:
         tracking = stream.finish(Ending(exit_code, state, time.monotonic() + ws.settings.finish_timeout))
     except WaBucketError as late:
         tracking, error = "pending", str(late)
-    if stream.gate.cause is not None:
-        error = str(stream.gate.cause)
+    error = _why(stream) or error
     artifacts = [ref for code, ref in outcomes if code == 0]
     return SyncedRun(stream.key.run_id, stream.key.project, tracking, str(state), artifacts, error)
+
+
+def _why(stream: Stream) -> str | None:
+    return str(stream.gate.cause) if stream.gate.cause is not None else None
 
 
 def _ending(recovered: Recovered, codes: Sequence[int]) -> tuple[int, RunState]:

@@ -55,6 +55,8 @@ class Stream:
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
+        self.left_for_later: set[str] = set()
+        """Operations of an earlier process that could not be ended now either."""
         state = recovered.state if recovered else RunState(key)
         self.handler = Handler(state, Writer(journal, parts.trace), self.tickets, parts.trace)
         start = recovered.position if recovered else journal.end
@@ -99,6 +101,7 @@ class Stream:
             if done is None:
                 self.interrupt(Interrupted("the deadline for sync has passed", hint="run `wabucket sync` again"))
                 done = self.tickets.poll(xid, _STOP_SECONDS)
+                self.left_for_later.add(xid)
             if done is None or done.HasField("error"):
                 found.append(
                     (done.error.exit_code if done else TimedOut.exit_code, done.error.message if done else xid)
@@ -183,7 +186,8 @@ class Stream:
                 self._idle.notify_all()
 
     def _leave_for_later(self, xid: str, error: WaBucketError) -> None:
-        """An operation that an earlier process left could not be ended now either: the journal keeps it."""
+        """The journal keeps the operation, and with it the run, which has not ended."""
+        self.left_for_later.add(xid)
         self.gate.shut(error)
         self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
 
