@@ -1,5 +1,6 @@
 """The client's side of the protocol: envelopes out, answers and typed errors back. The same over every transport."""
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class RunClient:
     def __init__(self, transport: Transport, stream: str) -> None:
         self._transport = transport
         self._stream = stream
+        self._prefix = uuid.uuid4().hex
+        self._count = itertools.count()
 
     def start(self, record: RunRecord, timeout: float) -> RunStarted:
         """Open the run; what the tracker says of it, within `timeout` seconds.
@@ -72,7 +75,7 @@ class RunClient:
             UsageError: it was refused.
             LocalIOError: it could not be journaled.
         """
-        answer = self._transport.send(Envelope(uuid=uuid.uuid4().hex, stream=self._stream, record=record))
+        answer = self._transport.send(Envelope(uuid=self._new_id(), stream=self._stream, record=record))
         _raise_if(answer.result)
         return answer.result
 
@@ -119,8 +122,12 @@ class RunClient:
         """The result has arrived: the service may forget it."""
         self._request(Request(artifact_poll=ArtifactPoll(xid=xid, acknowledge=True)))
 
+    def _new_id(self) -> str:
+        """Unique without asking the system for random bytes at each row of history."""
+        return f"{self._prefix}-{next(self._count)}"
+
     def _request(self, request: Request) -> Response:
-        answer = self._transport.send(Envelope(uuid=uuid.uuid4().hex, stream=self._stream, request=request))
+        answer = self._transport.send(Envelope(uuid=self._new_id(), stream=self._stream, request=request))
         _raise_if(answer.response)
         return answer.response
 
