@@ -18,6 +18,8 @@ from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
 
 _log = logging.getLogger(__name__)
+_COPIES = 2
+"""A part under way is in memory twice: here, and in the buffers of its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class _Parts:
         digest = Digest()
         for number, start in enumerate(range(0, total, part), 1):
             size = min(part, total - start)
-            held = self._crew.budget.acquire(size, self._crew.check)
+            held = self._crew.budget.acquire(_COPIES * size, self._crew.check)
             try:
                 data = file.read(start, size)
             except BaseException:
