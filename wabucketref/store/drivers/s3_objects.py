@@ -15,6 +15,9 @@ from wabucketref.store.drivers.urls import BucketUrl
 class S3Objects:
     """Objects of one bucket, or of a prefix of it."""
 
+    page_size = 1000
+    """Objects a page of a listing."""
+
     def __init__(self, address: BucketUrl, client: S3Client) -> None:
         self._address = address
         self._client = client
@@ -95,7 +98,7 @@ class S3Objects:
         root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
 
         def fetch(token: str | None) -> tuple[Iterable[ObjectInfo], str | None]:
-            arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root}
+            arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root, "MaxKeys": self.page_size}
             if token:
                 arguments["ContinuationToken"] = token
             answer = self._client.call(self.request(prefix), lambda s3: s3.list_objects_v2(**arguments))

@@ -59,7 +59,7 @@ def check_path(url: str, path: str) -> str:
     Raises:
         UsageError: an empty component, ``.`` or ``..``, also percent-encoded.
     """
-    path = path.removesuffix("/")
+    path = path if path == "/" else path.removesuffix("/")
     if path and any(unquote(part) in ("", ".", "..") for part in path.split("/")):
         raise _malformed(url, "its path has an empty, '.' or '..' part")
     return path
