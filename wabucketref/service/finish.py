@@ -17,6 +17,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.service.handler import Handler
 from wabucketref.service.sender import Sender
+from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.wabucket_pb2 import Defer, ExitRecord, Record
 from wabucketref.service.work import flush_partial_row
@@ -41,6 +42,7 @@ class Finishing(Protocol):
     key: RunKey
     handler: Handler
     sender: Sender
+    tickets: TicketTable
     trace: Trace
 
     def stop_producers(self) -> None: ...
@@ -79,7 +81,8 @@ def _flush_stream(stream: Finishing, ending: Ending) -> bool:
 
 
 def _write_exit(stream: Finishing, ending: Ending) -> None:
-    if not stream.handler.state.exited:
+    """Not while an operation is open: what becomes of it decides how the run ends, and ``sync`` will see it."""
+    if not stream.handler.state.exited and not stream.tickets.open_xids():
         stream.handler.note(Record(exit=ExitRecord(exit_code=ending.exit_code, state=ending.state)))
 
 

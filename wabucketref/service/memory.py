@@ -37,6 +37,8 @@ class FileMemory:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
                 self._descriptor = os.open(self._path, flags, 0o600)
+                if os.fstat(self._descriptor).st_size:
+                    line = b"\n" + line  # what a kill left may have no line end
             os.write(self._descriptor, line)
 
     def forget(self) -> None:

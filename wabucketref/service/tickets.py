@@ -47,8 +47,10 @@ class TicketTable:
         self._broken: WaBucketError | None = None
 
     def open(self, xid: str) -> TransferProgress:
-        """Announce an operation; announcing it again is harmless."""
+        """Announce an operation; announcing it again, or when it has ended, is harmless."""
         with self._condition:
+            if xid in self._done:
+                return TransferProgress()
             return self._open.setdefault(xid, TransferProgress())
 
     def withdraw(self, xid: str) -> None:

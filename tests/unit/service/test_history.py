@@ -67,9 +67,7 @@ def test_a_step_that_goes_back_is_recorded_at_the_current_one_with_one_warning(
     log(client, step=3, b=2)
     log(client, step=2, c=3)
     assert finished_rows(floor, client) == {0: (5, {"a": 1, "b": 2, "c": 3})}
-    assert [entry.message for entry in caplog.records] == [
-        "step 3 is behind the current step 5 and is recorded there"
-    ]
+    assert [entry.message for entry in caplog.records] == ["step 3 is behind the current step 5 and is recorded there"]
 
 
 def test_a_row_left_open_is_flushed_at_the_end(floor: Floor) -> None:
@@ -87,9 +85,7 @@ def test_steps_out_of_range_are_refused_and_cost_no_number(floor: Floor, step: i
     assert finished_rows(floor, client) == {0: (0, {"b": 2})}
 
 
-calls = st.lists(
-    st.tuples(st.one_of(st.just(STEP_UNSET), st.integers(0, 6)), st.booleans()), min_size=1, max_size=25
-)
+calls = st.lists(st.tuples(st.one_of(st.just(STEP_UNSET), st.integers(0, 6)), st.booleans()), min_size=1, max_size=25)
 
 
 @given(calls)

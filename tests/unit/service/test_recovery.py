@@ -146,8 +146,13 @@ def check_end(state: Any, recovered: Recovered, prefix: bytes) -> None:
     assert run["exit_code"] == (0 if "exit" in kinds else 1)
     assert list(rows) == list(range(len({record.history.index for record in records if record.HasField("history")})))
     assert len(lines) == kinds.count("output")
-    assert len(versions) == len(outputs) == sum(
-        record.HasField("artifact") and record.artifact.xid == "up" or record.HasField("link") for record in records
+    assert (
+        len(versions)
+        == len(outputs)
+        == sum(
+            (record.HasField("artifact") and record.artifact.xid == "up") or record.HasField("link")
+            for record in records
+        )
     )
     assert len(uses) == kinds.count("fetched"), "a download nobody waits for is not repeated"
     assert recovered.state.xids >= recovered.settled
