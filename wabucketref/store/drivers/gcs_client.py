@@ -102,7 +102,8 @@ class GcsClient:
         options: dict[str, Any] = {"token": "anon", "endpoint_url": self.emulator} if self.emulator else {}
         if self._project:
             options["project"] = self._project
-        return GCSFileSystem(**options, skip_instance_cache=True, use_listings_cache=False)
+        options |= {"skip_instance_cache": True, "use_listings_cache": False, "session_kwargs": {"trust_env": True}}
+        return GCSFileSystem(**options)
 
 
 def emulator_from(environ: Mapping[str, str]) -> str | None:
