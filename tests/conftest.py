@@ -30,6 +30,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.option.seed} (repeat with --seed {config.option.seed})"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        terminalreporter.write_line(f"repeat with --seed {config.option.seed}")
+
+
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """The seed of this run."""
@@ -43,9 +48,7 @@ def rng(seed: int) -> random.Random:
 
 
 @pytest.fixture(autouse=True)
-def isolated_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, seed: int
-) -> Path:
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, seed: int) -> Path:
     """No settings, credentials or CI job of the machine reach a test; home directories are new. Returns HOME."""
     for name in list(os.environ):
         if name.startswith(_FOREIGN + _CI) or name in ("CI", "NETRC"):
