@@ -13,6 +13,8 @@ for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p' | grep -E '^(WANDB|WABUCKET|
 done
 export WABUCKET_HOME="$work/home" XDG_CONFIG_HOME="$work/config"
 export WABUCKET_TRACKER=embedded WANDB_PROJECT=demo
+mkdir "$work/tmp"
+export TMPDIR="$work/tmp"
 
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
 step() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }

@@ -12,7 +12,8 @@ from tests.tools import markdown
 ROOT = markdown.ROOT
 DOCS = ROOT / "docs"
 PREPARED = {
-    "README.md": "mkdir data && echo x > data/a\nwabucket -p my-project --bucket bucket-name upload data -n name -t type -a version\n",
+    "README.md": "mkdir data && echo x > data/a && "
+    "wabucket -p my-project --bucket bucket-name upload data -n name -t type -a version\n",
 }
 """What a page takes for granted, by its path below the repository."""
 WITH_SERVERS = ("README.md", "docs/how-to/stores.md", "docs/how-to/gcs.md")

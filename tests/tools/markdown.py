@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def mismatches(page: Path, outcomes: list[Outcome]) -> list[str]:
     shown = blocks(page)
     by_line = {outcome.block.line: outcome for outcome in outcomes}
     found = []
-    for first, second in zip(shown, shown[1:], strict=False):
+    for first, second in pairwise(shown):
         if second.language == "text" and first.line in by_line and second.not_run is None:
             pattern = ".*".join(re.escape(part) for part in second.text.rstrip().split("…"))
             printed = by_line[first.line].out.rstrip()
