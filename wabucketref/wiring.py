@@ -12,6 +12,7 @@ from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import LocalIOError, NotAuthorised, SettingsError, UpgradeRequired, UsageError, WaBucketError
+from wabucketref.failpoints import install_from_environment
 from wabucketref.model.redact import public_url
 from wabucketref.operations.workspace import Workspace
 from wabucketref.registry import Registry
@@ -161,6 +162,7 @@ def open_workspace(
     Raises:
         UsageError, SettingsError, NotAuthorised, UpgradeRequired: it can never work like this.
     """
+    install_from_environment()
     environ = dict(os.environ) if environ is None else environ
     found = open_tracker(settings, tracker)
     keeps = found.capabilities.records

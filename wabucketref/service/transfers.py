@@ -103,7 +103,10 @@ class Transfers:
             gone = NotFound("the process that downloaded ended before it was done", hint="download again")
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
-        return Record(committed=convert.committed_to_record(plan.xid, committed)) if committed else None
+        if committed is None:
+            return None
+        FileMemory(self._memory_directory, plan.bucket, plan.ref.directory).forget()
+        return Record(committed=convert.committed_to_record(plan.xid, committed))
 
     def close(self) -> None:
         """Let the workers end after what they are at; idempotent."""

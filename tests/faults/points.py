@@ -1,0 +1,148 @@
+"""The catalogue of failpoints, and the interpreter of scripts that say what shall happen at them.
+
+A script is ``name=action@n,…``; the name ``*`` stands for any point. Actions:
+
+``kill``          SIGKILL to this process
+``raise:ERRNO``   an ``OSError`` (``raise:ENOSPC``)
+``sleep:SECONDS``
+``pause:PATH``    make ``PATH.reached``, then wait until ``PATH`` exists
+``log:PATH``      append the point's name to the file; at every hit unless ``@n`` is given
+
+``@n``: the n-th hit only; the default is the first. ``@n+``: that one and all later.
+"""
+
+import errno
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+POINTS = frozenset(
+    {
+        "download.done",
+        "download.entries_read",
+        "download.file_placed",
+        "download.file_verified",
+        "download.range",
+        "download.staging_found",
+        "download.staging_made",
+        "finish.stage",
+        "journal.appended",
+        "journal.synced",
+        "link.file_hashed",
+        "remove.done",
+        "remove.file_gone",
+        "remove.header_gone",
+        "scan.done",
+        "sender.before_process",
+        "sender.processed",
+        "upload.claim_removed",
+        "upload.claimed",
+        "upload.entries_put",
+        "upload.file_stored",
+        "upload.header_answered",
+        "upload.header_sent",
+        "upload.leftovers_removed",
+        "upload.part",
+        "upload.withdrawn",
+        "verify.file",
+    }
+)
+_PAUSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a script."""
+
+    point: str
+    act: Callable[[str], None]
+    first: int
+    last: float
+
+    def concerns(self, count: int) -> bool:
+        return self.first <= count <= self.last
+
+
+def interpreter(script: str) -> Callable[[str], None]:
+    """The hook for ``wabucketref.failpoints.install`` that carries out `script`. Thread-safe.
+
+    Raises:
+        ValueError: the script is malformed, or names a point that does not exist.
+    """
+    steps = [_step(part) for part in script.split(",") if part]
+    lock = threading.Lock()
+    counts: Counter[str] = Counter()
+
+    def hook(name: str) -> None:
+        with lock:
+            counts[name] += 1
+            counts["*"] += 1
+            due = [step for step in steps if step.point in (name, "*") and step.concerns(counts[step.point])]
+        for step in due:
+            step.act(name)
+
+    return hook
+
+
+def _step(part: str) -> Step:
+    point, _, rest = part.partition("=")
+    action, at, count = rest.partition("@")
+    word, _, argument = action.partition(":")
+    if point != "*" and point not in POINTS:
+        raise ValueError(f"there is no failpoint {point!r}")
+    if word not in _ACTIONS:
+        raise ValueError(f"there is no action {action!r}")
+    if not at:
+        return Step(point, _ACTIONS[word](argument), 1, float("inf") if word == "log" else 1)
+    first = int(count.rstrip("+"))
+    return Step(point, _ACTIONS[word](argument), first, float("inf") if count.endswith("+") else first)
+
+
+def _kill(argument: str) -> Callable[[str], None]:
+    return lambda name: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _raise(argument: str) -> Callable[[str], None]:
+    number = getattr(errno, argument)
+
+    def act(name: str) -> None:
+        raise OSError(number, f"{os.strerror(number)} (at {name})")
+
+    return act
+
+
+def _sleep(argument: str) -> Callable[[str], None]:
+    seconds = float(argument)
+    return lambda name: time.sleep(seconds)
+
+
+def _pause(argument: str) -> Callable[[str], None]:
+    def act(name: str) -> None:
+        Path(f"{argument}.reached").touch()
+        end = time.monotonic() + _PAUSE_SECONDS
+        while not Path(argument).exists() and time.monotonic() < end:
+            time.sleep(0.005)
+
+    return act
+
+
+def _log(argument: str) -> Callable[[str], None]:
+    def act(name: str) -> None:
+        with open(argument, "a") as file:
+            file.write(f"{name}\n")
+
+    return act
+
+
+_ACTIONS: dict[str, Callable[[str], Callable[[str], None]]] = {
+    "kill": _kill,
+    "raise": _raise,
+    "sleep": _sleep,
+    "pause": _pause,
+    "log": _log,
+}

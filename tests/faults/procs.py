@@ -1,0 +1,184 @@
+"""Command lines as processes of their own: many, fast, at once, killed and signalled."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wabucketref.operations.workspace import Workspace
+from wabucketref.settings import load_settings
+from wabucketref.wiring import open_workspace
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command line did."""
+
+    code: int
+    """Exit code; negative when a signal ended it."""
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Child:
+    """A command line under way."""
+
+    number: int
+    out: Path
+    err: Path
+    started: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    pid: int = 0
+    code: int = 0
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.started.wait(LIMIT)
+        os.kill(self.pid, number)
+
+    def wait(self, seconds: float = LIMIT) -> Ended:
+        """Raises AssertionError when it does not end in time (it is killed then)."""
+        if not self.ended.wait(seconds):
+            self.signal(signal.SIGKILL)
+            self.ended.wait(10)
+            raise AssertionError(f"it hangs; stderr: {self.err.read_text()}")
+        return Ended(self.code, self.out.read_text(), self.err.read_text())
+
+
+class Zygote:
+    """Starts command lines; see ``zygote.py``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=environ,
+        )
+        self._children: dict[int, Child] = {}
+        self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def start(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "") -> Child:
+        """Begin a command line; `points` is a script of ``points.py``."""
+        environ = {"PATH": os.environ["PATH"], **env}
+        if points:
+            environ["WABUCKET_FAILPOINTS"] = points
+        with self._lock:
+            number = len(self._children)
+            child = Child(number, self._directory / f"{number}.out", self._directory / f"{number}.err")
+            self._children[number] = child
+            order = {
+                "id": number,
+                "argv": argv,
+                "env": environ,
+                "cwd": str(cwd),
+                "out": str(child.out),
+                "err": str(child.err),
+            }
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        return child
+
+    def run(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "") -> Ended:
+        return self.start(*argv, cwd=cwd, env=env, points=points).wait()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        for child in self._children.values():
+            if child.started.is_set() and not child.ended.is_set():
+                child.signal(signal.SIGKILL)
+                child.ended.wait(10)
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._reader.join(10)
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = json.loads(line)
+            child = self._children[message["id"]]
+            if "pid" in message:
+                child.pid = message["pid"]
+                child.started.set()
+            else:
+                child.code = message["code"]
+                child.ended.set()
+
+
+@dataclass
+class World:
+    """One home, one bucket, and the command lines run in them."""
+
+    zygote: Zygote
+    directory: Path
+    env: dict[str, str]
+    bucket: str
+
+    @property
+    def home(self) -> Path:
+        return self.directory / "home"
+
+    @property
+    def journals(self) -> list[str]:
+        return sorted(path.name for path in (self.home / "journal").glob("*"))
+
+    def start(self, *argv: str, points: str = "") -> Child:
+        return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points)
+
+    def run(self, *argv: str, points: str = "") -> Ended:
+        return self.start(*argv, points=points).wait()
+
+    def ok(self, *argv: str) -> Any:
+        """The ``--json`` document of a command line that must succeed."""
+        ended = self.run("--json", *argv)
+        assert ended.code == 0, f"{argv}: {ended}"
+        return ended.json()
+
+    @contextlib.contextmanager
+    def open(self, **settings: Any) -> Iterator[Workspace]:
+        """A workspace of this process in the same home and bucket, to look with."""
+        given = {"project_name": "demo", "bucket": self.bucket, "home": str(self.home), "tracker": "embedded"}
+        environ = {"NO_PROXY": "127.0.0.1,localhost", **self.env}
+        with open_workspace(load_settings({**given, **settings}), environ=environ) as workspace:
+            yield workspace
+
+    def _environ(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.directory),
+            "WABUCKET_HOME": str(self.home),
+            "WANDB_PROJECT": "demo",
+            "WABUCKET_BUCKET": self.bucket,
+            "WABUCKET_TRACKER": "embedded",
+            "NO_PROXY": "127.0.0.1,localhost",
+            **self.env,
+        }
+
+
+def reached(path: Path, seconds: float = LIMIT) -> None:
+    """Wait until a child is at its ``pause:PATH``."""
+    mark, end = Path(f"{path}.reached"), time.monotonic() + seconds
+    while not mark.exists():
+        assert time.monotonic() < end, f"nobody came to {path.name}"
+        time.sleep(0.005)
