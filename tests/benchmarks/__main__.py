@@ -1,0 +1,58 @@
+"""``python -m tests.benchmarks [--scale 0.05] [--rounds 3] [--write]``."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks import report
+from tests.benchmarks.contenders import CONTENDERS
+from tests.benchmarks.local import journal_rate, logging_rate, startup
+from tests.benchmarks.transfers import compare, workloads
+from tests.servers import start_rclone
+from tests.tools.markdown import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the page, and write it when the scale is the full one."""
+    options = parsed(arguments)
+    chosen = [one for one in CONTENDERS if not options.only or one.name.split()[0] in options.only]
+    missing = [f"{one.name} ({one.missing()})" for one in chosen if one.missing()]
+    able = [one for one in chosen if not one.missing()]
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        work = Path(place)
+        figures = [
+            *startup(work, max(3, options.rounds * 2 + 1)),
+            *logging_rate(work, max(100, int(50_000 * options.scale))),
+            *journal_rate(work, max(100, int(50_000 * options.scale))),
+        ]
+        server = start_rclone(work / "server")
+        try:
+            results = list(compare(server, work, able, workloads(options.scale), options.rounds, tell))
+        finally:
+            server.stop()
+    text = report.page(results, figures, options.rounds, missing)
+    print(text)
+    if options.write or options.scale == 1:
+        PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full workloads (default 1)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default 3)")
+    parser.add_argument("--only", action="append", help="a contender's name; may be repeated (default: all)")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md also at another scale")
+    return parser.parse_args(arguments)
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
