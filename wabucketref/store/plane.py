@@ -84,7 +84,7 @@ class DataPlane:
             Interrupted: `cancel` was set.
         """
         storage = self._storage(plan.bucket)
-        tree = self._scan(storage, plan)
+        tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
         Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
         with self._crew(cancel, progress) as crew:
             return upload(storage, plan, tree, self._me, crew, memory)
@@ -120,7 +120,8 @@ class DataPlane:
 
     def preview_upload(self, plan: UploadPlan) -> Preview:
         """What :meth:`upload` would send at most: nothing is written, no content is read, no request is made."""
-        tree = self._scan(self._storage(plan.bucket), plan)
+        # Asking for the capabilities of a store may probe it by writing.
+        tree = self._scan(self._storage(plan.bucket), plan, MAX_PATH_BYTES)
         return Preview(tree.files, tree.bytes, tuple(tree.paths()))
 
     def preview_download(self, plan: DownloadPlan) -> Preview:
@@ -223,8 +224,7 @@ class DataPlane:
     def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
         return Crew(self._limits, self._budget, cancel, progress)
 
-    def _scan(self, storage: Storage, plan: UploadPlan) -> Tree:
-        room = storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/")
+    def _scan(self, storage: Storage, plan: UploadPlan, room: int) -> Tree:
         if room <= 0:
             raise UsageError(f"{plan.ref} leaves no room for paths in {storage.url}", hint="use shorter names")
         keep_out = [path for path in (_local_path(storage.url), self._home) if path]

@@ -58,6 +58,10 @@ class Held:
         self.check()
         self._touched = True
 
+    def untouched(self) -> None:
+        """Note that a header is there, beside which no trace of this claim is needed."""
+        self._touched = False
+
     def renew(self) -> None:
         """Renew now; a loss shows at the next check.
 

@@ -127,12 +127,11 @@ class Writing:
         self, claim: Held, before: StoredHeader | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
     ) -> Committed:
         now = read_header(self._storage, self._ref)
-        if now is not None and not _equal(now, before):
-            done = self._settled(now)
-            if done is not None:
-                claim.commit_done()
-                return done
         if now is not None:
+            claim.untouched()
+            done = None if _equal(now, before) else self._settled(now)
+            if done is not None:
+                return done
             self._withdraw(claim, now)
         room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
