@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,18 @@ class World:
     @property
     def journals(self) -> list[str]:
         return sorted(path.name for path in (self.home / "journal").glob("*"))
+
+    def kept(self) -> Callable[[], "World"]:
+        """Keeps this world, whose bucket is local, as it is now; what is returned brings it back, at the same path."""
+        aside = self.directory.with_name(f"{self.directory.name}.kept")
+        shutil.copytree(self.directory, aside)
+
+        def bring_back() -> World:
+            shutil.rmtree(self.directory)
+            shutil.copytree(aside, self.directory)
+            return self
+
+        return bring_back
 
     def start(self, *argv: str, points: str = "") -> Child:
         return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points)
