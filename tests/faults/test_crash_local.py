@@ -1,4 +1,5 @@
-"""``kill -9`` at every point of every operation, on a local disk."""
+"""``kill -9`` at the points of every operation, on a local disk: uploads at each, the others at every third, where the
+seed says which, so that all come by in time."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,24 @@ OLD = {"a.txt": b"old\n", "gone.txt": b"gone\n"}
 MOST_POINTS = 200
 
 
-def each_kill(prepare: Callable[[], World], *argv: str, least: int) -> Iterator[tuple[int, World]]:
+EachKill = Callable[..., Iterator[tuple[int, World]]]
+
+
+@pytest.fixture
+def each_kill(seed: int) -> EachKill:
+    """Worlds in which a command was killed; see :func:`kills`. With a stride, the seed says where it starts."""
+
+    def run(prepare: Callable[[], World], *argv: str, least: int, stride: int = 1) -> Iterator[tuple[int, World]]:
+        return kills(prepare, argv, least, range(1 + seed % stride, MOST_POINTS, stride))
+
+    return run
+
+
+def kills(
+    prepare: Callable[[], World], argv: tuple[str, ...], least: int, numbers: range
+) -> Iterator[tuple[int, World]]:
     """A world each in which the command was killed at its first, second, … point, until it ends by itself."""
-    for number in range(1, MOST_POINTS):
+    for number in numbers:
         world = prepare()
         ended = world.run(*argv, points=f"*=kill@{number}")
         if ended.code == 0:
@@ -54,8 +70,8 @@ def sync(world: World) -> None:
 
 
 @pytest.mark.parametrize("way", ["sync", "again"])
-def test_upload(with_source: Callable[[], World], way: str) -> None:
-    for _, world in each_kill(with_source, *UPLOAD, least=20):
+def test_upload(with_source: Callable[[], World], each_kill: EachKill, way: str) -> None:
+    for _, world in each_kill(with_source, *UPLOAD, least=20, stride=1 if way == "sync" else 3):
         visible = invariants.all_or_nothing(world, REF, trees.TWO_FILES)
         if way == "again":
             assert world.run(*UPLOAD).code == 0
@@ -79,10 +95,10 @@ def test_a_second_sync_changes_nothing(with_source: Callable[[], World]) -> None
     invariants.one_version(world, REF, trees.TWO_FILES)
 
 
-def test_sync_itself_killed_at_every_point(with_source: Callable[[], World]) -> None:
+def test_sync_itself(with_source: Callable[[], World], each_kill: EachKill) -> None:
     model = with_source()
     assert model.run(*UPLOAD, points="upload.file_stored=kill").code == -9
-    for _, world in each_kill(model.kept(), "sync", least=10):
+    for _, world in each_kill(model.kept(), "sync", least=10, stride=3):
         invariants.all_or_nothing(world, REF, trees.TWO_FILES)
         sync(world)
         (run,) = invariants.ended_runs(world)
@@ -90,13 +106,13 @@ def test_sync_itself_killed_at_every_point(with_source: Callable[[], World]) -> 
         invariants.one_version(world, REF, trees.TWO_FILES)
 
 
-def test_overwrite(make_world: MakeWorld) -> None:
+def test_overwrite(make_world: MakeWorld, each_kill: EachKill) -> None:
     model = make_world()
     trees.make(model.directory / "old", OLD)
     trees.make(model.directory / "src", trees.TWO_FILES)
     model.ok("upload", "old", "-n", "cats", "-t", "dataset", "-a", "one")
     command = (*UPLOAD, "--overwrite")
-    for number, world in each_kill(model.kept(), *command, least=20):
+    for number, world in each_kill(model.kept(), *command, least=20, stride=3):
         invariants.all_or_nothing(world, REF, OLD, trees.TWO_FILES)
         if number % 2:
             assert world.run(*command).code == 0
@@ -110,9 +126,9 @@ def test_overwrite(make_world: MakeWorld) -> None:
             assert invariants.all_or_nothing(world, REF, OLD)
 
 
-def test_download(with_upload: Callable[[], World]) -> None:
+def test_download(with_upload: Callable[[], World], each_kill: EachKill) -> None:
     command = ("download", REF, "-d", "out")
-    for number, world in each_kill(with_upload, *command, least=15):
+    for number, world in each_kill(with_upload, *command, least=15, stride=3):
         out = world.directory / "out"
         for name, content in trees.read(out).items() if out.exists() else ():
             if content is not None:
@@ -126,14 +142,14 @@ def test_download(with_upload: Callable[[], World]) -> None:
         assert any(run["state"] == "finished" and run["inputs"] == [REF] for run in invariants.ended_runs(world))
 
 
-def test_link(with_source: Callable[[], World]) -> None:
+def test_link(with_source: Callable[[], World], each_kill: EachKill) -> None:
     def prepare() -> World:
         world = with_source()
         trees.make(Path(world.bucket.removeprefix("file://")) / "raw/cats", trees.TWO_FILES)
         return world
 
     command = ("link", "raw/cats", "-n", "cats", "-t", "dataset", "-a", "one")
-    for number, world in each_kill(prepare, *command, least=15):
+    for number, world in each_kill(prepare, *command, least=15, stride=3):
         visible = invariants.all_or_nothing(world, REF, trees.TWO_FILES)
         if number % 2:
             assert world.run(*command).code == 0
@@ -143,7 +159,7 @@ def test_link(with_source: Callable[[], World]) -> None:
             invariants.one_version(world, REF, trees.TWO_FILES)
 
 
-def test_remove(with_upload: Callable[[], World]) -> None:
+def test_remove(with_upload: Callable[[], World], each_kill: EachKill) -> None:
     for _, world in each_kill(with_upload, "rm", REF, least=3):
         invariants.all_or_nothing(world, REF, trees.TWO_FILES)
         assert world.run("rm", REF).code in (0, 3)
