@@ -9,7 +9,7 @@ from typing import Any
 
 from wabucketref.errors import UsageError
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.plan import DownloadPlan, TransferFigures
+from wabucketref.model.plan import DownloadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import DownloadResult
 from wabucketref.model.runargs import parse_run_args
@@ -46,8 +46,7 @@ def download(
     artifact = resolve(ws, ref)
     plan = plan_download(artifact, target, include, exclude)
     if dry_run:
-        preview = ws.plane.preview_download(plan)
-        figures = TransferFigures(bytes_moved=preview.bytes, files_moved=preview.files)
+        figures = ws.plane.preview_download(plan).figures
         return DownloadResult(artifact, None, "disabled", figures, target, verified=False, dry_run=True)
     with ws.session(config=config) as run:
         result = ws.wait(run, send_download(run, plan))

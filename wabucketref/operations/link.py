@@ -38,6 +38,7 @@ def link(
     """
     artifact = new_artifact(ws, name, type, alias, metadata, suffix)
     base = relative_base(ws.bucket, bucket_path)
+    ws.plane.check_link_source(ws.bucket, base)
     with ws.session() as run:
         result = ws.wait(run, send_link(ws, run, artifact, base))
     result = settle(ws, run, result, f"the link of {result.ref}")

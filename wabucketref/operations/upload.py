@@ -8,7 +8,7 @@ from typing import Any
 
 from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan
+from wabucketref.model.plan import RunFacts, UploadPlan
 from wabucketref.model.result import UploadResult
 from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
@@ -147,6 +147,4 @@ def _preview(ws: Workspace, artifact: NewArtifact, selection: Selection) -> Uplo
         created=plan.created,
         metadata=plan.metadata,
     )
-    return UploadResult(
-        info, None, "disabled", TransferFigures(bytes_moved=preview.bytes, files_moved=preview.files), dry_run=True
-    )
+    return UploadResult(info, None, "disabled", preview.figures, dry_run=True)
