@@ -1,6 +1,7 @@
 """Terminal capture: lines of stdout and stderr become records while they still reach the terminal."""
 
 import io
+import os
 import sys
 import threading
 import time
@@ -22,7 +23,8 @@ class ConsoleCapture:
         self._busy = threading.local()
         self._originals = (sys.stdout, sys.stderr)
         self._tees = tuple(
-            _Tee(stream, name, self._line) for stream, name in zip(self._originals, ("stdout", "stderr"), strict=True)
+            _Tee(stream, name, self._line, self._publishing)
+            for stream, name in zip(self._originals, ("stdout", "stderr"), strict=True)
         )
         sys.stdout, sys.stderr = self._tees
 
@@ -35,9 +37,11 @@ class ConsoleCapture:
         if sys.stderr is self._tees[1]:
             sys.stderr = self._originals[1]
 
+    def _publishing(self) -> bool:
+        """Whether this thread is publishing a line just now."""
+        return getattr(self._busy, "value", False)
+
     def _line(self, stream: str, text: str) -> None:
-        if getattr(self._busy, "value", False):  # what publishing itself prints must not come back here
-            return
         self._busy.value = True
         try:
             with self._lock:
@@ -52,15 +56,23 @@ class ConsoleCapture:
 class _Tee(io.TextIOBase):
     """Writes through to `target` and hands whole lines on; a carriage return starts the line over."""
 
-    def __init__(self, target: TextIO, name: str, line: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, target: TextIO, name: str, line: Callable[[str, str], None], publishing: Callable[[], bool]
+    ) -> None:
         self._target = target
         self._name = name
         self._line = line
+        self._publishing = publishing
         self._rest = ""
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def write(self, text: str) -> int:
         self._target.write(text)
+        # A forked child records nothing, and the lock may be held for ever in it; what publishing itself prints must
+        # neither come back here nor run into a line of the user's.
+        if os.getpid() != self._pid or self._publishing():
+            return len(text)
         with self._lock:
             *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:

@@ -129,7 +129,8 @@ class Run:
             commit=commit if commit is not None else step is None,
         )
         self._publish(Record(history=record))
-        self._step = max(self._step, record.step) + record.commit
+        with self._lock:
+            self._step = max(self._step, record.step) + record.commit
         self.summary.absorb(values)
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, state: RunState | None = None) -> None:
