@@ -9,12 +9,13 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any, Self
 
-from wabucketref.errors import UsageError, WaBucketError
+from wabucketref.errors import Interrupted, UsageError, WaBucketError
 from wabucketref.model.run import RunState
 from wabucketref.model.runargs import parse_run_args
 from wabucketref.operations.workspace import Workspace
 from wabucketref.runs import active
 from wabucketref.runs.console import ConsoleCapture
+from wabucketref.runs.process import check_process
 from wabucketref.runs.run import Run
 from wabucketref.settings import Settings, load_settings
 from wabucketref.wiring import open_workspace
@@ -69,6 +70,7 @@ class Session:
         Raises:
             UsageError: a run of this API is active, or `run_args` cannot be read.
         """
+        self._check_open()
         with self._lock:
             self._check_open()
             if self._ws.run is not None:
@@ -90,9 +92,9 @@ class Session:
         if kind is None:
             self.close()
             return
-        interrupted = issubclass(kind, KeyboardInterrupt)
+        code = _exit_code(error)
         try:
-            self._end(130 if interrupted else 1, RunState.KILLED if interrupted else RunState.FAILED)
+            self._end(code, RunState.from_exit_code(code))
         except WaBucketError as late:  # the block's own error is the one to show
             log.warning("%s", late)
 
@@ -102,6 +104,7 @@ class Session:
 
     def _session(self) -> Workspace:
         """The workspace with a run, started on first use."""
+        self._check_open()
         with self._lock:
             self._check_open()
             if self._ws.run is None:
@@ -122,8 +125,10 @@ class Session:
             self._ws.run = None
 
     def _end(self, exit_code: int, state: RunState) -> None:
+        if os.getpid() != self._pid:  # before the lock, which the parent may have held when it forked
+            return
         with self._lock:
-            if self._closed or os.getpid() != self._pid:
+            if self._closed:
                 return
             self._closed = True
             atexit.unregister(self._exit_hook)
@@ -134,10 +139,23 @@ class Session:
                 self._ws.close()
 
     def _check_open(self) -> None:
-        if os.getpid() != self._pid:
-            raise UsageError("this WaBucketRefAPI belongs to the parent process", hint="make one in the forked process")
+        check_process(self._pid, "this WaBucketRefAPI")
         if self._closed:
             raise UsageError("this WaBucketRefAPI is closed", hint="make another one")
+
+
+def _exit_code(error: BaseException | None) -> int:
+    """That of a process which this error ends."""
+    match error:
+        case SystemExit(code=None):
+            return 0
+        case SystemExit(code=int(code)):
+            return code
+        case KeyboardInterrupt():
+            return Interrupted.exit_code
+        case WaBucketError():
+            return error.exit_code
+    return 1
 
 
 def _finish_at_exit(session: Session) -> Any:
@@ -146,8 +164,9 @@ def _finish_at_exit(session: Session) -> Any:
 
     def finish() -> None:
         left = reference()
-        if left is not None:
-            log.warning("WaBucketRefAPI was not closed; its run ends as failed")
+        if left is not None and os.getpid() == left._pid:
+            if left.run is not None:
+                log.warning("WaBucketRefAPI was not closed; its run ends as failed")
             left._end(1, RunState.FAILED)
 
     atexit.register(finish)

@@ -43,7 +43,7 @@ def settle(ws: Workspace, run: Run, result: R, what: str) -> R:
     Raises:
         TrackingPending: the tracker should have been reached and was not; carries the ``result``.
     """
-    if run.finished:
+    if run.tracking is not None:
         result = replace(result, tracking=run.tracking)
     if result.tracking == "pending" and not ws.offline:
         error = TrackingPending(

@@ -1,12 +1,14 @@
 """Config and summary: mappings that record every change by themselves; there is nothing to save."""
 
 import argparse
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from wabucketref.errors import UsageError
 from wabucketref.model.jsonvalue import normalize
+from wabucketref.runs.process import check_process
 
 Publish = Callable[[Mapping[str, Any], tuple[str, ...]], None]
 """Given (changed keys with values, removed keys)."""
@@ -22,12 +24,14 @@ class RecordedMapping(MutableMapping[str, Any]):
     _publish: Publish
     _where: str
     _lock: threading.RLock
+    _pid: int
 
     def __init__(self, where: str, publish: Publish, values: Mapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_values", dict(values or {}))
         object.__setattr__(self, "_publish", publish)
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "_lock", threading.RLock())
+        object.__setattr__(self, "_pid", os.getpid())
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -36,6 +40,7 @@ class RecordedMapping(MutableMapping[str, Any]):
         self._change({key: value})
 
     def __delitem__(self, key: str) -> None:
+        check_process(self._pid, self._where)
         with self._lock:
             if key not in self._values:
                 raise KeyError(key)
@@ -72,6 +77,7 @@ class RecordedMapping(MutableMapping[str, Any]):
 
     def _change(self, changes: Mapping[Any, Any]) -> None:
         plain = normalize(dict(changes), self._where)
+        check_process(self._pid, self._where)
         with self._lock:
             self._publish(plain, ())
             self._values.update(plain)

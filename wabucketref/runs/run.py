@@ -1,5 +1,6 @@
 """The Run that users hold: the same face whatever the tracker, ``wandb.run`` included."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from wabucketref.model.jsonvalue import normalize
 from wabucketref.model.result import RunSummary, Tracking
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.runs.mapping import Config, Summary
+from wabucketref.runs.process import check_process
 from wabucketref.service import convert
 from wabucketref.service.client import RunClient
 from wabucketref.service.wabucket_pb2 import ConfigRecord, HistoryRecord, Record, RunRecord, SummaryRecord, Tags
@@ -45,7 +47,8 @@ class Run:
         self.config = Config("config", self._publish_config, config)
         self.summary = Summary("summary", self._publish_summary)
         self.finished = False
-        self.tracking: Tracking = "pending"
+        self.tracking: Tracking | None = None
+        """Known once the run has ended."""
         self._name = name
         self._tags = tags
         self._notes: str | None = None
@@ -53,6 +56,7 @@ class Run:
         self._finish_timeout = finish_timeout
         self._on_finish = on_finish
         self._lock = threading.RLock()
+        self._pid = os.getpid()
 
     @property
     def id(self) -> str:
@@ -141,6 +145,7 @@ class Run:
         Raises:
             TimedOut: not recorded in time; the journal has everything, ``wabucket sync`` goes on.
         """
+        check_process(self._pid, f"the run {self.id}")
         with self._lock:
             if self.finished:
                 return
