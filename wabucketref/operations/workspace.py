@@ -118,7 +118,10 @@ class Workspace:
         except BaseException as error:
             _finish_after(run, error)
             raise
-        run.finish(0)
+        try:
+            run.finish(0)
+        except TimedOut as late:  # the operation is done: that it is not recorded shows in its tracking
+            log.warning("%s", late)
 
     def wait(self, run: Run, ticket: Ticket[T]) -> T:
         """The ticket's result. An interruption stops the transfer cleanly first, then goes on its way."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from wabucketref.errors import Unsupported, UsageError
+from wabucketref.errors import TimedOut, Unsupported, UsageError
 from wabucketref.model.jsonvalue import normalize
 from wabucketref.model.result import RunSummary, Tracking
 from wabucketref.model.run import RunKey, RunState
@@ -153,6 +153,9 @@ class Run:
         try:
             code = exit_code or 0
             self.tracking = self.client.finish(code, state or RunState.from_exit_code(code), self._finish_timeout)
+        except TimedOut:
+            self.tracking = "pending"
+            raise
         finally:
             self._on_finish(self)
 
