@@ -1,4 +1,4 @@
-"""The main path on every store, through workspaces of this process: what goes up comes back, and lies where it shall."""
+"""The main path on every store, in this process: what goes up comes back, and lies where it must."""
 
 import json
 from collections.abc import Iterator

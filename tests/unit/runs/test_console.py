@@ -71,7 +71,7 @@ def test_streams_that_others_replaced_are_left_alone(monkeypatch: pytest.MonkeyP
 
 
 def test_it_stands_in_for_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal(monkeypatch)
+    Terminal(monkeypatch)
     assert not sys.stdout.isatty()
     assert sys.stdout.getvalue() == ""  # type: ignore[attr-defined]
     sys.stdout.flush()

@@ -216,7 +216,7 @@ def test_m6_after_the_end_it_is_read_only(bench: Bench) -> None:
 
 def test_what_it_does_not_have_is_said(bench: Bench) -> None:
     run = bench.start()
-    with pytest.raises(Unsupported, match="run.watch") as caught:
+    with pytest.raises(Unsupported, match=r"run\.watch") as caught:
         run.watch(None)
     assert "supported: log" in (caught.value.hint or "")
     assert not hasattr(run, "alert")
@@ -268,7 +268,7 @@ def test_many_threads_log(bench: Bench) -> None:
         thread.join(30)
     assert run.step == 640
     found = bench.recorded(run)
-    assert list(sorted(bench.tracker.rows)) == list(range(640))
+    assert sorted(bench.tracker.rows) == list(range(640))
     assert found["config"] == {f"t{number}": 39 for number in range(16)}
 
 

@@ -1,5 +1,6 @@
 """Which calls of ``log`` make which rows; and that numbers are dense whatever fails."""
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_indexes_are_dense_and_steps_never_go_back(made: list[tuple[int, bool]])
         HistoryWork(record).accept(state)
         seen.append((record.index, record.step))
     assert seen[0][0] == 0
-    for (index, step), (next_index, next_step) in zip(seen, seen[1:], strict=False):
+    for (index, step), (next_index, next_step) in itertools.pairwise(seen):
         assert next_index in (index, index + 1)
         assert next_step >= step
         assert (next_index == index) <= (next_step == step), "one row has one step"

@@ -206,7 +206,7 @@ def test_what_was_acknowledged_is_not_sent_again(tmp_path: Path) -> None:
     assert list(state[1]) == list(range(5))
 
 
-# ---- single operations ------------------------------------------------------------------------------------------------
+# ---- single operations -----------------------------------------------------------------------------------------------
 
 
 def killed_upload(floor: Floor) -> None:
