@@ -1,7 +1,7 @@
 """A training script: its input, metric and output end up in one run, and so in the lineage of the model.
 
-    wabucket -p demo upload ./data -n cats -t dataset
-    WANDB_PROJECT=demo python train.py
+It takes ``dataset/cats:latest`` of the project in ``WANDB_PROJECT``, which ``wabucket upload ./data -n cats -t dataset``
+puts there.
 """
 
 import tempfile

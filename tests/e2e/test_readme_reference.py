@@ -147,3 +147,12 @@ def test_pages_name_no_machine() -> None:
     forbidden = re.compile(r"(?<!service)/work/|/opt/|/root/|/tmp/tmp|localhost:\d|\.example\b")
     for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *Path(ROOT / "docs").rglob("*.md")]:
         assert not forbidden.search(page.read_text(encoding="utf-8")), page
+
+
+def test_every_decision_is_in_the_index_under_its_title() -> None:
+    place = ROOT / "docs" / "decisions"
+    shown = {row[0]: row[1:] for row in rows((place / "README.md").read_text(encoding="utf-8"))}
+    for page in sorted(place.glob("0*.md")):
+        title, _, status = page.read_text(encoding="utf-8").split("\n")[:3]
+        number, _, what = title.removeprefix("# ").partition(" ")
+        assert shown[f"[{number}]({page.name})"] == [what, status.removeprefix("Status: ")]
