@@ -1,4 +1,4 @@
-"""``WaBucketRefAPI`` with the embedded tracker and a local bucket: sessions, results, and what wandb.run is meanwhile."""
+"""``WaBucketRefAPI`` with the embedded tracker and a local bucket: sessions, results, and what wandb.run is."""
 
 import asyncio
 import os
@@ -227,9 +227,8 @@ def test_errors_are_ours_and_the_built_ins(make: Make, source: Path, tmp_path: P
 
 def test_the_block_says_how_the_run_ended(make: Make, tmp_path: Path) -> None:
     for error in (ValueError("x"), KeyboardInterrupt(), SystemExit(), SystemExit(3), NotFound("x")):
-        with pytest.raises(type(error)), make() as api:
-            api.wandb_start_run()
-            raise error
+        with pytest.raises(type(error)):
+            _fail_in_a_block(make(), error)
     assert [(str(run.state), run.exit_code) for run in runs(tmp_path)] == [
         ("failed", 1),
         ("killed", 130),
@@ -237,6 +236,12 @@ def test_the_block_says_how_the_run_ended(make: Make, tmp_path: Path) -> None:
         ("failed", 3),
         ("failed", 3),
     ]
+
+
+def _fail_in_a_block(api: WaBucketRefAPI, error: BaseException) -> None:
+    with api:
+        api.wandb_start_run()
+        raise error
 
 
 def test_a_closed_api_refuses(make: Make, source: Path) -> None:

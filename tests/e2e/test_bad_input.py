@@ -10,7 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
     here = tmp_path / "here"
     trees.make(here / "src", trees.TWO_FILES)
     monkeypatch.chdir(here)
     monkeypatch.setenv("WANDB_PROJECT", "demo")
     monkeypatch.setenv("WABUCKET_TRACKER", "embedded")
     monkeypatch.setenv("WABUCKET_BUCKET", f"file://{tmp_path}/bucket")
-    yield Bench(here, tmp_path / "bucket", capsys)
+    return Bench(here, tmp_path / "bucket", capsys)
 
 
 def upload(source: str = "src", name: str = "cats", kind: str = "dataset", alias: str = "one") -> list[str]:
@@ -224,12 +224,9 @@ def test_S2_links_inside_are_followed(bench: Bench) -> None:
     assert (bench.here / "out/link.txt").read_bytes() == trees.TWO_FILES["a.txt"]
 
 
-@pytest.mark.parametrize("name", [b"\xff", b"tab\there", b"line\nbreak", b"e\xcc\x81", b"x" * 256], ids=repr)
+@pytest.mark.parametrize("name", [b"\xff", b"tab\there", b"line\nbreak", b"e\xcc\x81"], ids=repr)
 def test_S7_file_names(bench: Bench, name: bytes) -> None:
-    try:
-        (bench.here / "src" / os.fsdecode(name)).touch()
-    except OSError:
-        pytest.skip("no such name on this disk")
+    (bench.here / "src" / os.fsdecode(name)).touch()
     if name == b"e\xcc\x81":
         (bench.here / "src" / "\u00e9").touch()
     bench.refused(2, *upload())
