@@ -1,7 +1,7 @@
 """A training script: its input, metric and output end up in one run, and so in the lineage of the model.
 
-It takes ``dataset/cats:latest`` of the project in ``WANDB_PROJECT``, which ``wabucket upload ./data -n cats -t dataset``
-puts there.
+It takes ``dataset/cats:latest`` of the project in ``WANDB_PROJECT``; before it runs, put a dataset there by
+``wabucket upload ./data -n cats -t dataset``.
 """
 
 import tempfile
