@@ -1,6 +1,7 @@
 """``python -m tests.benchmarks [--scale 0.05] [--rounds 3] [--write]``."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [one for one in CONTENDERS if not options.only or one.name.split()[0] in options.only]
     missing = [f"{one.name} ({one.missing()})" for one in chosen if one.missing()]
     able = [one for one in chosen if not one.missing()]
+    load = os.getloadavg()[1]
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         work = Path(place)
         figures = [
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results = list(compare(server, work, able, workloads(options.scale), options.rounds, tell))
         finally:
             server.stop()
-    text = report.page(results, figures, options.rounds, missing)
+    text = report.page(results, figures, rounds=options.rounds, missing=missing, load=load)
     print(text)
     if options.write or options.scale == 1:
         PAGE.write_text(text, encoding="utf-8")

@@ -11,9 +11,11 @@ from tests.benchmarks.transfers import Result
 HEAD = """\
 # Measurements
 
-Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} rounds; in brackets the
-time relative to `wabucket`. Client and server share the machine: {machine}. Absolute numbers differ
-from machine to machine and hour to hour; the ratios are what to look at.
+Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} round(s); in brackets the
+time relative to `wabucket`. Absolute numbers differ from machine to machine and hour to hour; look at the ratios.
+
+Client and server share the machine: {machine}. Its load average before the run began was {load:.1f}: what is above 0 is
+other work, which slows all of them.
 
 """
 TRANSFERS = """\
@@ -27,9 +29,11 @@ resident size of its processes.
 """
 
 
-def page(results: Sequence[Result], figures: Sequence[Figure], rounds: int, missing: Sequence[str]) -> str:
-    """The whole page."""
-    parts = [HEAD.format(rounds=rounds, machine=machine()), TRANSFERS]
+def page(
+    results: Sequence[Result], figures: Sequence[Figure], *, rounds: int, missing: Sequence[str], load: float
+) -> str:
+    """The whole page. `load`: the load average before anything was measured."""
+    parts = [HEAD.format(rounds=rounds, machine=machine(), load=load), TRANSFERS]
     for workload in dict.fromkeys(result.workload for result in results):
         for direction in ("up", "down"):
             chosen = [one for one in results if (one.workload, one.direction) == (workload, direction)]
