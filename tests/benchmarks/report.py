@@ -11,8 +11,8 @@ from tests.benchmarks.transfers import Result
 HEAD = """\
 # Measurements
 
-Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} round(s); in brackets the
-time relative to `wabucket`. Absolute numbers differ from machine to machine and hour to hour; look at the ratios.
+Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} round(s); in brackets
+the time relative to `wabucket`. Absolute numbers differ from machine to machine and hour to hour; look at the ratios.
 
 Client and server share the machine: {machine}. Its load average before the run began was {load:.1f}: what is above 0 is
 other work, which slows all of them.
