@@ -45,7 +45,9 @@ class ConsoleCapture:
         self._busy.value = True
         try:
             with self._lock:
-                record = OutputRecord(stream=stream, time=time.time(), text=text[:_MAX_LINE])
+                # A path that is not UTF-8 prints as such, but cannot be recorded.
+                plain = text[:_MAX_LINE].encode(errors="backslashreplace").decode()
+                record = OutputRecord(stream=stream, time=time.time(), text=plain)
                 self._publish(Record(output=record))
         except WaBucketError as error:
             self._originals[1].write(f"terminal output is not recorded: {error}\n")
@@ -54,7 +56,10 @@ class ConsoleCapture:
 
 
 class _Tee(io.TextIOBase):
-    """Writes through to `target` and hands whole lines on; a carriage return starts the line over."""
+    """Writes through to `target` and hands whole lines on; a carriage return starts the line over.
+
+    After :meth:`end` it only writes through: handlers of logging keep the stream that they once got.
+    """
 
     def __init__(
         self, target: TextIO, name: str, line: Callable[[str, str], None], publishing: Callable[[], bool]
@@ -64,6 +69,7 @@ class _Tee(io.TextIOBase):
         self._line = line
         self._publishing = publishing
         self._rest = ""
+        self._ended = False
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -74,6 +80,8 @@ class _Tee(io.TextIOBase):
         if os.getpid() != self._pid or self._publishing():
             return len(text)
         with self._lock:
+            if self._ended:
+                return len(text)
             *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._line(self._name, line.rsplit("\r", 1)[-1])
@@ -82,7 +90,7 @@ class _Tee(io.TextIOBase):
     def end(self) -> None:
         """Hand on what has no line end yet."""
         with self._lock:
-            rest, self._rest = self._rest, ""
+            rest, self._rest, self._ended = self._rest, "", True
         if rest:
             self._line(self._name, rest.rsplit("\r", 1)[-1])
 

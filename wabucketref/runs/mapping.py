@@ -17,7 +17,8 @@ Publish = Callable[[Mapping[str, Any], tuple[str, ...]], None]
 class RecordedMapping(MutableMapping[str, Any]):
     """Values are checked and copied at the call: what is changed in an object afterwards does not count.
 
-    Keys can be read and set as attributes too (``run.config.lr``). Thread-safe.
+    Keys can be read and set as attributes too (``run.config.lr``). A copy of it, or what a pickle of it brings back, is
+    a plain dictionary. Thread-safe.
     """
 
     _values: dict[str, Any]
@@ -54,6 +55,9 @@ class RecordedMapping(MutableMapping[str, Any]):
         return len(self._values)
 
     def __getattr__(self, name: str) -> Any:
+        # Asked for on an object that is only half made, these would ask for themselves without end.
+        if name.startswith("__") or name in RecordedMapping.__annotations__:
+            raise AttributeError(name)
         try:
             return self._values[name]
         except KeyError:
@@ -64,6 +68,9 @@ class RecordedMapping(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self._values)
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (self.as_dict(),)
 
     def as_dict(self) -> dict[str, Any]:
         """A copy as a plain dictionary."""
@@ -95,12 +102,29 @@ class Config(RecordedMapping):
             UsageError: `allow_val_change` is False and a key has another value already.
             InvalidValue: a value cannot be recorded.
         """
-        changes = dict(vars(other) if isinstance(other, argparse.Namespace) else other or {}) | more
+        changes = _plain(other) | more
         if not allow_val_change:
             changed = [key for key, value in changes.items() if key in self._values and self._values[key] != value]
             if changed:
                 raise UsageError(f"config keys have values already: {', '.join(map(str, changed))}")
         self._change(changes)
+
+    def setdefaults(self, other: Mapping[str, Any] | argparse.Namespace, /) -> dict[str, Any]:
+        """Set the keys that have no value yet; returns the whole configuration.
+
+        Raises:
+            InvalidValue: a value cannot be recorded.
+        """
+        check_process(self._pid, self._where)
+        with self._lock:
+            missing = {key: value for key, value in _plain(other).items() if key not in self._values}
+            if missing:
+                self._change(missing)
+            return self.as_dict()
+
+
+def _plain(other: Mapping[str, Any] | argparse.Namespace | None) -> dict[str, Any]:
+    return dict(vars(other) if isinstance(other, argparse.Namespace) else other or {})
 
 
 class Summary(RecordedMapping):

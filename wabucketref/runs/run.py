@@ -1,15 +1,17 @@
 """The Run that users hold: the same face whatever the tracker, ``wandb.run`` included."""
 
+import operator
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
-from wabucketref.errors import TimedOut, Unsupported, UsageError
+from wabucketref.errors import InvalidValue, TimedOut, Unsupported, UsageError
 from wabucketref.model.jsonvalue import normalize
 from wabucketref.model.result import RunSummary, Tracking
 from wabucketref.model.run import RunKey, RunState
+from wabucketref.model.text import check_text
 from wabucketref.runs.mapping import Config, Summary
 from wabucketref.runs.process import check_process
 from wabucketref.service import convert
@@ -18,6 +20,9 @@ from wabucketref.service.wabucket_pb2 import ConfigRecord, HistoryRecord, Record
 from wabucketref.service.work.history import STEP_UNSET
 
 MAX_TAG: Final = 64
+MAX_NAME: Final = 128
+MAX_NOTES: Final = 100_000
+_WRITABLE: Final = frozenset({"name", "notes", "tags"})
 
 
 class UnsupportedAttribute(Unsupported, AttributeError):
@@ -25,7 +30,12 @@ class UnsupportedAttribute(Unsupported, AttributeError):
 
 
 class Run:
-    """A run under way. Thread-safe. After :meth:`finish` it is read-only: recording raises ``UsageError``."""
+    """A run under way. Thread-safe. After :meth:`finish` it is read-only: recording raises ``UsageError``.
+
+    `name`, `notes` and `tags` can be set; setting anything else raises, since nothing would be recorded.
+    """
+
+    _made = False
 
     def __init__(
         self,
@@ -46,9 +56,8 @@ class Run:
         self.job_type = job_type
         self.config = Config("config", self._publish_config, config)
         self.summary = Summary("summary", self._publish_summary)
-        self.finished = False
-        self.tracking: Tracking | None = None
-        """Known once the run has ended."""
+        self._finished = False
+        self._tracking: Tracking | None = None
         self._name = name
         self._tags = tags
         self._notes: str | None = None
@@ -57,6 +66,17 @@ class Run:
         self._on_finish = on_finish
         self._lock = threading.RLock()
         self._pid = os.getpid()
+        self._made = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._finished
+
+    @property
+    def tracking(self) -> Tracking | None:
+        """How its end was recorded; None before."""
+        return self._tracking
 
     @property
     def id(self) -> str:
@@ -86,19 +106,20 @@ class Run:
 
     @name.setter
     def name(self, value: str) -> None:
-        if not value or len(value) > 128:
-            raise UsageError(f"a run's name has 1 to 128 characters, not {len(value)}")
-        self._change_run(name=value)
-        self._name = value
+        name = check_text(value, "the run's name", minimum=1, maximum=MAX_NAME)
+        self._change_run(name=name)
+        self._name = name
 
     @property
     def notes(self) -> str | None:
+        """Free text; None or empty removes it."""
         return self._notes
 
     @notes.setter
-    def notes(self, value: str) -> None:
-        self._change_run(notes=value)
-        self._notes = value
+    def notes(self, value: str | None) -> None:
+        notes = check_text(value or "", "the run's notes", maximum=MAX_NOTES)
+        self._change_run(notes=notes)
+        self._notes = notes or None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -110,7 +131,7 @@ class Run:
         self._change_run(tags=Tags(tag=tags))
         self._tags = tags
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    def log(self, data: Mapping[str, Any], step: SupportsIndex | None = None, commit: bool | None = None) -> None:
         """Record metrics: when this returns, they survive a kill of the process.
 
         Without `step` each call is a row of its own, unless `commit` is False, which adds to the next call's row. With
@@ -121,13 +142,12 @@ class Run:
             UsageError: the run is finished, or `step` is not a whole number of 0 to 2^53.
             LocalIOError: the disk is full or broken; the row is not recorded.
         """
-        if step is not None and (not isinstance(step, int) or isinstance(step, bool) or step < 0):
-            raise UsageError(f"step {step!r} is not a whole number", hint="leave step out to count by itself")
+        number = STEP_UNSET if step is None else _check_step(step)
         values = normalize(data, "log")
         if not isinstance(values, dict):
             raise UsageError(f"log takes a mapping of metrics, not {type(data).__name__}")
         record = HistoryRecord(
-            step=STEP_UNSET if step is None else step,
+            step=number,
             time=time.time(),
             values_json=convert.to_json(values),
             commit=commit if commit is not None else step is None,
@@ -147,14 +167,14 @@ class Run:
         """
         check_process(self._pid, f"the run {self.id}")
         with self._lock:
-            if self.finished:
+            if self._finished:
                 return
-            self.finished = True
+            self._finished = True
         try:
             code = exit_code or 0
-            self.tracking = self.client.finish(code, state or RunState.from_exit_code(code), self._finish_timeout)
+            self._tracking = self.client.finish(code, state or RunState.from_exit_code(code), self._finish_timeout)
         except TimedOut:
-            self.tracking = "pending"
+            self._tracking = "pending"
             raise
         finally:
             self._on_finish(self)
@@ -176,6 +196,13 @@ class Run:
             f"run.{name} is not supported by this tracker",
             hint="supported: log, config, summary, tags, name, notes, id, project, entity, url, step, finish",
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._made and not name.startswith("_") and name not in _WRITABLE:
+            raise UnsupportedAttribute(
+                f"run.{name} cannot be set", hint=f"can be set: {', '.join(sorted(_WRITABLE))}; use run.config for more"
+            )
+        object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"<Run {self.path} {self.name!r}{' finished' if self.finished else ''}>"
@@ -199,10 +226,24 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags as given, without repetition.
 
     Raises:
+        InvalidValue: it is one text, or nothing that has items.
         UsageError: one is empty, longer than 64 characters, or has control characters.
     """
-    found = tuple(dict.fromkeys(tags))
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise InvalidValue(f"tags is {type(tags).__name__}, not a list of texts", hint="write tags=['one', 'two']")
+    found = tuple(tags)
     for tag in found:
         if not isinstance(tag, str) or not 0 < len(tag) <= MAX_TAG or not tag.isprintable():
             raise UsageError(f"{tag!r} is not a tag", hint=f"tags have 1 to {MAX_TAG} printable characters")
-    return found
+    return tuple(dict.fromkeys(found))
+
+
+def _check_step(step: Any) -> int:
+    """`step` as a plain integer; numpy's are fine."""
+    try:
+        number = -1 if isinstance(step, bool) else operator.index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise UsageError(f"step {step!r} is not a whole number", hint="leave step out to count by itself")
+    return number
