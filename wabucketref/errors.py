@@ -196,6 +196,12 @@ class Interrupted(WaBucketError):
     kind = "interrupted"
 
 
+class TerminationRequested(KeyboardInterrupt):
+    """SIGTERM as it travels through the program: like Ctrl-C it passes every handler of errors."""
+
+    exit_code = 143
+
+
 class Terminated(Interrupted):
     """The process was asked to end (SIGTERM)."""
 

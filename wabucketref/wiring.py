@@ -11,7 +11,7 @@ from wabucketref.contracts.outputs import Outputs
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import LocalIOError, NotAuthorised, SettingsError, UpgradeRequired, UsageError, WaBucketError
+from wabucketref.errors import LocalIOError, TransientError, UsageError, WaBucketError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.model.redact import public_url
 from wabucketref.operations.workspace import Workspace
@@ -136,9 +136,11 @@ def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
     factory = registries()["tracker"].get(chosen)
     try:
         return cast(Tracker, factory.open(settings))
-    except (UpgradeRequired, SettingsError, NotAuthorised, LocalIOError):
+    except LocalIOError:
         raise
     except WaBucketError as error:
+        if error.exit_code not in (WaBucketError.exit_code, TransientError.exit_code):
+            raise
         from wabucketref.trackers.unavailable import UnavailableTracker
 
         log.warning("the tracker %s cannot be opened: %s", chosen, error)

@@ -1,6 +1,7 @@
 """The session under the Python face: its settings, its run, and how both end."""
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -9,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any, Self
 
-from wabucketref.errors import Interrupted, UsageError, WaBucketError
+from wabucketref.errors import Interrupted, TrackingPending, UsageError, WaBucketError
 from wabucketref.model.run import RunState
 from wabucketref.model.runargs import parse_run_args
 from wabucketref.operations.workspace import Workspace
@@ -82,8 +83,15 @@ class Session:
 
         Raises:
             TimedOut: the run could not be recorded in time; the journal has everything.
+            TrackingPending: the tracker could not be reached; the journal has everything.
         """
+        run = self.run
         self._end(0, RunState.FINISHED)
+        if run is not None and run.tracking == "pending" and not self._ws.offline:
+            raise TrackingPending(
+                f"the run {run.id} is not recorded: the tracker {self._ws.tracker.name} is out of reach",
+                hint="run `wabucket sync` when it can be reached",
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +102,8 @@ class Session:
             return
         code = _exit_code(error)
         try:
+            if self.run is not None and isinstance(error, KeyboardInterrupt):
+                self.run.client.cancel("interrupted", code)
             self._end(code, RunState.from_exit_code(code))
         except WaBucketError as late:  # the block's own error is the one to show
             log.warning("%s", late)
@@ -159,7 +169,10 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _finish_at_exit(session: Session) -> Any:
-    """The interpreter exits without ``close()``: the run ends as failed, and nothing is lost."""
+    """The interpreter exits without ``close()``: the run ends as failed, and nothing is lost.
+
+    Before the interpreter's own exit handlers where it lets us: those stop the thread pools that transfers need.
+    """
     reference = weakref.ref(session)
 
     def finish() -> None:
@@ -169,5 +182,9 @@ def _finish_at_exit(session: Session) -> Any:
                 log.warning("WaBucketRefAPI was not closed; its run ends as failed")
             left._end(1, RunState.FAILED)
 
+    early = getattr(threading, "_register_atexit", None)
+    if early is not None:
+        with contextlib.suppress(RuntimeError):  # the interpreter is going down already
+            early(finish)
     atexit.register(finish)
     return finish

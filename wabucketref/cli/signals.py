@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from wabucketref.errors import Interrupted, Terminated, WaBucketError
+from wabucketref.errors import Interrupted, Terminated, TerminationRequested, WaBucketError
 
 HINT = "what is done so far is kept; the same command goes on from there, and `wabucket sync` records what is pending"
 
@@ -32,9 +32,7 @@ class Stop:
                 _leave(self.error().exit_code)
             return  # a supervisor may send SIGTERM to the group and to us: one is enough
         self.signal = number
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise self.error()
+        raise KeyboardInterrupt if number == signal.SIGINT else TerminationRequested
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
         NotFound: neither the tracker nor the bucket knows it.
         Conflict: a live writer is at it.
     """
-    artifact = resolve(ws, ref)
+    artifact = resolve(ws, ref, strict=True)
     try:
         ws.plane.remove(artifact.bucket, artifact.ref)
     except NotFound:

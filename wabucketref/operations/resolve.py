@@ -3,8 +3,9 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
-from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload, Unsupported, WaBucketError
+from wabucketref.errors import IntegrityError, NotFound, TransientError, UnfinishedUpload, Unsupported, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
@@ -12,9 +13,12 @@ from wabucketref.operations.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
+_OUT_OF_REACH: Final = (WaBucketError.exit_code, TransientError.exit_code)
+"""A damaged catalog, a passing failure; anything else is a reason not to go on."""
 
-def resolve(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
-    """The artifact that `ref` names, in the workspace's bucket.
+
+def resolve(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> ArtifactInfo:
+    """The artifact that `ref` names, in the workspace's bucket. `strict`: a tracker out of reach is an error.
 
     Raises:
         NotFound: neither the tracker nor the bucket knows it; the tracker's explanation is kept.
@@ -26,6 +30,8 @@ def resolve(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
     except (NotFound, Unsupported) as unknown:
         found = _in_bucket(ws, ref, unknown)
     except WaBucketError as unreachable:
+        if strict or unreachable.exit_code not in _OUT_OF_REACH:
+            raise
         log.warning("the tracker cannot be asked, looking in the bucket: %s", unreachable)
         found = _in_bucket(ws, ref, unreachable)
     if ref.digest is not None and found.digest != ref.digest:

@@ -101,7 +101,7 @@ def _finish(ws: Workspace, stream: Stream, recovered: Recovered) -> SyncedRun:
     except WaBucketError as late:
         tracking, error = "pending", str(late)
     error = _why(stream) or error
-    artifacts = [ref for code, ref in outcomes if code == 0]
+    artifacts = [*recovered.outputs, *(ref for code, ref in outcomes if code == 0)]
     return SyncedRun(stream.key.run_id, stream.key.project, tracking, str(state), artifacts, error)
 
 
@@ -110,7 +110,9 @@ def _why(stream: Stream) -> str | None:
 
 
 def _ending(recovered: Recovered, codes: Sequence[int]) -> tuple[int, RunState]:
-    """How the run ended: a command by its operation; a session that never said so has crashed."""
+    """How the run ended: as its process said; else a command by its operation, and a session has crashed."""
+    if recovered.exit is not None:
+        return recovered.exit[0], RunState(recovered.exit[1])
     failed = [code for code in (*recovered.failures, *codes) if code]
     if not recovered.state.single_operation or not recovered.state.xids:
         return 1, RunState.CRASHED

@@ -86,6 +86,7 @@ class Workspace:
             config=dict(config or {}),
             job=job.values,
             single_operation=single_operation,
+            shared_id=settings.run_id is not None,
         )
         return start_run(
             InProcess(self.service.handle),
@@ -128,7 +129,7 @@ class Workspace:
         try:
             return ticket.wait()
         except (KeyboardInterrupt, Interrupted) as error:
-            code = error.exit_code if isinstance(error, Interrupted) else _KILLED
+            code = getattr(error, "exit_code", _KILLED)
             run.client.cancel("interrupted", code)
             with contextlib.suppress(WaBucketError):
                 ticket.wait(self.settings.finish_timeout)
@@ -149,11 +150,11 @@ class Workspace:
 
 def _finish_after(run: Run, error: BaseException) -> None:
     """End the run of a failed operation; the operation's own error is the one to show."""
-    code = error.exit_code if isinstance(error, WaBucketError) else _KILLED if _is_interrupt(error) else 1
+    code = int(getattr(error, "exit_code", _KILLED if _is_interrupt(error) else 1))
     state = RunState.KILLED if _is_interrupt(error) or code in (130, 143) else RunState.FAILED
     try:
         run.finish(code, state=state)
-    except TimedOut as late:
+    except WaBucketError as late:
         log.warning("%s", late)
 
 

@@ -33,6 +33,8 @@ class RunSpec:
     """Facts of the CI job; also kept in config under ``job``."""
     single_operation: bool = False
     """The run is one command: when the operation ends, it ends."""
+    shared_id: bool = False
+    """Other processes may record into the same run, one after the other."""
 
 
 def start_run(
@@ -65,7 +67,8 @@ def start_run(
         created=datetime.now(UTC),
     )
     client = RunClient(transport, key.run_id)
-    started = client.start(convert.run_to_record(update, single_operation=spec.single_operation), _START_SECONDS)
+    record = convert.run_to_record(update, single_operation=spec.single_operation, shared_id=spec.shared_id)
+    started = client.start(record, _START_SECONDS)
     return Run(
         key,
         client,

@@ -30,7 +30,7 @@ def key_to_message(key: RunKey) -> pb.RunKey:
     return pb.RunKey(entity=key.entity, project=key.project, run_id=key.run_id)
 
 
-def run_to_record(update: RunUpdate, *, single_operation: bool = False) -> pb.RunRecord:
+def run_to_record(update: RunUpdate, *, single_operation: bool = False, shared_id: bool = False) -> pb.RunRecord:
     """The changes of `update` but removed keys, which travel in config and summary records."""
     record = pb.RunRecord(
         key=key_to_message(update.key),
@@ -39,6 +39,7 @@ def run_to_record(update: RunUpdate, *, single_operation: bool = False) -> pb.Ru
         group=update.group,
         notes=update.notes,
         single_operation=single_operation,
+        shared_id=shared_id,
     )
     if update.tags is not None:
         record.tags.tag.extend(update.tags)

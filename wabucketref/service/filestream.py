@@ -84,10 +84,7 @@ class FileStream:
             self._condition.notify_all()
 
     def _work(self) -> None:
-        while True:
-            batch = self._take()
-            if batch is None:
-                return
+        while (batch := self._take()) is not None:
             try:
                 self._send([item for _, item in batch])
             except WaBucketError as error:
@@ -95,13 +92,12 @@ class FileStream:
             except Exception as error:
                 log.debug("file stream", exc_info=True)
                 self._gate.shut(WaBucketError(f"the tracker broke: {type(error).__name__}: {error}"))
-            finally:
-                with self._condition:
-                    self._busy = False
-                    self._condition.notify_all()
             if self._gate.open:
                 for positions, _ in batch:
                     self._acknowledge(positions)
+            with self._condition:  # last: whoever flushed may look at what is acknowledged
+                self._busy = False
+                self._condition.notify_all()
 
     def _take(self) -> list[tuple[Positions, Item]] | None:
         """The next batch, once there is enough, time has passed, or a flush was asked for; None when closed."""

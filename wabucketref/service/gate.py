@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import NotFound, UsageError, WaBucketError
+from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.model.result import Tracking
 from wabucketref.retry import RetryPolicy, retry
 
@@ -43,14 +43,14 @@ class TrackerGate:
         """What `action` returns; None when the tracker is out of reach (now or since earlier).
 
         Raises:
-            UsageError, NotFound: the tracker refuses this record for good.
+            UsageError: the tracker refuses this record for good.
         """
         tracker = self._tracker
         if tracker is None or self.cause is not None:
             return None
         try:
             return retry(lambda: action(tracker), self._policy, what=what)
-        except (UsageError, NotFound):
+        except UsageError:
             raise
         except WaBucketError as error:
             self.shut(error)

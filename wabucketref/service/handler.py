@@ -1,15 +1,18 @@
 """The handler: the one door into a run's stream. It serialises, numbers and refuses; it never waits for storage,
 tracker or bucket."""
 
+import logging
 import threading
 from copy import copy
 
-from wabucketref.errors import UsageError, WaBucketError
+from wabucketref.errors import UsageError
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.wabucket_pb2 import Record, Result
 from wabucketref.service.work import RunState, Work, work_of
 from wabucketref.service.writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 class Handler:
@@ -38,6 +41,9 @@ class Handler:
         self._trace("transport", "HandlerT", str(work))
         with self._lock:
             position = self._admit(work)
+            warnings, self._state.warnings = self._state.warnings, []
+        for warning in warnings:
+            log.warning(warning)
         if work.durable:
             self._writer.sync()
         return Result(position=position)
@@ -55,7 +61,7 @@ class Handler:
             self._tickets.open(xid)  # before the sender can publish its end
             try:
                 position = self._admit(work)
-            except WaBucketError:
+            except BaseException:
                 self._tickets.withdraw(xid)
                 self._state.xids.discard(xid)
                 raise
@@ -86,6 +92,6 @@ class Handler:
             work.accept(self._state)
             self._trace("HandlerT", "WriterT", str(work))
             return self._writer.write(work)
-        except WaBucketError:
+        except BaseException:
             self._state = before  # what was not written was not numbered either
             raise

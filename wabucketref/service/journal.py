@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from wabucketref.errors import Conflict, LocalIOError, NotAuthorised, NotFound, WaBucketError
+from wabucketref.errors import Conflict, InvalidValue, LocalIOError, NotAuthorised, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
 from wabucketref.service.repair import repair
@@ -116,7 +116,13 @@ class Journal:
         Raises:
             LocalIOError: it could not be written (disk full, I/O error); the journal is as before.
         """
-        frame = frames.encode(record.SerializeToString())
+        payload = record.SerializeToString()
+        if len(payload) > frames.MAX_PAYLOAD:
+            raise InvalidValue(
+                f"a record of {len(payload)} bytes is too large",
+                hint=f"at most {frames.MAX_PAYLOAD} bytes are recorded",
+            )
+        frame = frames.encode(payload)
         with self.changed:
             start = self._end
             self._write(frame)

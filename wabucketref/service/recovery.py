@@ -24,6 +24,10 @@ class Recovered:
     """Operations whose outcome is in the journal."""
     failures: list[int] = field(default_factory=list)
     """Exit codes of operations that failed."""
+    outputs: list[str] = field(default_factory=list)
+    """References of the artifacts that were committed."""
+    exit: tuple[int, str] | None = None
+    """Exit code and state, when the run's end is in the journal."""
 
 
 def recover(journal: Journal) -> Recovered:
@@ -36,6 +40,8 @@ def recover(journal: Journal) -> Recovered:
     opened: dict[str, int] = {}
     settled: set[str] = set()
     failures: list[int] = []
+    outputs: list[str] = []
+    ending: tuple[int, str] | None = None
     state: RunState | None = None
     for end, record in journal.scan(start):
         kind = record.WhichOneof("kind") or ""
@@ -52,11 +58,16 @@ def recover(journal: Journal) -> Recovered:
             acknowledged = max(acknowledged, record.acknowledged.position)
         if kind == "failed":
             failures.append(record.failed.error.exit_code)
+        elif kind == "committed":
+            artifact = record.committed.artifact
+            outputs.append(f"{artifact.type}/{artifact.name}:{artifact.alias}")
+        elif kind == "exit":
+            ending = (record.exit.exit_code, record.exit.state)
         start = end
     if state is None:
         raise IntegrityError(f"the journal {journal.path.name} holds no run", hint="nothing was recorded in it")
     unsettled = [position for xid, position in opened.items() if xid not in settled]
-    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures)
+    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending)
 
 
 def _apply(state: RunState, kind: str, record: Record) -> None:

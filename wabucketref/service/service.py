@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
 from wabucketref.service import convert
 from wabucketref.service.finish import Ending
+from wabucketref.service.frames import MAGIC
 from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import SUFFIX, Journal, Sync
 from wabucketref.service.recovery import Recovered, recover
@@ -97,6 +98,8 @@ class Service:
         journal = Journal.open(path, self._options.sync)
         try:
             recovered = recover(journal)
+            if self._has_forgotten(recovered.state.key):
+                recovered = replace(recovered, position=len(MAGIC))
         except IntegrityError:
             journal.remove()  # while it is ours: nobody can begin to write it
             raise
@@ -107,6 +110,21 @@ class Service:
         with self._lock:
             self._streams[stream.key.run_id] = stream
         return stream, recovered
+
+    def _has_forgotten(self, key: RunKey) -> bool:
+        """Whether the tracker lacks the run: its catalog was lost, or it is another tracker than acknowledged before.
+
+        Then what was acknowledged is told again from the beginning; where it is known, that would change nothing.
+        """
+        if self._tracker is None or not self._tracker.capabilities.queries:
+            return False
+        try:
+            self._tracker.get_run(key)
+        except NotFound:
+            return True
+        except WaBucketError:
+            return False  # out of reach: the gate will find out
+        return False
 
     def stream(self, stream_id: str) -> Stream:
         """Raises NotFound when there is none of this id."""

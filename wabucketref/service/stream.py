@@ -8,7 +8,15 @@ from typing import Final
 
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.transfer import Cancel
-from wabucketref.errors import Interrupted, NotAuthorised, ServiceStopped, TimedOut, TransientError, WaBucketError
+from wabucketref.errors import (
+    Interrupted,
+    NotAuthorised,
+    ServiceStopped,
+    TimedOut,
+    TransientError,
+    UploadInProgress,
+    WaBucketError,
+)
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
 from wabucketref.service import convert
@@ -26,7 +34,7 @@ from wabucketref.service.work import Plan, RunState
 from wabucketref.service.writer import Writer
 
 _STOP_SECONDS: Final = 5.0
-_PASSING: Final = (TransientError, NotAuthorised, Interrupted)
+_PASSING: Final = (TransientError, NotAuthorised, Interrupted, UploadInProgress)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Stream:
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
+        self._release_when_idle = False
         self.left_for_later: set[str] = set()
         """Operations of an earlier process that could not be ended now either."""
         state = recovered.state if recovered else RunState(key)
@@ -120,22 +129,26 @@ class Stream:
         try:
             walk(self, ending)
         finally:
-            self._ended = True
-            self.sender.stop(_STOP_SECONDS)
-            self._release_journal()
-            self._break_tickets()
+            self._wind_up("the run could not be finished in time")
         return self.tracking
 
     def abandon(self) -> None:
         """Stop without finishing the run: its journal keeps what is not settled."""
         if self._ended:
             return
-        self._ended = True
         self.handler.close()
-        self.cancel.set(Interrupted("the service was closed", hint="run `wabucket sync`"))
+        self._wind_up("the service was closed")
+
+    def _wind_up(self, reason: str) -> None:
+        """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned."""
+        self._ended = True
+        self.cancel.set(Interrupted(reason, hint="run `wabucket sync`"))
+        self.transfers_idle(time.monotonic() + _STOP_SECONDS)
         self.sender.stop(_STOP_SECONDS)
-        self.sender.note_acknowledged()
-        self.journal.close()
+        with self._idle:
+            self._release_when_idle = self._under_way > 0
+            if not self._release_when_idle:
+                self._release_journal()
         self._break_tickets()
 
     def _break_tickets(self) -> None:
@@ -174,7 +187,7 @@ class Stream:
         """On a transfer's thread; must not raise."""
         try:
             error = convert.error_from_message(outcome.failed.error) if outcome.HasField("failed") else None
-            if error is not None and self._recovered is not None and isinstance(error, _PASSING):
+            if error is not None and self._may_pass(error):
                 self._leave_for_later(outcome.failed.xid, error)
             else:
                 self.handler.note(outcome)
@@ -184,6 +197,13 @@ class Stream:
             with self._idle:
                 self._under_way -= 1
                 self._idle.notify_all()
+                if self._release_when_idle and self._under_way == 0:
+                    self._release_journal()
+
+    def _may_pass(self, error: WaBucketError) -> bool:
+        """Whether an operation that failed so is left to ``sync``: what an earlier process left, and what was stopped
+        only because its time was over. A user's interruption ends the operation."""
+        return isinstance(error, _PASSING) and (self._recovered is not None or self._ended)
 
     def _leave_for_later(self, xid: str, error: WaBucketError) -> None:
         """The journal keeps the operation, and with it the run, which has not ended."""

@@ -64,7 +64,7 @@ class RunKey(_message.Message):
     def __init__(self, entity: _Optional[str] = ..., project: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class RunRecord(_message.Message):
-    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation")
+    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation", "shared_id")
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOB_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +75,7 @@ class RunRecord(_message.Message):
     JOB_JSON_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     SINGLE_OPERATION_FIELD_NUMBER: _ClassVar[int]
+    SHARED_ID_FIELD_NUMBER: _ClassVar[int]
     key: RunKey
     name: str
     job_type: str
@@ -85,7 +86,8 @@ class RunRecord(_message.Message):
     job_json: str
     created: float
     single_operation: bool
-    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ...) -> None: ...
+    shared_id: bool
+    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ..., shared_id: bool = ...) -> None: ...
 
 class Tags(_message.Message):
     __slots__ = ("tag",)

@@ -10,7 +10,7 @@ from typing import Any
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.tracker import TrackerCapabilities
 from wabucketref.contracts.transfer import Cancel, StoredFile, TransferMemory
-from wabucketref.errors import AliasTaken, WaBucketError
+from wabucketref.errors import AliasTaken, NotFound, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, TransferFigures, UploadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -50,6 +50,13 @@ class MemoryTracker:
     def _begin(self, name: str) -> None:
         self.calls.append(name)
         self.before(name)
+
+    def get_run(self, key: RunKey) -> RunInfo:
+        """Only whether it is known: not among the counted calls."""
+        with self._lock:
+            if key.run_id not in self.runs:
+                raise NotFound(f"no run {key.run_id}")
+        return RunInfo(key.run_id, key.run_id, key.project, key.entity, RunState.RUNNING, datetime.now(UTC))
 
     def upsert_run(self, update: RunUpdate) -> RunInfo:
         self._begin("upsert_run")

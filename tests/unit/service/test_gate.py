@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tests.unit.service.fakes import ONCE, MemoryTracker
-from wabucketref.errors import NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
+from wabucketref.errors import InvalidValue, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.retry import RetryPolicy
 from wabucketref.service.gate import TrackerGate
 
@@ -27,7 +27,7 @@ def test_an_answer_is_passed_on() -> None:
     assert (gate.tracking, gate.open) == ("recorded", True)
 
 
-@pytest.mark.parametrize("refusal", [UsageError("no"), NotFound("no")])
+@pytest.mark.parametrize("refusal", [UsageError("no"), InvalidValue("no")])
 def test_a_refusal_of_one_record_leaves_the_door_open(refusal: WaBucketError) -> None:
     gate = TrackerGate(MemoryTracker(), ONCE)  # type: ignore[arg-type]
 
@@ -39,7 +39,9 @@ def test_a_refusal_of_one_record_leaves_the_door_open(refusal: WaBucketError) ->
     assert gate.open
 
 
-@pytest.mark.parametrize("cause", [TransientError("down"), NotAuthorised("key expired"), WaBucketError("odd")])
+@pytest.mark.parametrize(
+    "cause", [TransientError("down"), NotAuthorised("key expired"), WaBucketError("odd"), NotFound("no run")]
+)
 def test_the_first_failure_shuts_it_for_good(cause: WaBucketError, caplog: pytest.LogCaptureFixture) -> None:
     gate = TrackerGate(MemoryTracker(), ONCE)  # type: ignore[arg-type]
 

@@ -67,7 +67,7 @@ def test_a_step_that_goes_back_is_recorded_at_the_current_one_with_one_warning(
     log(client, step=5, a=1)
     log(client, step=3, b=2)
     log(client, step=2, c=3)
-    assert finished_rows(floor, client) == {0: (5, {"a": 1, "b": 2, "c": 3})}
+    assert finished_rows(floor, client) == {0: (5, {"a": 1}), 1: (5, {"b": 2}), 2: (5, {"c": 3})}
     assert [entry.message for entry in caplog.records] == ["step 3 is behind the current step 5 and is recorded there"]
 
 

@@ -109,7 +109,7 @@ def test_the_whole_journal_replays_to_what_the_tracker_would_have_seen(tmp_path:
     a_session(floor)
     floor.service.close()
     state, _, synced = replay(tmp_path, journal, MemoryTracker(), MemoryPlane())
-    assert (synced.outcome, synced.artifacts) == ("recorded", [])
+    assert (synced.outcome, synced.artifacts) == ("recorded", ["dataset/cats:a1", "dataset/cats:linked"])
     assert state == online.end_state()
     assert state[0][KEY.run_id]["state"] == "finished"
 

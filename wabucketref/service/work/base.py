@@ -24,12 +24,24 @@ class RunState:
     key: RunKey
     step: int = 0
     row: int = 0
+    """Index of the next row; see :func:`first_index`."""
     row_open: bool = False
     console_lines: int = 0
     step_warned: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """For the user; logged once the handler's lock is free, since logging may itself record a line."""
     xids: set[str] = field(default_factory=set)
     single_operation: bool = False
     exited: bool = False
+
+
+def first_index(session_start: float) -> int:
+    """Where a session's rows and lines begin to count when its run id was given by the user.
+
+    Several processes may then write one run, one after the other, and the tracker ignores an index it has: so each
+    starts beyond whatever earlier ones can have reached. `session_start`: seconds since the epoch.
+    """
+    return int(session_start * 1000) << 20
 
 
 class Outbox(Protocol):

@@ -1,6 +1,5 @@
 """Rows of history and terminal lines: many, small, sent in batches by the file stream."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,8 +8,6 @@ from wabucketref.model.run import ConsoleLine, HistoryRow
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import HistoryRecord, OutputRecord, Record
 from wabucketref.service.work.base import Outbox, RunState, Work
-
-log = logging.getLogger(__name__)
 
 STEP_UNSET: Final = -1
 _MAX_STEP: Final = 1 << 53
@@ -35,16 +32,23 @@ class HistoryWork(Work):
         if not 0 <= step <= _MAX_STEP:
             raise UsageError(f"step {step} is out of range", hint="steps are whole numbers from 0 to 2^53")
         if step < run.step:
-            if not run.step_warned:
-                log.warning("step %d is behind the current step %d and is recorded there", step, run.step)
-            run.step_warned = True
-            self.record.step = step = run.step
+            self._move_forward(run)
+            step = run.step
         if step > run.step and run.row_open:
             run.row += 1
         self.record.index = run.row
         run.row_open = not self.record.commit
         run.row += self.record.commit
         run.step = step + self.record.commit
+
+    def _move_forward(self, run: RunState) -> None:
+        """A row of its own at the current step, so that no value of the open row is overwritten."""
+        if not run.step_warned:
+            run.warnings.append(f"step {self.record.step} is behind the current step {run.step} and is recorded there")
+        run.step_warned = True
+        run.row += run.row_open
+        run.row_open = False
+        self.record.step = run.step
 
     def to_record(self) -> Record:
         return Record(history=self.record)

@@ -7,7 +7,7 @@ from wabucketref.model.run import RunUpdate
 from wabucketref.service import convert
 from wabucketref.service.filestream import SummaryChange
 from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, Record, RunRecord, SummaryRecord
-from wabucketref.service.work.base import Outbox, RunState, Work
+from wabucketref.service.work.base import Outbox, RunState, Work, first_index
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class RunWork(Work):
 
     def accept(self, run: RunState) -> None:
         run.single_operation = run.single_operation or self.record.single_operation
+        if self.record.shared_id and not run.row and not run.console_lines:
+            run.row = run.console_lines = first_index(self.record.created)
 
     def to_record(self) -> Record:
         return Record(run=self.record)

@@ -71,6 +71,9 @@ def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
         .with_for_update()
     ).one()
     changes = _changes(update, config, summary)
+    if update.created is not None:  # only a starting session says so: the run goes on
+        changes |= {"state": str(RunState.RUNNING), "finished": None, "exit_code": None}
+        changes.pop("created", None)
     if changes:
         connection.execute(run.update().where(run.c.id == pk).values(**changes))
     if update.job is not None:
