@@ -4,7 +4,6 @@ The directory (and those above it) is made by the first write; before that, read
 may contain, symbolic links: they are followed, save that a listing does not enter linked directories below its prefix.
 """
 
-import ctypes
 import os
 import shutil
 import threading
@@ -28,6 +27,7 @@ from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_staging import Staged, is_hidden, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.urls import check_path, split_scheme
+from wabucketref.store.localio import sync_file_system
 
 _CAPABILITIES = Capabilities(
     create_if_absent=True, replace_if_match=True, server_side_copy=True, max_key_bytes=3072, local=True
@@ -140,7 +140,7 @@ class LocalStorage:
             unsynced, self._unsynced = self._unsynced, False
         if unsynced:
             with mapped(f"bucket {self._url}", writing=True):
-                _sync_file_system(self._root)
+                sync_file_system(self._root)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -229,19 +229,6 @@ def _copy_bytes(source: int, file: Staged, size: int) -> None:
     os.lseek(source, done, os.SEEK_SET)
     with open(source, "rb", closefd=False) as reader, open(file.fd, "wb", closefd=False) as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
-
-
-def _sync_file_system(root: str) -> None:
-    fd = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        library = ctypes.CDLL(None, use_errno=True)
-        if not hasattr(library, "syncfs"):
-            os.sync()  # not Linux: all disks at once
-        elif library.syncfs(fd) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    finally:
-        os.close(fd)
 
 
 FACTORY = LocalFactory()

@@ -41,7 +41,7 @@ class Fetcher:
         self._crew = crew
 
     def fetch(self, entry: Entry) -> None:
-        """Store the file durably under its path in the tree; what is there of it already is continued.
+        """Store the file under its path in the tree; what is there of it already is continued. Not yet durable.
 
         Raises:
             IntegrityError: the bucket does not hold what the manifest says.
@@ -56,8 +56,6 @@ class Fetcher:
             else:
                 self._ranges(entry, descriptor, shown)
             hit("download.file_verified")
-            with local(f"write {entry.path!r}"):
-                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
