@@ -5,10 +5,32 @@ line (``exit_code``), a stable word for scripts (``kind``) and whether trying ag
 also derives from the built-in that fits, so ``except FileNotFoundError`` works for callers who know nothing of us.
 
 Foreign exceptions (botocore, gcsfs, aiohttp, OSError, sqlalchemy) are translated once, at the edge that meets them;
-nothing above that edge catches them.
+nothing above that edge catches them. What they say often quotes URLs, so credentials are cut from those in every
+message and hint.
 """
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
+
+MASK: Final = "********"
+
+# Bounded or anchored on both sides, so that long hostile text costs linear time.
+_URL = re.compile(
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)(?P<user>[^\s/?\#"'<>]*@)?(?P<rest>[^\s?\#"'<>]*)"""
+    r"""(?P<query>\?[^\s\#"'<>]*)?(?P<fragment>\#[^\s"'<>]*)?"""
+)
+
+
+def mask_urls(text: str) -> str:
+    """`text` with ``********`` for the user-info, query and fragment of every URL: all may hold credentials."""
+    return _URL.sub(_mask_url, text)
+
+
+def _mask_url(match: re.Match[str]) -> str:
+    user = f"{MASK}@" if match["user"] else ""
+    query = f"?{MASK}" if match["query"] else ""
+    fragment = f"#{MASK}" if match["fragment"] else ""
+    return f"{match['scheme']}{user}{match['rest']}{query}{fragment}"
 
 
 class WaBucketError(Exception):
@@ -19,9 +41,9 @@ class WaBucketError(Exception):
     retryable: bool = False
 
     def __init__(self, message: str, *, hint: str | None = None, retryable: bool | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = mask_urls(message)
+        self.hint = None if hint is None else mask_urls(hint)
+        super().__init__(self.message)
         if retryable is not None:
             self.retryable = retryable
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from wabucketref.errors import LinkSourceNotFound, UsageError
 from wabucketref.model.names import path_problem
 from wabucketref.model.plan import LinkPlan, RunFacts
-from wabucketref.model.redact import public_url
+from wabucketref.model.redact import public_place, public_url
 from wabucketref.model.result import UploadResult
 from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
@@ -78,8 +78,10 @@ def relative_base(bucket: str, bucket_path: str) -> str:
         path = url[len(bucket) + 1 :]
     path = path.strip("/")
     if not path:
-        raise LinkSourceNotFound(f"{bucket_path!r} does not exist or not a directory", hint="name a directory")
+        raise LinkSourceNotFound(
+            f"{public_place(bucket_path)!r} does not exist or not a directory", hint="name a directory"
+        )
     problem = path_problem(path)
     if problem is not None:
-        raise UsageError(f"the path {bucket_path!r} {problem}", hint="give a path inside the bucket")
+        raise UsageError(f"the path {public_place(bucket_path)!r} {problem}", hint="give a path inside the bucket")
     return path

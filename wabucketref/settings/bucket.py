@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from wabucketref.errors import UsageError
 from wabucketref.model.names import RESERVED_DIRECTORY, check_project
-from wabucketref.model.redact import redact
+from wabucketref.model.redact import public_place
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _OPAQUE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
@@ -49,6 +49,8 @@ def resolve_root(text: str) -> str:
     _refuse_characters(text, "storage")
     match = _URL.fullmatch(text)
     if match is None:
+        if is_mistyped(text):
+            raise _refused("storage", text, "is not a URL", "write two slashes after the colon")
         return _file_url(text, "storage")
     if not match[2] and match[1].lower() != "file":
         return f"{match[1].lower()}://"
@@ -58,6 +60,12 @@ def resolve_root(text: str) -> str:
 def is_path(text: str) -> bool:
     """Whether `text` is a local path rather than a bare name."""
     return text in (".", "..", "~") or text.startswith(("/", "./", "../", "~/"))
+
+
+def is_mistyped(text: str) -> bool:
+    """Whether `text` means a URL but lacks its slashes."""
+    match = _OPAQUE.fullmatch(text)
+    return match is not None and not match[2].startswith("//") and match[1].lower() in _WITH_SLASHES
 
 
 def _bare(name: str) -> str:
@@ -90,7 +98,8 @@ def _checked_url(text: str, field: str) -> str:
 def _checked_opaque(match: re.Match[str], text: str) -> str:
     scheme, rest = match[1].lower(), match[2].removesuffix("/")
     if scheme in _WITH_SLASHES:
-        raise _refused("bucket", text, "is not a URL", f"write {scheme}://{rest.lstrip('/') or 'NAME'}")
+        meant = public_place(f"{scheme}://{rest.lstrip('/') or 'NAME'}")
+        raise _refused("bucket", text, "is not a URL", f"write {meant}")
     if len(scheme) == 1 or not rest or rest.startswith("/"):
         raise _refused("bucket", text, "is not a URL", _FORMS)
     _check_parts(rest.split("/"), "bucket", text)
@@ -112,11 +121,11 @@ def _check_parts(parts: list[str], field: str, text: str) -> None:
         if not part:
             raise _refused(field, text, "has an empty path component", "remove the doubled slash")
         # A driver may decode percent signs once more than we expect, so both readings must be harmless.
-        decoded = unquote(unquote(part))
+        decoded, shown = unquote(unquote(part)), part.rpartition("@")[2]
         if part in (".", "..") or decoded in (".", ".."):
-            raise _refused(field, text, f"has the component {part!r}", "write the path it means")
+            raise _refused(field, text, f"has the component {shown!r}", "write the path it means")
         if decoded != part and (set(decoded) & set("/\\?#") or _control(decoded)):
-            raise _refused(field, text, f"has the component {part!r}", "write it without percent signs")
+            raise _refused(field, text, f"has the component {shown!r}", "write it without percent signs")
 
 
 def _refuse_characters(text: str, field: str) -> None:
@@ -135,4 +144,4 @@ def _control(text: str) -> bool:
 
 
 def _refused(field: str, text: str, problem: str, hint: str) -> UsageError:
-    return UsageError(f"{field} {redact(text)[:200]!r} {problem}", hint=redact(hint))
+    return UsageError(f"{field} {public_place(text)[:200]!r} {problem}", hint=hint)

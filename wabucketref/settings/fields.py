@@ -42,6 +42,8 @@ KINDS: Final[dict[str, Kind]] = {
 """Settings that are not text."""
 
 SECRETS: Final = frozenset({"api_key"})
+PLACES: Final = frozenset({"storage", "bucket"})
+"""May hold credentials, wherever they were written."""
 PATHS: Final = frozenset({"home", "wandb_dir", "storage", "bucket"})
 """May be relative paths, which count from the file that holds them or from the working directory."""
 

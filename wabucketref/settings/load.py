@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from wabucketref.errors import NotAuthorised, NotFound, SettingsError, UsageError, WaBucketError
 from wabucketref.model.nearest import nearest
 from wabucketref.settings import credentials, fields
-from wabucketref.settings.bucket import is_path
+from wabucketref.settings.bucket import is_mistyped, is_path
 from wabucketref.settings.files import read_layer
 from wabucketref.settings.model import Settings
 from wabucketref.settings.origin import Given, Layer, Origin, Overridden, shown
@@ -159,7 +159,7 @@ def _anchored(layer: Layer, base: Path) -> Layer:
 def _absolute(name: str, raw: Any, base: Path) -> Any:
     if name not in fields.PATHS or not isinstance(raw, str) or not raw or "\0" in raw:
         return raw
-    if (name == "bucket" and not is_path(raw)) or "://" in raw:
+    if (name == "bucket" and not is_path(raw)) or "://" in raw or (name in fields.PLACES and is_mistyped(raw)):
         return raw
     return os.path.join(base, os.path.expanduser(raw))
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wabucketref.model.redact import MASK, redact
-from wabucketref.settings.fields import SECRETS
+from wabucketref.model.redact import MASK, public_place, redact
+from wabucketref.settings.fields import PLACES, SECRETS
 
 BUILT_IN = "built-in"
 
@@ -57,4 +57,5 @@ def shown(name: str, value: Any) -> str:
         return MASK
     if isinstance(value, (list, tuple)):
         value = ",".join(str(item) for item in value)
-    return redact(str(value))
+    # A bucket may be mistyped, so that it is no URL but has its secret.
+    return redact(public_place(str(value)) if name in PLACES else str(value))

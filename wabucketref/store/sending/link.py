@@ -8,6 +8,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import explain_paths, path_problem
 from wabucketref.model.plan import Committed, LinkPlan
+from wabucketref.model.redact import public_place
 from wabucketref.store.digest import Digest, ManifestDigest
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import is_control
@@ -40,7 +41,7 @@ def check_source(storage: Storage, base: str) -> None:
 
 
 def _not_found(storage: Storage, base: str) -> LinkSourceNotFound:
-    message = f"{base!r} in {storage.url} does not exist or not a directory"
+    message = f"{public_place(base)!r} in {storage.url} does not exist or not a directory"
     return LinkSourceNotFound(message, hint="check the bucket path")
 
 
@@ -54,7 +55,7 @@ def check_base(base: str, own: str | None) -> None:
     if problem is None and is_control(base):
         problem = "lies in .wabucket, which is reserved"
     if problem is not None:
-        raise UsageError(f"the bucket path {base!r} {problem}", hint="give a directory inside the bucket")
+        raise UsageError(f"the bucket path {public_place(base)!r} {problem}", hint="give a directory inside the bucket")
     if own is not None and f"{base}/".startswith(f"{own}/"):
         raise UsageError(f"{base!r} is the artifact's own directory", hint="link it under another alias")
 
