@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, cast
 
 from wabucketref.contracts.factories import API_VERSION
@@ -171,7 +170,7 @@ def open_workspace(
     storages = Storages(settings, environ, below=below, above=above)
     plane = DataPlane(
         storages,
-        identity=Identity.current(_home_id(settings.home, keeps)),
+        identity=Identity.current(settings.home_id(keep=keeps)),
         limits=_limits(settings),
         home=str(settings.home),
     )
@@ -222,21 +221,3 @@ def _outputs(registry: Registry, chosen: str | None, environ: Mapping[str, str])
     if chosen is not None:
         return [registry.get(name.strip()) for name in chosen.split(",") if name.strip()]
     return [outputs for outputs in _loaded(registry) if outputs.detect(environ)]
-
-
-def _home_id(home: Path, keep: bool) -> str:
-    """A random id of this home, made once; it tells our own dead processes from another machine's."""
-    path = home / "id"
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        pass
-    fresh = os.urandom(16).hex()
-    if not keep:
-        return fresh
-    try:
-        with open(path, "x") as file:
-            file.write(fresh)
-    except FileExistsError:
-        return path.read_text().strip()
-    return fresh

@@ -2,12 +2,17 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from wabucketref.errors import LocalIOError, NotAuthorised, SettingsError
 from wabucketref.model.names import MAX_NAME, check_project
+
+_ID = re.compile(rb"[0-9a-f]{32}")
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
 def default_home() -> Path:
@@ -33,14 +38,58 @@ def make_home(home: Path, source: str) -> Path:
         raise SettingsError(
             f"home {str(home)!r} ({source}) is not a directory", hint="set WABUCKET_HOME to a directory of yours"
         ) from error
-    except PermissionError as error:
-        raise _unusable(home, source, "cannot be created") from error
     except OSError as error:
-        if error.errno == errno.EROFS:
-            raise _unusable(home, source, "lies on a read-only file system") from error
-        raise LocalIOError(f"home {str(home)!r} ({source}) cannot be created: {error.strerror}") from error
+        raise _failed(error, home, source, "cannot be created") from error
     _check_usable(home, source, found)
     return home
+
+
+def home_id(home: Path, source: str, *, keep: bool) -> str:
+    """A random id of `home`, made once; it tells our own dead processes from another machine's.
+
+    Unless `keep`, nothing is written: where there is none, another one is made up each time, and nothing is raised.
+
+    Raises:
+        SettingsError, NotAuthorised, LocalIOError: as :func:`make_home`, or the id cannot be read or written.
+    """
+    path, fresh = home / "id", os.urandom(16).hex()
+    if keep:
+        make_home(home, source)
+    try:
+        return _known_id(path) or (_written_id(path, fresh) if keep else fresh)
+    except OSError as error:
+        if not keep:
+            return fresh
+        raise _failed(error, home, source, "cannot keep its id") from error
+
+
+def _known_id(path: Path) -> str | None:
+    """The id in the file; None when there is none, as when a full disk or a crash left the file empty."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read(100).strip()
+    except FileNotFoundError:
+        return None
+    return found.decode() if _ID.fullmatch(found) else None
+
+
+def _written_id(path: Path, fresh: str) -> str:
+    """`fresh`, or the id of a process that was faster: the file appears with its content, once."""
+    part = path.with_name(f"id-{fresh}")
+    try:
+        part.write_text(fresh)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            if _known_id(path) is None:
+                part.replace(path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return _known_id(path) or fresh
 
 
 def user_name(environ: Mapping[str, str]) -> str:
@@ -69,6 +118,17 @@ def _check_usable(home: Path, source: str, found: os.stat_result) -> None:
         raise _unusable(home, source, "belongs to another user")
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         raise _unusable(home, source, "is not writable")
+
+
+def _failed(error: OSError, home: Path, source: str, problem: str) -> NotAuthorised | LocalIOError:
+    if error.errno == errno.EROFS:
+        return _unusable(home, source, "lies on a read-only file system")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return _unusable(home, source, problem)
+    return LocalIOError(
+        f"home {str(home)!r} ({source}) {problem}: {error.strerror}",
+        hint="free some space or repair it, then try again",
+    )
 
 
 def _unusable(home: Path, source: str, problem: str) -> NotAuthorised:

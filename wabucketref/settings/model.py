@@ -11,7 +11,7 @@ from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
 from wabucketref.settings.fields import ENVIRONMENT
-from wabucketref.settings.home import default_home, make_home, user_name
+from wabucketref.settings.home import default_home, home_id, make_home, user_name
 from wabucketref.settings.origin import BUILT_IN, Origin, shown
 
 Line = Annotated[str, Field(max_length=1000), AfterValidator(checks.check_line)]
@@ -83,6 +83,10 @@ class Settings(BaseModel):
     def home_ready(self) -> Path:
         """The home directory, created (mode 0700) when missing. Raises as ``make_home``."""
         return make_home(self.home, self.origin("home").source)
+
+    def home_id(self, *, keep: bool) -> str:
+        """The id of the home directory. Raises as ``home.home_id``."""
+        return home_id(self.home, self.origin("home").source, keep=keep)
 
     @property
     def storage_root(self) -> str:
