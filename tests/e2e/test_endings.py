@@ -237,3 +237,23 @@ except KeyboardInterrupt:
     ended = run(script, tmp_path)
     assert ended.stdout == "True\n", ended.stderr
     assert [one["state"] for one in answer("runs")["items"]] == ["killed"]
+
+
+def test_an_old_overwrite_is_not_replayed_over_a_later_one(source: Path, tmp_path: Path) -> None:
+    upload = ("upload", str(source), "-n", "n", "-t", "t", "-a", "a")
+    assert cli(*upload).returncode == 0
+    script = f"""
+import os
+from wabucketref import WaBucketRefAPI, failpoints
+failpoints.install(lambda name: os.kill(os.getpid(), 9) if name == "upload.claimed" else None)
+api = WaBucketRefAPI(project_name="p")
+api.upload({str(source)!r}, "n", "t", "a", overwrite=True)
+"""
+    (source / "f0").write_text("old")
+    assert run(script, tmp_path).returncode == -9
+    (source / "f0").write_text("new")
+    assert cli(*upload, "--overwrite").returncode == 0
+    (source / "f0").write_text("old")
+    assert cli("sync").returncode == 0
+    assert cli("download", "t/n:a", "-d", str(tmp_path / "out")).returncode == 0
+    assert (tmp_path / "out" / "f0").read_text() == "new"

@@ -53,16 +53,16 @@ class Entry:
             IntegrityError: for anything a manifest must not hold.
         """
         if not isinstance(data, dict) or not isinstance(data.get("path"), str):
-            raise IntegrityError(f"{where} has an entry without a path")
+            raise damaged(f"{where} has an entry without a path")
         path = check_manifest_path(data["path"], where)
         kind = data.get("type", "file")
         if kind == "directory":
             return cls(path, 0, "", "directory")
         if kind != "file":
-            raise IntegrityError(f"{where} lists {path!r} as {kind!r}, which is not a known type")
+            raise damaged(f"{where} lists {path!r} as {kind!r}, which is not a known type")
         size, digest = data.get("size"), data.get("digest")
         if type(size) is not int or not 0 <= size <= MAX_FILE_BYTES:
-            raise IntegrityError(f"{where} gives {path!r} the size {size!r}")
+            raise damaged(f"{where} gives {path!r} the size {size!r}")
         digest = check_digest(digest, f"{where}, entry {path!r}")
         return cls(path, size, digest, "file", _text(data.get("etag")), _text(data.get("version")))
 
@@ -129,7 +129,7 @@ class Header:
             IntegrityError: for anything else that is not a header.
         """
         if len(data) > MAX_HEADER_BYTES:
-            raise IntegrityError(f"{where} is larger than {MAX_HEADER_BYTES} bytes")
+            raise damaged(f"{where} is larger than {MAX_HEADER_BYTES} bytes")
         try:
             found = json.loads(
                 data.decode(), object_pairs_hook=lambda pairs: _unique(pairs, where), parse_constant=_refuse_constant
@@ -141,9 +141,16 @@ class Header:
                 raise
             raise IntegrityError(f"{where} is not valid JSON", hint="the manifest was damaged") from error
         if not isinstance(found, dict):
-            raise IntegrityError(f"{where} is not a JSON object")
+            raise damaged(f"{where} is not a JSON object")
         _check_format(found.pop("format", None), where)
         return _header_from(found, where)
+
+
+def damaged(message: str) -> IntegrityError:
+    """The error for a manifest that is not what one must be."""
+    return IntegrityError(
+        message, hint="the manifest was damaged or made by another program; upload the artifact again"
+    )
 
 
 def check_digest(digest: Any, where: str) -> str:
@@ -156,13 +163,13 @@ def check_digest(digest: Any, where: str) -> str:
         value = digest[len(DIGEST_PREFIX) :]
         if len(value) == 64 and all(c in "0123456789abcdef" for c in value):
             return digest
-    raise IntegrityError(f"{where} has the digest {str(digest)[:80]!r}, not a {DIGEST_PREFIX}… digest")
+    raise damaged(f"{where} has the digest {str(digest)[:80]!r}, not a {DIGEST_PREFIX}… digest")
 
 
 def _check_format(found: Any, where: str) -> None:
     major = str(found).split(".", 1)[0]
     if isinstance(found, bool) or not isinstance(found, (str, int)) or not major.isascii() or not major.isdigit():
-        raise IntegrityError(f"{where} has no format version")
+        raise damaged(f"{where} has no format version")
     if int(major[:9]) > int(FORMAT.split(".", 1)[0]):
         raise UpgradeRequired(
             f"{where} has the format {str(found)[:40]!r}; this release reads up to {FORMAT}",
@@ -173,12 +180,12 @@ def _check_format(found: Any, where: str) -> None:
 def _header_from(found: dict[str, Any], where: str) -> Header:
     entries = found.pop("entries", None)
     if not isinstance(entries, dict):
-        raise IntegrityError(f"{where} says nothing of its entries")
+        raise damaged(f"{where} says nothing of its entries")
     texts = {key: _required_text(found, key, where) for key in ("write_id", "type", "name", "alias", "created")}
     _check_created(texts["created"], where)
     metadata, run = found.pop("metadata", {}), found.pop("run", {})
     if not isinstance(metadata, dict) or not isinstance(run, dict):
-        raise IntegrityError(f"{where} has metadata or run facts that are not objects")
+        raise damaged(f"{where} has metadata or run facts that are not objects")
     base = found.pop("base", None)
     if base is not None:
         check_manifest_path(base, where) if isinstance(base, str) and base else _refuse_base(base, where)
@@ -202,9 +209,9 @@ def _check_created(value: str, where: str) -> None:
     try:
         zone = datetime.fromisoformat(value).tzinfo
     except ValueError as error:
-        raise IntegrityError(f"{where} gives the time {value[:40]!r}") from error
+        raise damaged(f"{where} gives the time {value[:40]!r}") from error
     if zone is None:
-        raise IntegrityError(f"{where} gives the time {value[:40]!r}, which has no time zone")
+        raise damaged(f"{where} gives the time {value[:40]!r}, which has no time zone")
 
 
 def _refuse_constant(name: str) -> None:
@@ -213,19 +220,19 @@ def _refuse_constant(name: str) -> None:
 
 def _refuse_base(base: Any, where: str) -> None:
     if base != "":
-        raise IntegrityError(f"{where} has the base {base!r}")
+        raise damaged(f"{where} has the base {base!r}")
 
 
 def _required_text(found: dict[str, Any], key: str, where: str) -> str:
     value = found.pop(key, None)
     if not isinstance(value, str) or not value:
-        raise IntegrityError(f"{where} has no {key}")
+        raise damaged(f"{where} has no {key}")
     return value
 
 
 def _count(value: Any, field_name: str, where: str) -> int:
     if type(value) is not int or not 0 <= value <= MAX_FILE_BYTES:
-        raise IntegrityError(f"{where} gives {field_name} as {str(value)[:40]!r}")
+        raise damaged(f"{where} gives {field_name} as {str(value)[:40]!r}")
     return value
 
 
@@ -237,6 +244,6 @@ def _unique(pairs: Iterable[tuple[str, Any]], where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise IntegrityError(f"{where} has the key {key!r} twice")
+            raise damaged(f"{where} has the key {key!r} twice")
         found[key] = value
     return found

@@ -4,12 +4,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import NotFound, WaBucketError
+from wabucketref.errors import AliasTaken, NotFound, WaBucketError
+from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.service import convert
@@ -32,6 +34,8 @@ class Plane(Protocol):
     def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched: ...
 
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None: ...
+
+    def find(self, bucket: str, ref: ArtifactRef) -> Header | None: ...
 
 
 class Transfers:
@@ -103,10 +107,21 @@ class Transfers:
             gone = NotFound("the process that downloaded ended before it was done", hint="download again")
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
-        if committed is None:
-            return None
-        FileMemory(self._memory_directory, plan.bucket, plan.ref.directory).forget()
-        return Record(committed=convert.committed_to_record(plan.xid, committed))
+        if committed is not None:
+            FileMemory(self._memory_directory, plan.bucket, plan.ref.directory).forget()
+            return Record(committed=convert.committed_to_record(plan.xid, committed))
+        if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
+            later = AliasTaken(f"{plan.ref} was uploaded anew after this overwrite began", hint="upload it again")
+            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(later)))
+        return None
+
+    def _was_overtaken(self, plan: UploadPlan) -> bool:
+        """Whether the alias holds an upload asked for later: replaying an old overwrite must not undo it."""
+        try:
+            header = self._plane.find(plan.bucket, plan.ref)
+        except NotFound:
+            return False
+        return header is not None and datetime.fromisoformat(header.created) > plan.created
 
     def close(self) -> None:
         """Let the workers end after what they are at; idempotent."""

@@ -1,5 +1,6 @@
 """What a journal leads to after a crash: every prefix of a real one, on trackers that had seen any part of it."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,9 @@ def test_what_was_acknowledged_is_not_sent_again(tmp_path: Path) -> None:
     for number in range(5):
         client.publish(history(-1, f'{{"a": {number}}}'))
     stream = floor.service.stream(KEY.run_id)
+    met = threading.Event()
+    stream.sender.errand(met.set)  # the sender has handed on all rows
+    assert met.wait(10)
     assert stream.sender.filestream.flush(time.monotonic() + 10)
     floor.service.close()
     tracker.row_batches.clear()
