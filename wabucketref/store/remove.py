@@ -12,6 +12,7 @@ from wabucketref.store.claims.take import take_claim
 from wabucketref.store.header import Absent, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
+from wabucketref.store.linked import check_unlinked, unmark
 from wabucketref.store.withdraw import delete_seen
 
 
@@ -20,12 +21,14 @@ def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> 
 
     Raises:
         NotFound: nothing is there.
+        Conflict: links refer to its files.
         UploadInProgress: a live writer is at it, or it was replaced meanwhile.
     """
     found = look(storage, ref)
     if isinstance(found, Absent) and found.reason == "nothing":
         raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
     with take_claim(storage, ref, me, f"rm-{uuid.uuid4()}", cancel) as claim:
+        check_unlinked(storage, ref, me, cancel)
         claim.touch()
         linked = _withdraw(storage, ref)
         _remove_files(storage, Layout.of(ref), claim, linked)
@@ -43,6 +46,7 @@ def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:
     except PreconditionFailed as error:
         raise UploadInProgress(f"{ref} was replaced meanwhile", hint="look at it again, then repeat") from error
     hit("remove.header_gone")
+    unmark(storage, found.header)
     return found.header.base is not None
 
 

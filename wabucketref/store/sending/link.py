@@ -1,9 +1,10 @@
 """Link: files that already lie in the bucket become an artifact. Their bytes are hashed where they lie, not copied."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.errors import LinkSourceNotFound, SourceChanged, UsageError
+from wabucketref.errors import LinkSourceNotFound, SourceChanged, UsageError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import explain_paths, path_problem
@@ -11,7 +12,8 @@ from wabucketref.model.plan import Committed, LinkPlan
 from wabucketref.model.redact import public_place
 from wabucketref.store.digest import Digest, ManifestDigest
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import is_control
+from wabucketref.store.layout import base_prefix, is_control
+from wabucketref.store.linked import Mark, check_sources
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.writing import Moved, Room, Writing
 
@@ -19,7 +21,7 @@ from wabucketref.store.sending.writing import Moved, Room, Writing
 def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committed:
     """Carry out `plan`. See :meth:`DataPlane.link` for the errors."""
     check_base(plan.base, plan.ref.directory)
-    linking = _Linking(storage, plan, linked_objects(storage, plan), crew)
+    linking = _Linking(storage, plan, linked_objects(storage, plan), me, crew)
     crew.progress.start("link", len(linking.objects), sum(info.size for info in linking.objects))
     try:
         return Writing(storage, plan, me, crew, linking.same).run(linking.fill)
@@ -60,11 +62,6 @@ def check_base(base: str, own: str | None) -> None:
         raise UsageError(f"{base!r} is the artifact's own directory", hint="link it under another alias")
 
 
-def base_prefix(base: str) -> str:
-    """Prefix of the keys below a link's base, which is empty for the whole bucket."""
-    return f"{base}/" if base else ""
-
-
 def linked_objects(storage: Storage, plan: LinkPlan) -> Sequence[ObjectInfo]:
     """The files to link in order of path; our own objects and this artifact's directory are left out.
 
@@ -89,8 +86,11 @@ def linked_objects(storage: Storage, plan: LinkPlan) -> Sequence[ObjectInfo]:
 
 
 class _Linking:
-    def __init__(self, storage: Storage, plan: LinkPlan, objects: Sequence[ObjectInfo], crew: Crew) -> None:
+    def __init__(
+        self, storage: Storage, plan: LinkPlan, objects: Sequence[ObjectInfo], me: Identity, crew: Crew
+    ) -> None:
         self.objects = objects
+        self._me = me
         self._storage = storage
         self._plan = plan
         self._crew = crew
@@ -107,11 +107,29 @@ class _Linking:
         return found.value() == header.digest
 
     def fill(self, room: Room, moved: Moved) -> Iterator[Entry]:
-        """The entries; nothing is stored."""
-        for entry in self._hashed():
-            moved.files_reused += 1
-            moved.bytes_reused += entry.size
-            yield entry
+        """The entries; nothing is stored but a mark that keeps others from removing the files."""
+        mark = Mark(self._plan.base, self._plan.xid, self._plan.ref)
+        room.claim.check()
+        mark.put(self._storage)
+        hit("link.marked")
+        try:
+            self._check_again()
+            for entry in self._hashed():
+                moved.files_reused += 1
+                moved.bytes_reused += entry.size
+                yield entry
+        except WaBucketError:
+            # A mark that cannot be removed does no harm: it is dead without its link.
+            with contextlib.suppress(WaBucketError):
+                self._storage.delete(mark.key)
+            raise
+
+    def _check_again(self) -> None:
+        """From the mark on nobody removes what is there."""
+        now = linked_objects(self._storage, self._plan)
+        if _seen(now) != _seen(self.objects):
+            raise SourceChanged(f"files below {self._plan.base!r} changed meanwhile", hint="link it again")
+        check_sources(self._storage, self._plan.base, now, self._me, self._crew.cancel)
 
     def _hashed(self) -> list[Entry]:
         if self._entries is None:
@@ -135,3 +153,7 @@ class _Linking:
         hit("link.file_hashed")
         self._crew.progress.advance(files=1)
         return Entry(info.key[len(self._prefix) :], info.size, digest.value(), "file", now.etag, now.version)
+
+
+def _seen(objects: Sequence[ObjectInfo]) -> list[tuple[str, int, str | None]]:
+    return [(info.key, info.size, info.etag) for info in objects]

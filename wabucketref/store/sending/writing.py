@@ -18,6 +18,7 @@ from wabucketref.store.entries import EntriesWriter, Totals
 from wabucketref.store.header import Absent, StoredHeader, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
+from wabucketref.store.linked import check_unlinked, unmark
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
 from wabucketref.store.sending.committed import committed
@@ -80,6 +81,7 @@ class Writing:
         Raises:
             AliasTaken: the alias holds other content.
             UploadInProgress: another writer is at it.
+            Conflict: it shall be replaced, but links refer to its files.
         """
         there = look(self._storage, self._ref)
         done = self._settled(there)
@@ -132,6 +134,9 @@ class Writing:
             done = None if _equal(now, before) else self._settled(now)
             if done is not None:
                 return done
+        if self._overwrite:
+            check_unlinked(self._storage, self._ref, self._me, self._crew.cancel)
+        if now is not None:
             self._withdraw(claim, now)
         room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
@@ -149,6 +154,7 @@ class Writing:
             delete_seen(self._storage, self._layout.header, there.info.etag)
         except PreconditionFailed as error:
             raise UploadInProgress(f"{self._ref} was replaced meanwhile", hint="try again") from error
+        unmark(self._storage, there.header)
         hit("upload.withdrawn")
 
     def _remove_leftovers(self, room: Room) -> None:
