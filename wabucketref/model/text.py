@@ -1,6 +1,7 @@
 """Text that can be written as UTF-8, as journal, bucket and tracker need it."""
 
 import os
+from collections.abc import Iterable
 from typing import Any, Final
 
 from wabucketref.errors import InvalidValue, UsageError
@@ -38,3 +39,20 @@ def check_unicode(text: str | os.PathLike[str], what: str, *, hint: str = "renam
         found = f"the byte 0x{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"the character U+{code:04X}"
         raise UsageError(f"{what} {shown} has {found}, which is not UTF-8", hint=hint) from error
     return plain
+
+
+def check_patterns(patterns: Iterable[str], option: str) -> tuple[str, ...]:
+    """Patterns as given; `option` names them in the error.
+
+    Raises:
+        InvalidValue: one text instead of several, or other things than text.
+        UsageError: one has lone surrogates.
+    """
+    if isinstance(patterns, str):
+        raise InvalidValue(f"{option} is one text", hint=f"give a list: [{ascii(patterns[:_SHOWN])}]")
+    found = tuple(patterns)
+    for pattern in found:
+        if not isinstance(pattern, str):
+            raise InvalidValue(f"{option} has {type(pattern).__name__}, not text", hint="give strings")
+        check_unicode(pattern, f"{option} pattern", hint="paths in an artifact are UTF-8")
+    return found

@@ -13,6 +13,7 @@ from wabucketref.model.plan import DownloadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import DownloadResult
 from wabucketref.model.runargs import parse_run_args
+from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.outcome import downloaded, settle
 from wabucketref.operations.resolve import resolve
 from wabucketref.operations.workspace import Workspace
@@ -84,11 +85,12 @@ def target_of(ref: ArtifactRef, destination: str | Path | None) -> Path:
     """The absolute directory to fill.
 
     Raises:
-        UsageError: it is a file.
+        UsageError: it is a file, or its path is not UTF-8.
     """
     path = Path(destination) if destination is not None else Path(ref.directory)
     if "\0" in str(path):
         raise UsageError("the destination has the character U+0000")
+    check_unicode(path.absolute(), "the destination", hint="give another one with -d, as an absolute path")
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a directory", hint="give a directory with -d")
     return path.absolute()
@@ -97,7 +99,11 @@ def target_of(ref: ArtifactRef, destination: str | Path | None) -> Path:
 def plan_download(
     artifact: ArtifactInfo, target: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()
 ) -> DownloadPlan:
-    """The plan for one resolved artifact."""
+    """The plan for one resolved artifact.
+
+    Raises:
+        UsageError: a pattern is not UTF-8.
+    """
     return DownloadPlan(
         xid=new_xid(),
         destination=str(target),
@@ -106,8 +112,8 @@ def plan_download(
         name=artifact.name,
         alias=artifact.alias,
         digest=artifact.digest,
-        include=tuple(include),
-        exclude=tuple(exclude),
+        include=check_patterns(include, "include"),
+        exclude=check_patterns(exclude, "exclude"),
     )
 
 

@@ -10,6 +10,7 @@ from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import RunFacts, UploadPlan
 from wabucketref.model.result import UploadResult
+from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
 from wabucketref.operations.outcome import settle, uploaded
@@ -93,6 +94,7 @@ def select(
 
     Raises:
         NotFound: there is no such file or directory.
+        UsageError: its path, or a pattern, is not UTF-8.
         Unsupported: the bytes shall go into a tracker that holds none.
     """
     if not as_reference and not ws.tracker.capabilities.stores_bytes:
@@ -103,9 +105,10 @@ def select(
     if "\0" in str(source):
         raise UsageError("the source path has the character U+0000")
     path = Path(source).absolute()
+    check_unicode(path, "the source", hint="rename it; whatever leads to it counts, the working directory too")
     if not path.exists() and not path.is_symlink():
         raise NotFound(f"{source} does not exist", hint="give a file or a directory")
-    return Selection(path, tuple(include), tuple(exclude), overwrite)
+    return Selection(path, check_patterns(include, "include"), check_patterns(exclude, "exclude"), overwrite)
 
 
 def send_upload(ws: Workspace, run: Run, artifact: NewArtifact, selection: Selection) -> Ticket[UploadResult]:

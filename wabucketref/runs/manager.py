@@ -8,8 +8,9 @@ from typing import Any, Final
 from wabucketref.errors import UsageError
 from wabucketref.model.names import check_project
 from wabucketref.model.run import RunKey, RunUpdate
+from wabucketref.model.text import check_text
 from wabucketref.runs.ids import new_run_id, new_run_name
-from wabucketref.runs.run import Run, check_tags
+from wabucketref.runs.run import MAX_NOTES, Run, check_tags
 from wabucketref.service import convert
 from wabucketref.service.client import RunClient, Transport
 
@@ -47,12 +48,14 @@ def start_run(
     """Start a run; when this returns, it is journaled, and the tracker was told or is known to be out of reach.
 
     Raises:
-        UsageError: an entity, project, id, name or tag is not allowed.
+        UsageError: an entity, project, id, name, tag or other text is not allowed.
         Conflict: a run of this id is under way or waits for ``sync``.
     """
     key = RunKey(
         check_project(spec.entity, "entity"), check_project(spec.project), _check_id(spec.run_id or new_run_id())
     )
+    for what, text in (("name", spec.name), ("job type", spec.job_type), ("group", spec.group), ("notes", spec.notes)):
+        check_text(text or "", f"the run's {what}", maximum=MAX_NOTES)
     name = spec.name or new_run_name(key.run_id)
     config = dict(spec.config) | ({"job": dict(spec.job)} if spec.job else {})
     update = RunUpdate(

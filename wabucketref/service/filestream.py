@@ -40,10 +40,18 @@ Positions = tuple[int, ...]
 class FileStream:
     """See the module's text. `acknowledge(positions)` is called when the tracker has an item."""
 
-    def __init__(self, key: RunKey, gate: TrackerGate, acknowledge: Callable[[Positions], None]) -> None:
+    def __init__(
+        self,
+        key: RunKey,
+        gate: TrackerGate,
+        acknowledge: Callable[[Positions], None],
+        sync: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`sync` makes the journal survive power loss: rows are not synced one by one, but before they are sent."""
         self._key = key
         self._gate = gate
         self._acknowledge = acknowledge
+        self._sync = sync
         self._condition = threading.Condition()
         self._queue: deque[tuple[Positions, Item]] = deque()
         self._busy = False
@@ -86,6 +94,7 @@ class FileStream:
     def _work(self) -> None:
         while (batch := self._take()) is not None:
             try:
+                self._sync()
                 self._send([item for _, item in batch])
             except WaBucketError as error:
                 self._gate.shut(error)

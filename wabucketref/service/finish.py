@@ -83,7 +83,7 @@ def _flush_stream(stream: Finishing, ending: Ending) -> bool:
 def _write_exit(stream: Finishing, ending: Ending) -> None:
     """Not while an operation is open: what becomes of it decides how the run ends, and ``sync`` will see it."""
     if not stream.handler.state.exited and not stream.tickets.open_xids():
-        stream.handler.note(Record(exit=ExitRecord(exit_code=ending.exit_code, state=ending.state)))
+        stream.handler.note(Record(exit=ExitRecord(exit_code=ending.exit_code, state=ending.state)), "finish")
 
 
 STAGES: Final[Sequence[Stage]] = (

@@ -68,10 +68,10 @@ class Handler:
         self._writer.sync()
         return Result(xid=xid, position=position)
 
-    def note(self, record: Record) -> None:
-        """Accept a record from the data plane or from finish: also after the door is closed to users."""
+    def note(self, record: Record, source: str = "DataPlane") -> None:
+        """Accept a record from inside the service (`source`): also after the door is closed to users."""
         work = work_of(record)
-        self._trace("DataPlane", "HandlerT", str(work))
+        self._trace(source, "HandlerT", str(work))
         with self._lock:
             self._accept(work)
         self._writer.sync()

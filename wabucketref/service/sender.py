@@ -62,7 +62,7 @@ class Sender:
         self._start_transfer = start_transfer
         self._trace = trace
         self._acks = Acknowledgements(journal, position)
-        self.filestream = FileStream(key, gate, lambda positions: self._acks.done(*positions))
+        self.filestream = FileStream(key, gate, lambda positions: self._acks.done(*positions), journal.flush)
         self._errands: deque[tuple[int, Callable[[], None]]] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"sender-{key.run_id}", daemon=True)

@@ -55,6 +55,7 @@ def test_the_documents_of_a_round_trip(wabucket: Run, source: Path) -> None:
     named = document(wabucket, "alias", "alias", "dataset/cats:v0", "prod")
     assert "prod" in named["artifact"]["aliases"]
     assert document(wabucket, "verify", "verify", "dataset/cats:prod", "--deep")["damage"] == []
+    assert document(wabucket, "rm", "rm", f"dataset/linked:{link['artifact']['alias']}")["artifact"]["files"] == 2
     assert document(wabucket, "rm", "rm", "dataset/cats:one")["artifact"]["alias"] == "one"
     assert document(wabucket, "sync", "sync")["items"] == []
     assert document(wabucket, "status", "status")["items"] == []

@@ -21,6 +21,7 @@ from wabucketref.trackers.embedded import sqlite
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
+ROOT = Path(__file__).parents[3]
 WRITER = """
 import sys
 from contextlib import closing
@@ -96,7 +97,7 @@ def test_threads_share_one_tracker(tracker: EmbeddedTracker) -> None:
 def test_processes_share_one_catalog(url: str) -> None:
     """They race for the making of the file, of the schema, and for the versions; each opens it anew each time."""
     command = [sys.executable, "-c", WRITER, url]
-    running = [subprocess.Popen([*command, str(me)], stdout=subprocess.PIPE, text=True) for me in range(6)]
+    running = [subprocess.Popen([*command, str(me)], cwd=ROOT, stdout=subprocess.PIPE, text=True) for me in range(6)]
     printed = [one.communicate()[0].split() for one in running]
     assert [one.returncode for one in running] == [0] * len(running)
     assert {version for one in printed for version in one} == {f"v{n}" for n in range(5 * len(running))}

@@ -33,7 +33,7 @@ def artifact_fields(artifact: ArtifactInfo) -> list[str]:
             ("version", artifact.version or "not known to the tracker"),
             ("also", also(artifact)),
             ("files", str(artifact.files)),
-            ("size", f"{size(artifact.bytes)} ({artifact.bytes} B)"),
+            ("size", size(artifact.bytes) + (f" ({artifact.bytes} B)" if artifact.bytes >= 1024 else "")),
             ("digest", artifact.digest or "none: an upload of an earlier release, which cannot be verified"),
             ("uri", artifact.uri),
             ("linked", "yes: the files lie elsewhere in the bucket" if artifact.linked else ""),
