@@ -49,7 +49,7 @@ def check_patterns(patterns: Iterable[str], option: str) -> tuple[str, ...]:
         UsageError: one has lone surrogates.
     """
     if isinstance(patterns, str):
-        raise InvalidValue(f"{option} is one text", hint=f"give a list: [{ascii(patterns[:_SHOWN])}]")
+        raise InvalidValue(f"{option} is one text", hint=f"give a list: [{patterns[:_SHOWN]!a}]")
     found = tuple(patterns)
     for pattern in found:
         if not isinstance(pattern, str):
