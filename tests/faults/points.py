@@ -34,6 +34,7 @@ POINTS = frozenset(
         "journal.appended",
         "journal.synced",
         "link.file_hashed",
+        "link.marked",
         "remove.done",
         "remove.file_gone",
         "remove.header_gone",
