@@ -20,7 +20,8 @@ from wabucketref.model.reference import ArtifactRef
 def command(invocation: Invocation, ref: ArtifactRef) -> None:
     """Remove an upload from the bucket and mark its version removed; lineage still names it.
 
-    It does not ask. Files that were linked are never deleted, only their record. Prints what was removed.
+    It does not ask. Files that were linked are never deleted, only their record; while a link refers to an upload's
+    own files, the upload is kept (exit code 6). Prints what was removed.
     """
     from wabucketref.operations.remove import remove
 
