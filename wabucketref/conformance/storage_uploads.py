@@ -61,7 +61,7 @@ def check_multipart(bench: Bench) -> None:
     size = max(store.capabilities.min_part_bytes, 1)
     parts = {number: bytes([number]) * size for number in (1, 2, 3)} | {4: b"the end"}
     upload = store.start_multipart(key)
-    upload.put_part(2, b"\0" * size)
+    upload.put_part(2, parts[2])
     for outcome in race([partial(upload.put_part, number, parts[number]) for number in (4, 3, 1, 2)]):
         if isinstance(outcome, Exception):
             raise outcome
@@ -71,6 +71,17 @@ def check_multipart(bench: Bench) -> None:
     bench.holds("a", whole)
     upload.abort()
     bench.holds("a", whole)
+
+
+def check_multipart_part_again(bench: Bench) -> None:
+    """Of a part put twice the last one counts."""
+    if not bench.store.capabilities.multipart:
+        raise NotApplicable("no multipart")
+    upload = bench.store.start_multipart(bench.key("a"))
+    upload.put_part(1, b"first")
+    upload.put_part(1, b"second")
+    upload.complete()
+    bench.holds("a", b"second")
 
 
 def check_multipart_abort(bench: Bench) -> None:
@@ -165,6 +176,7 @@ CHECKS = (
     check_stream_fails,
     check_stream_of_wrong_size,
     check_multipart,
+    check_multipart_part_again,
     check_multipart_abort,
     check_multipart_create,
     check_copy,
