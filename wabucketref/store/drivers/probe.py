@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from wabucketref.contracts.storage import Capabilities, Storage
-from wabucketref.errors import Conflict, NotAuthorised, Unsupported, UsageError, WaBucketError
+from wabucketref.errors import Conflict, NotAuthorised, TransientError, Unsupported, UsageError, WaBucketError
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.wrappers.declared import Declared
@@ -90,6 +90,17 @@ def _remove(storage: Storage, key: str) -> None:
         storage.delete(key)
     except WaBucketError as error:
         _log.info("a probe object may be left behind at %s/%s: %s", storage.url, key, error)
+
+
+def _patiently(storage: Storage) -> Capabilities:
+    """As :func:`probe_conditional`; a trial with an unknown outcome is made again under another key."""
+    for pause in (0.2, 0.5, 1.0):
+        try:
+            return probe_conditional(storage)
+        except TransientError as error:
+            _log.info("the probe of %s is made again: %s", storage.url, error)
+            time.sleep(pause)
+    return probe_conditional(storage)
 
 
 class ProbeCache:
@@ -170,7 +181,7 @@ class Probed(Declared):
         if known is not None:
             return replace(self.inner.capabilities, create_if_absent=known[0], replace_if_match=known[1])
         try:
-            found = probe_conditional(self.inner)
+            found = _patiently(self.inner)
         except NotAuthorised as error:
             # Nothing can be written here, so nothing depends on the answer; not kept, as rights may change.
             _log.info("what %s does with conditions was not probed: %s", self.url, error)
