@@ -71,6 +71,13 @@ def require(part: str) -> None:
         pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``pytest -k W1`` finds the tests of row W1 of the reliability matrix by their mark."""
+    for item in items:
+        for mark in item.iter_markers("row"):
+            item.extra_keyword_matches.update(mark.args)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for part in mark.args:
