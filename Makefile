@@ -24,8 +24,8 @@ lint: $(VENV)/tests ## format, lint, types, the floors of the code
 	$(BIN)/lint-imports
 
 proto: $(VENV)/proto ## generate the protocol's Python code
-	$(BIN)/python -m grpc_tools.protoc -I wabucketref/service --python_out=wabucketref/service \
-		--pyi_out=wabucketref/service wabucketref/service/wabucket.proto
+	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. \
+		wabucketref/service/wabucket.proto
 
 bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
 	$(BIN)/python -m tests.benchmarks $(BENCH)

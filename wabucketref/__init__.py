@@ -7,6 +7,8 @@ tracker. The public names are loaded on first use, so that ``import wabucketref`
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from wabucketref.version import __version__
+
 if TYPE_CHECKING:
     from wabucketref.api import WaBucketRefAPI
     from wabucketref.errors import (
@@ -53,7 +55,6 @@ __all__ = [
     "__version__",
 ]
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "ArtifactRef": "wabucketref.model.reference",

@@ -46,7 +46,12 @@ def test_every_command_teaches(path: str, command: click.Command) -> None:
 @pytest.mark.parametrize(("path", "command"), every_command(), ids=lambda value: value if type(value) is str else "")
 def test_examples_parse(path: str, command: click.Command) -> None:
     """Each example's options exist."""
-    known = {option for _, one in every_command() for parameter in one.params for option in parameter.opts}
+    known = {
+        option
+        for _, one in every_command()
+        for parameter in one.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     for example in command.examples:
         ours = re.split(r"[|>)]", example.split("wabucket", 1)[1])[0]
         for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", ours):

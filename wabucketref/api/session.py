@@ -125,7 +125,7 @@ class Session:
         run = self._ws.start_run(config=config, single_operation=False, on_finish=self._run_finished, **given)
         self._ws.run = run
         if self.settings.console == "on":
-            self._ws.service.stream(run.id).add_producer(ConsoleCapture(run.client.publish).stop)
+            run.add_producer(ConsoleCapture(run.client.publish).stop)
         active.activate(run)
         return run
 

@@ -1,13 +1,18 @@
 """Log records of the program and its libraries as lines on stderr."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from wabucketref.cli.streams import Console
 
 _NEVER: Final = logging.CRITICAL + 1
+_FILE_BYTES: Final = 5 << 20
+_FILES: Final = 3
 
 
 class _ConsoleHandler(logging.Handler):
@@ -40,6 +45,48 @@ def logging_to(console: Console, level: str | None, secrets: tuple[str, ...], *,
             yield
     finally:
         logging.captureWarnings(False)
+
+
+@contextmanager
+def logging_to_file(path: Path, level: str, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Inside the block our records of `level` and above go to `path`, which is rotated, as ``key=value`` lines."""
+    from logging.handlers import RotatingFileHandler
+
+    handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
+    handler.setFormatter(_KeyValue(secrets))
+    with _handled("wabucketref", handler, logging.getLevelNamesMapping()[level.upper()]):
+        try:
+            yield
+        finally:
+            handler.close()
+
+
+class _KeyValue(logging.Formatter):
+    """One record a line, for people and for programs that split lines."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        from wabucketref.model.redact import redact
+
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name.removeprefix("wabucketref."),
+            "thread": record.threadName or "",
+            "message": redact(text, self._secrets),
+        }
+        return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+
+
+def _quoted(value: str) -> str:
+    plain = value.isascii() and value.replace(".", "").replace(":", "").replace("-", "").replace("_", "").isalnum()
+    return value if plain else json.dumps(value)
 
 
 @contextmanager

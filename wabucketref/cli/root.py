@@ -5,10 +5,10 @@ from typing import Final
 
 import click
 
-from wabucketref import __version__
 from wabucketref.cli.invocation import Invocation
 from wabucketref.cli.options import command_flags
 from wabucketref.cli.teaching import TeachingGroup
+from wabucketref.version import __version__
 
 COMMANDS: Final = {
     "upload": "Put a file or directory into the bucket.",
@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "verify": "Check an artifact's bytes against its manifest.",
     "rm": "Remove an artifact.",
     "sync": "Record what the tracker does not know yet.",
+    "service": "Run transfers in a background service.",
     "status": "Show what is under way.",
     "config": "Show settings and where they come from.",
     "doctor": "Probe storage, tracker and clock.",
@@ -109,6 +110,9 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
     "--tracker",
     metavar="NAME",
     help="auto, embedded, wandb, disabled or a plugin's name.  [env: WABUCKET_TRACKER; default: auto]",
+)
+@click.option(
+    "--trace", metavar="FILE", help="Write the messages between run and service to FILE.  [env: WABUCKET_TRACE]"
 )
 @command_flags
 @click.option(

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wabucketref.errors import IntegrityError, NotFound, TrackingPending, WaBucketError
-from wabucketref.model.run import RunState
 from wabucketref.operations.journals import journals
 from wabucketref.operations.workspace import Workspace
-from wabucketref.service.finish import Ending
 from wabucketref.service.journal import JournalInUse
 from wabucketref.service.recovery import Recovered
+from wabucketref.service.settle import settle
 from wabucketref.service.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -90,30 +89,17 @@ def _sync_one(ws: Workspace, path: Path) -> SyncedRun:
 
 
 def _finish(ws: Workspace, stream: Stream, recovered: Recovered) -> SyncedRun:
-    outcomes = stream.settle_operations(time.monotonic() + ws.settings.deadline)
-    if stream.left_for_later:
-        stream.abandon()
-        return SyncedRun(stream.key.run_id, stream.key.project, "pending", None, (), _why(stream))
-    exit_code, state = _ending(recovered, [code for code, _ in outcomes])
-    error: str | None = None
-    try:
-        tracking = stream.finish(Ending(exit_code, state, time.monotonic() + ws.settings.finish_timeout))
-    except WaBucketError as late:
-        tracking, error = "pending", str(late)
-    error = _why(stream) or error
-    artifacts = [*recovered.outputs, *(ref for code, ref in outcomes if code == 0)]
-    return SyncedRun(stream.key.run_id, stream.key.project, tracking, str(state), artifacts, error)
-
-
-def _why(stream: Stream) -> str | None:
-    return str(stream.gate.cause) if stream.gate.cause is not None else None
-
-
-def _ending(recovered: Recovered, codes: Sequence[int]) -> tuple[int, RunState]:
-    """How the run ended: as its process said; else a command by its operation, and a session has crashed."""
-    if recovered.exit is not None:
-        return recovered.exit[0], RunState(recovered.exit[1])
-    failed = [code for code in (*recovered.failures, *codes) if code]
-    if not recovered.state.single_operation or not recovered.state.xids:
-        return 1, RunState.CRASHED
-    return (failed[0], RunState.from_exit_code(failed[0])) if failed else (0, RunState.FINISHED)
+    settled = settle(
+        stream,
+        deadline=time.monotonic() + ws.settings.deadline,
+        finish_timeout=ws.settings.finish_timeout,
+        recovered=recovered,
+    )
+    return SyncedRun(
+        run_id=stream.key.run_id,
+        project=stream.key.project,
+        outcome=settled.tracking,
+        state=None if settled.state is None else str(settled.state),
+        artifacts=settled.artifacts,
+        error=settled.error,
+    )

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from wabucketref.ci.collect import collect
 from wabucketref.contracts.context import Context
 from wabucketref.contracts.outputs import Outputs
+from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import Interrupted, TimedOut, UsageError, WaBucketError
@@ -18,7 +19,7 @@ from wabucketref.model.run import RunState
 from wabucketref.registry import Registry
 from wabucketref.runs.manager import RunSpec, start_run
 from wabucketref.runs.run import Run
-from wabucketref.service.client import InProcess
+from wabucketref.service.client import Transport
 from wabucketref.service.service import Service
 from wabucketref.service.ticket import Ticket
 from wabucketref.settings import Settings
@@ -39,13 +40,20 @@ class Workspace:
     tracker: Tracker
     plane: DataPlane
     service: Service
+    """That of this process: for recovery, and for runs where no background service is."""
+    transport: Callable[[], Transport]
+    """The line to the service that runs are recorded by, opened on first use: the home's background service if one
+    runs, else that of this process."""
+    progress: Progress | None
+    """Shows how far transfers are; None: nobody looks."""
     contexts: Sequence[Context]
     outputs: Sequence[Outputs]
     environ: Mapping[str, str]
     echo: Callable[[str], None] | None
     """Prints a line of an output plugin on stdout; None when stdout must hold one JSON document."""
     open_storage: Callable[[str], Storage]
-    close_storages: Callable[[], None]
+    close_line: Callable[[], None]
+    close_floor: Callable[[], None]
     registries: Sequence[Registry]
     """Plugins by kind, for looking at."""
     run: Run | None = None
@@ -87,9 +95,10 @@ class Workspace:
             job=job.values,
             single_operation=single_operation,
             shared_id=settings.run_id is not None,
+            offline=self.offline,
         )
         return start_run(
-            InProcess(self.service.handle),
+            self.transport(),
             spec,
             finish_timeout=settings.finish_timeout,
             on_finish=given.get("on_finish", lambda run: None),
@@ -127,6 +136,8 @@ class Workspace:
     def wait(self, run: Run, ticket: Ticket[T]) -> T:
         """The ticket's result. An interruption stops the transfer cleanly first, then goes on its way."""
         try:
+            if self.progress is not None:
+                ticket.follow(self.progress)
             return ticket.wait()
         except (KeyboardInterrupt, Interrupted) as error:
             code = getattr(error, "exit_code", _KILLED)
@@ -137,9 +148,8 @@ class Workspace:
 
     def close(self) -> None:
         """Give everything back; idempotent."""
-        self.service.close()
-        self.close_storages()
-        self.tracker.close()
+        self.close_line()
+        self.close_floor()
 
     def __enter__(self) -> "Workspace":
         return self

@@ -36,6 +36,8 @@ class RunSpec:
     """The run is one command: when the operation ends, it ends."""
     shared_id: bool = False
     """Other processes may record into the same run, one after the other."""
+    offline: bool = False
+    """What is recorded waits for ``sync``."""
 
 
 def start_run(
@@ -71,6 +73,7 @@ def start_run(
     )
     client = RunClient(transport, key.run_id)
     record = convert.run_to_record(update, single_operation=spec.single_operation, shared_id=spec.shared_id)
+    record.offline = spec.offline
     started = client.start(record, _START_SECONDS)
     return Run(
         key,

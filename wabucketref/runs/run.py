@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, SupportsIndex
 
-from wabucketref.errors import InvalidValue, TimedOut, Unsupported, UsageError
+from wabucketref.errors import InvalidValue, ServiceStopped, TimedOut, Unsupported, UsageError
 from wabucketref.model.jsonvalue import normalize
 from wabucketref.model.result import RunSummary, Tracking
 from wabucketref.model.run import RunKey, RunState
@@ -58,6 +58,7 @@ class Run:
         self.summary = Summary("summary", self._publish_summary)
         self._finished = False
         self._tracking: Tracking | None = None
+        self._producers: list[Callable[[], None]] = []
         self._name = name
         self._tags = tags
         self._notes: str | None = None
@@ -157,6 +158,10 @@ class Run:
             self._step = max(self._step, record.step) + record.commit
         self.summary.absorb(values)
 
+    def add_producer(self, stop: Callable[[], None]) -> None:
+        """`stop` is called first when the run finishes (console capture, …)."""
+        self._producers.append(stop)
+
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, state: RunState | None = None) -> None:
         """End the run and wait until everything is recorded; idempotent. `exit_code` None means 0.
 
@@ -165,19 +170,40 @@ class Run:
         Raises:
             TimedOut: not recorded in time; the journal has everything, ``wabucket sync`` goes on.
         """
-        check_process(self._pid, f"the run {self.id}")
-        with self._lock:
-            if self._finished:
-                return
-            self._finished = True
+        if not self._begin_end():
+            return
         try:
             code = exit_code or 0
             self._tracking = self.client.finish(code, state or RunState.from_exit_code(code), self._finish_timeout)
-        except TimedOut:
+        except (TimedOut, ServiceStopped):
             self._tracking = "pending"
             raise
         finally:
             self._on_finish(self)
+
+    def finish_later(self, exit_code: int = 0, state: RunState | None = None) -> None:
+        """Leave the end of the run to the background service: it comes once all transfers have ended; idempotent.
+
+        `state` None: the run ends as its operations do.
+        """
+        if not self._begin_end():
+            return
+        try:
+            self.client.finish_later(exit_code, state, self._finish_timeout)
+            self._tracking = "pending"
+        finally:
+            self._on_finish(self)
+
+    def _begin_end(self) -> bool:
+        """Whether this call is the one that ends the run; its producers have stopped then."""
+        check_process(self._pid, f"the run {self.id}")
+        with self._lock:
+            if self._finished:
+                return False
+            while self._producers:
+                self._producers.pop()()
+            self._finished = True
+        return True
 
     def in_short(self) -> RunSummary:
         """The run as results show it."""

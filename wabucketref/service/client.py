@@ -3,7 +3,7 @@
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
@@ -31,17 +31,33 @@ from wabucketref.service.wabucket_pb2 import (
 )
 
 _POLL: Final = 30.0
+_GLANCE: Final = 0.1
 
 
 class Transport(Protocol):
     """Carries one envelope to the service and its answer back. Thread-safe."""
 
+    @property
+    def outlives(self) -> bool:
+        """Whether the service goes on when this process ends."""
+
     def send(self, envelope: Envelope) -> Envelope:
         """Raises ServiceStopped when the service is gone."""
+
+    def watch(self, envelope: Envelope) -> Iterator[Envelope]:
+        """An ``ArtifactPoll`` answered each time that something has changed, the last time when it is finished.
+
+        Raises ServiceStopped when the service is gone.
+        """
+
+    def close(self) -> None:
+        """Give the connection back; idempotent."""
 
 
 class InProcess:
     """The default transport: a call."""
+
+    outlives = False
 
     def __init__(self, handle: Callable[[Envelope], Envelope]) -> None:
         self._handle = handle
@@ -49,15 +65,36 @@ class InProcess:
     def send(self, envelope: Envelope) -> Envelope:
         return self._handle(envelope)
 
+    def watch(self, envelope: Envelope) -> Iterator[Envelope]:
+        envelope.request.artifact_poll.timeout = _GLANCE
+        before = None
+        while True:
+            answer = self._handle(envelope)
+            polled = answer.response.artifact_polled
+            if answer != before:
+                yield answer
+            if polled.finished or answer.response.HasField("error"):
+                return
+            before = answer
+
+    def close(self) -> None:
+        """The service is closed by who made it."""
+
 
 class RunClient:
     """One run's line to the service. Thread-safe."""
 
     def __init__(self, transport: Transport, stream: str) -> None:
+        """`stream` empty: no run of ours; only for tickets by their xid."""
         self._transport = transport
         self._stream = stream
         self._prefix = uuid.uuid4().hex
         self._count = itertools.count()
+
+    @property
+    def outlives(self) -> bool:
+        """Whether the service goes on when this process ends."""
+        return self._transport.outlives
 
     def start(self, record: RunRecord, timeout: float) -> RunStarted:
         """Open the run; what the tracker says of it, within `timeout` seconds.
@@ -89,7 +126,11 @@ class RunClient:
             case DownloadPlan():
                 record = Record(use_artifact=convert.download_to_record(plan))
         self._request(Request(artifact_send=ArtifactSend(xid=plan.xid, record=record)))
-        return Ticket(plan.xid, self._poll, self._acknowledge, finish)
+        return self.ticket(plan.xid, finish)
+
+    def ticket(self, xid: str, finish: Callable[[ArtifactDone], Any]) -> Ticket[Any]:
+        """A ticket of an operation that was sent before, perhaps by another process."""
+        return Ticket(xid, self, finish)
 
     def status(self) -> StatusReport:
         """How far the run is recorded."""
@@ -109,7 +150,12 @@ class RunClient:
         tracking = self._request(Request(defer=defer)).deferred.tracking
         return "recorded" if tracking == "recorded" else "disabled" if tracking == "disabled" else "pending"
 
-    def _poll(self, xid: str, timeout: float | None) -> ArtifactPolled:
+    def finish_later(self, exit_code: int, state: RunState | None, timeout: float) -> None:
+        """Let the service end the run by itself once its operations have ended. `state` None: as they ended."""
+        defer = Defer(stage=Defer.BEGIN, exit_code=exit_code, state=state or "", timeout=timeout, background=True)
+        self._request(Request(defer=defer))
+
+    def poll(self, xid: str, timeout: float | None) -> ArtifactPolled:
         """One answer of the ticket table within `timeout` seconds (None: until it is finished), by long polling."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -118,7 +164,13 @@ class RunClient:
             if found.finished or (deadline is not None and time.monotonic() >= deadline):
                 return found
 
-    def _acknowledge(self, xid: str) -> None:
+    def watch(self, xid: str) -> Iterator[ArtifactPolled]:
+        """Answers of the ticket table whenever something has changed, until the operation is finished."""
+        for answer in self._transport.watch(self._envelope(Request(artifact_poll=ArtifactPoll(xid=xid)))):
+            _raise_if(answer.response)
+            yield answer.response.artifact_polled
+
+    def acknowledge(self, xid: str) -> None:
         """The result has arrived: the service may forget it."""
         self._request(Request(artifact_poll=ArtifactPoll(xid=xid, acknowledge=True)))
 
@@ -126,8 +178,11 @@ class RunClient:
         """Unique without asking the system for random bytes at each row of history."""
         return f"{self._prefix}-{next(self._count)}"
 
+    def _envelope(self, request: Request) -> Envelope:
+        return Envelope(uuid=self._new_id(), stream=self._stream, request=request)
+
     def _request(self, request: Request) -> Response:
-        answer = self._transport.send(Envelope(uuid=self._new_id(), stream=self._stream, request=request))
+        answer = self._transport.send(self._envelope(request))
         _raise_if(answer.response)
         return answer.response
 

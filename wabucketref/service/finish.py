@@ -1,8 +1,9 @@
 """The end of a run: one list of named stages, walked off the sender's thread.
 
 Each stage sends a Defer down the same way as every record, waits until the sender has met it (so everything before it
-is processed), then settles what the stage is about. Producers stop before consumers; one deadline covers all; an abort
-still walks every stage, only with no time to wait.
+is processed), then settles what the stage is about. Producers stop before consumers: the client's own (console capture)
+before it asks for the end, then the door. One deadline covers all; an abort still walks every stage, only with no time
+to wait.
 """
 
 import logging
@@ -45,8 +46,6 @@ class Finishing(Protocol):
     tickets: TicketTable
     trace: Trace
 
-    def stop_producers(self) -> None: ...
-
     def transfers_idle(self, deadline: float) -> bool: ...
 
 
@@ -62,10 +61,6 @@ class Stage:
 
 def _close_door(stream: Finishing, ending: Ending) -> None:
     stream.handler.close()
-
-
-def _stop_producers(stream: Finishing, ending: Ending) -> None:
-    stream.stop_producers()
 
 
 def _flush_row(stream: Finishing) -> None:
@@ -87,8 +82,8 @@ def _write_exit(stream: Finishing, ending: Ending) -> None:
 
 
 STAGES: Final[Sequence[Stage]] = (
-    Stage(Defer.BEGIN, prepare=_stop_producers),
-    Stage(Defer.FLUSH_STATS, prepare=_close_door),
+    Stage(Defer.BEGIN, prepare=_close_door),
+    Stage(Defer.FLUSH_STATS),
     Stage(Defer.FLUSH_PARTIAL_HISTORY, at_sender=_flush_row),
     Stage(Defer.FLUSH_SUMMARY, settle=_flush_stream),
     Stage(Defer.FLUSH_TRANSFERS, settle=_await_transfers),

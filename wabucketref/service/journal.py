@@ -19,7 +19,7 @@ from typing import Final, Literal
 from wabucketref.errors import Conflict, InvalidValue, LocalIOError, NotAuthorised, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
-from wabucketref.service.repair import repair
+from wabucketref.service.repair import repair, whole_until
 from wabucketref.service.wabucket_pb2 import Record
 
 SUFFIX: Final = ".journal"
@@ -95,6 +95,22 @@ class Journal:
         return cls(path, descriptor, end, sync)
 
     @classmethod
+    def look(cls, path: Path) -> "Journal":
+        """What is in the journal now, to be read only: also while its owner writes. Nothing is repaired.
+
+        Raises:
+            NotFound: it is not there.
+        """
+        with _mapped(path):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise NotFound(f"there is no journal {path.name}") from error
+            whole = os.pread(descriptor, len(frames.MAGIC), 0) == frames.MAGIC
+            end = whole_until(descriptor, os.fstat(descriptor).st_size) if whole else len(frames.MAGIC)
+        return cls(path, descriptor, end, "normal")
+
+    @classmethod
     def in_memory(cls, name: str) -> "Journal":
         """A journal that lives and dies with this process, for runs that are to leave no trace."""
         if hasattr(os, "memfd_create"):
@@ -167,6 +183,12 @@ class Journal:
         """Delete the file, which has served its purpose, and give up ownership."""
         if self.path.is_absolute():
             self.path.unlink(missing_ok=True)
+        self.close()
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -28,6 +28,8 @@ class Recovered:
     """References of the artifacts that were committed."""
     exit: tuple[int, str] | None = None
     """Exit code and state, when the run's end is in the journal."""
+    offline: bool = False
+    """The user asked for it to wait for ``sync``."""
 
 
 def recover(journal: Journal) -> Recovered:
@@ -43,11 +45,13 @@ def recover(journal: Journal) -> Recovered:
     outputs: list[str] = []
     ending: tuple[int, str] | None = None
     state: RunState | None = None
+    offline = False
     for end, record in journal.scan(start):
         kind = record.WhichOneof("kind") or ""
         if kind == "run" and state is None:
             key = record.run.key
             state = RunState(RunKey(key.entity, key.project, key.run_id))
+            offline = record.run.offline
         if state is not None:
             _apply(state, kind, record)
         if kind in _OPERATIONS:
@@ -67,7 +71,7 @@ def recover(journal: Journal) -> Recovered:
     if state is None:
         raise IntegrityError(f"the journal {journal.path.name} holds no run", hint="nothing was recorded in it")
     unsettled = [position for xid, position in opened.items() if xid not in settled]
-    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending)
+    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending, offline)
 
 
 def _apply(state: RunState, kind: str, record: Record) -> None:

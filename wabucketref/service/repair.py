@@ -23,7 +23,7 @@ def repair(descriptor: int, path: Path) -> int:
     magic = os.pread(descriptor, len(frames.MAGIC), 0)
     if magic[:6] == frames.MAGIC[:6] and len(magic) == len(frames.MAGIC) and magic != frames.MAGIC:
         raise UpgradeRequired(f"the journal {path} was written by a newer release", hint="upgrade wabucket")
-    good = _whole_until(descriptor, size) if magic == frames.MAGIC else 0
+    good = whole_until(descriptor, size) if magic == frames.MAGIC else 0
     if good == size and good:
         return good
     if not _is_torn(descriptor, good, size):
@@ -37,7 +37,8 @@ def repair(descriptor: int, path: Path) -> int:
     return good
 
 
-def _whole_until(descriptor: int, size: int) -> int:
+def whole_until(descriptor: int, size: int) -> int:
+    """Position after the last whole record of a file that begins as a journal does."""
     position = len(frames.MAGIC)
     while position < size:
         want = frames.needed(os.pread(descriptor, frames.HEAD_BYTES, position))

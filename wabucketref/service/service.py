@@ -3,51 +3,45 @@
 Transports carry envelopes here and the answers back; what a message means is decided in this one place.
 """
 
+import logging
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import IntegrityError, Interrupted, NotFound, Terminated, UsageError, WaBucketError
+from wabucketref.errors import IntegrityError, NotFound, UsageError, WaBucketError
+from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
-from wabucketref.service import convert
+from wabucketref.service import answers, convert
 from wabucketref.service.finish import Ending
 from wabucketref.service.frames import MAGIC
 from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import SUFFIX, Journal, Sync
 from wabucketref.service.recovery import Recovered, recover
+from wabucketref.service.settle import settle
 from wabucketref.service.stream import Parts, Stream
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import (
-    ArtifactAccepted,
-    ArtifactPoll,
-    ArtifactPolled,
-    ArtifactSend,
-    Cancel,
+    ArtifactDone,
     Defer,
     Deferred,
-    Done,
     Envelope,
     Record,
     Request,
     Response,
     Result,
-    RunStart,
-    RunStarted,
     StatusReport,
 )
-from wabucketref.service.work import Plan
 
-_LONGEST_POLL: Final = 3600.0
+log = logging.getLogger(__name__)
+
 _ENDED_KEPT: Final = 64
 
 
@@ -59,8 +53,15 @@ class ServiceOptions:
     memory_directory: Path
     sync: Sync = "full"
     tracker_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    progress: Callable[[Plan], Progress] = lambda plan: SilentProgress()
     trace: Trace = no_trace
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended: results for who still holds tickets, and how it was recorded."""
+
+    tickets: TicketTable
+    tracking: Tracking
 
 
 class Service:
@@ -71,18 +72,19 @@ class Service:
         self._tracker = tracker
         self._options = options
         self._streams: dict[str, Stream] = {}
-        self._ended: OrderedDict[str, TicketTable] = OrderedDict()
+        self._ended: OrderedDict[str, Ended] = OrderedDict()
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    def handle(self, envelope: Envelope) -> Envelope:
-        """Answer one envelope; errors travel in the answer."""
+    def handle(self, envelope: Envelope, trace: Trace | None = None) -> Envelope:
+        """Answer one envelope; errors travel in the answer. `trace`: of this client, instead of the options'."""
         answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
         if os.getpid() != self._pid:  # before any lock: the parent may have held it when it forked
-            return _refuse_forked(envelope, answer)
-        self._options.trace("client", "transport", _describe(envelope))
+            return answers.refuse_forked(envelope, answer)
+        trace = trace or self._options.trace
+        trace("client", "transport", answers.describe(envelope))
         if envelope.HasField("record"):
-            answer.result.CopyFrom(self._record(envelope.stream, envelope.record))
+            answer.result.CopyFrom(self._record(envelope.stream, envelope.record, trace))
         else:
             answer.response.CopyFrom(self._request(envelope.stream, envelope.request))
         return answer
@@ -106,7 +108,7 @@ class Service:
         except BaseException:
             journal.close()
             raise
-        stream = Stream(recovered.state.key, journal, self._parts(), recovered)
+        stream = Stream(recovered.state.key, journal, self._parts(self._options.trace), recovered)
         with self._lock:
             self._streams[stream.key.run_id] = stream
         return stream, recovered
@@ -134,6 +136,72 @@ class Service:
             raise NotFound(f"no run {stream_id!r} is open here")
         return found
 
+    @property
+    def busy(self) -> bool:
+        """Whether a run has not ended."""
+        with self._lock:
+            return bool(self._streams)
+
+    def streams(self) -> list[Stream]:
+        """Runs that have not ended."""
+        with self._lock:
+            return list(self._streams.values())
+
+    def tickets(self, stream_id: str) -> TicketTable:
+        """The ticket table of a run, also of one that ended not long ago.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self._lock:
+            if stream_id not in self._streams and stream_id in self._ended:
+                return self._ended[stream_id].tickets
+        return self.stream(stream_id).tickets
+
+    def find_operation(self, xid: str) -> str | None:
+        """The run that has or had the operation, as far as its result is still kept; None: unknown here."""
+        with self._lock:
+            tables = {name: stream.tickets for name, stream in self._streams.items()}
+            tables |= {name: ended.tickets for name, ended in self._ended.items()}
+        return next((name for name, table in tables.items() if table.knows(xid)), None)
+
+    def reports(self) -> list[StatusReport]:
+        """Runs that have not ended, and of those that have ended the results that nobody has fetched."""
+        with self._lock:
+            ended = [(name, one) for name, one in self._ended.items() if name not in self._streams]
+        found = [answers.status(stream) for stream in self.streams()]
+        for name, one in ended:
+            kept: list[ArtifactDone] = one.tickets.kept()
+            if kept:
+                found.append(StatusReport(key={"run_id": name}, state="ended", tracking=one.tracking, done=kept))
+        return found
+
+    def leave(self, stream_id: str, finish_timeout: float, said: tuple[int, RunState] | None = None) -> None:
+        """The run's client will not end it: it ends by itself once its operations have. Harmless when it has ended.
+
+        `said`: exit code and state, when the client gave them; `finish_timeout`: seconds, after the operations.
+        """
+        with self._lock:
+            stream = self._streams.get(stream_id)
+            if stream is None or stream.state != "attached":
+                return
+            stream.state = "background"
+        stream.handler.close()
+        name = f"ending-{stream_id}"
+        arguments = (stream_id, stream, finish_timeout, said)
+        threading.Thread(target=self._end_by_itself, args=arguments, name=name, daemon=True).start()
+
+    def _end_by_itself(
+        self, stream_id: str, stream: Stream, finish_timeout: float, said: tuple[int, RunState] | None
+    ) -> None:
+        try:
+            settled = settle(stream, deadline=None, finish_timeout=finish_timeout, said=said)
+            log.info("run %s ended by itself: %s, %s", stream_id, settled.state or "left for later", settled.tracking)
+        except Exception:
+            log.exception("run %s could not end; its journal is kept", stream_id)
+        finally:
+            self._retire(stream_id, stream)
+
     def close(self) -> None:
         """Give up what is still open without finishing it (the journals keep it); idempotent.
 
@@ -148,39 +216,36 @@ class Service:
             self._retire(stream_id, stream)
         self._transfers.close()
 
+    def retire(self, stream: Stream) -> None:
+        """A recovered run has ended."""
+        self._retire(stream.key.run_id, stream)
+
     def _retire(self, stream_id: str, stream: Stream) -> None:
         """A run that ended keeps its results for who still holds tickets; the last few runs' only."""
         with self._lock:
             self._streams.pop(stream_id, None)
-            self._ended[stream_id] = stream.tickets
+            self._ended[stream_id] = Ended(stream.tickets, stream.tracking)
             while len(self._ended) > _ENDED_KEPT:
                 self._ended.popitem(last=False)
 
-    def _tickets(self, stream_id: str) -> TicketTable:
-        with self._lock:
-            if stream_id not in self._streams and stream_id in self._ended:
-                return self._ended[stream_id]
-        return self.stream(stream_id).tickets
+    def _parts(self, trace: Trace) -> Parts:
+        return Parts(TrackerGate(self._tracker, self._options.tracker_policy), self._transfers, trace)
 
-    def _parts(self) -> Parts:
-        gate = TrackerGate(self._tracker, self._options.tracker_policy)
-        return Parts(gate, self._transfers, self._options.progress, self._options.trace)
-
-    def _record(self, stream_id: str, record: Record) -> Result:
+    def _record(self, stream_id: str, record: Record, trace: Trace) -> Result:
         try:
             if record.HasField("run"):
-                self._open_stream(stream_id, record)
+                self._open_stream(stream_id, record, trace)
             return self.stream(stream_id).handler.record(record)
         except WaBucketError as error:
             return Result(error=convert.error_to_message(error))
 
-    def _open_stream(self, stream_id: str, record: Record) -> None:
+    def _open_stream(self, stream_id: str, record: Record, trace: Trace) -> None:
         """The first RunRecord of a stream makes it."""
         with self._lock:
             if stream_id in self._streams:
                 return
             key = RunKey(record.run.key.entity, record.run.key.project, record.run.key.run_id)
-            self._streams[stream_id] = Stream(key, self._new_journal(stream_id), self._parts())
+            self._streams[stream_id] = Stream(key, self._new_journal(stream_id), self._parts(trace))
 
     def _new_journal(self, stream_id: str) -> Journal:
         """On disk, but for runs that nobody keeps: those leave no trace and work with a read-only home."""
@@ -191,96 +256,39 @@ class Service:
     def _request(self, stream_id: str, request: Request) -> Response:
         try:
             if request.HasField("artifact_poll"):
-                return _artifact_poll(self._tickets(stream_id), request.artifact_poll)
+                return answers.artifact_poll(self.tickets(stream_id), request.artifact_poll)
+            if request.HasField("defer"):
+                return self._finish(stream_id, request.defer)
             stream = self.stream(stream_id)
             match request.WhichOneof("kind"):
                 case "run_start":
-                    return _run_start(stream, request.run_start)
+                    return answers.run_start(stream, request.run_start)
                 case "artifact_send":
-                    return _artifact_send(stream, request.artifact_send)
-                case "defer":
-                    return self._finish(stream, stream_id, request.defer)
+                    return answers.artifact_send(stream, request.artifact_send)
                 case "status":
-                    return _status(stream)
+                    return Response(status=answers.status(stream))
                 case "cancel":
-                    return _cancel(stream, request.cancel)
+                    return answers.cancel(stream, request.cancel)
                 case kind:
                     raise UsageError(f"a client does not send {kind}")
         except WaBucketError as error:
             return Response(error=convert.error_to_message(error))
 
-    def _finish(self, stream: Stream, stream_id: str, defer: Defer) -> Response:
+    def _finish(self, stream_id: str, defer: Defer) -> Response:
+        """End the run; asked again, as after a lost answer, it says how that went."""
+        with self._lock:
+            ended = self._ended.get(stream_id) if stream_id not in self._streams else None
+        if ended is not None:
+            return Response(deferred=Deferred(stage=Defer.END, tracking=ended.tracking))
+        stream = self.stream(stream_id)
+        if defer.background:
+            said = (defer.exit_code, RunState(defer.state)) if defer.state else None
+            self.leave(stream_id, defer.timeout, said)
+            return Response(deferred=Deferred(stage=Defer.BEGIN, tracking="pending"))
+        stream.state = "ending"
         ending = Ending(defer.exit_code, RunState(defer.state), time.monotonic() + defer.timeout)
         try:
             tracking = stream.finish(ending)
         finally:
             self._retire(stream_id, stream)
         return Response(deferred=Deferred(stage=Defer.END, tracking=tracking))
-
-
-def _run_start(stream: Stream, request: RunStart) -> Response:
-    info = stream.wait_started(request.timeout)
-    return Response(
-        run_started=RunStarted(
-            name=info.name if info else "", url=(info.url or "") if info else "", tracking=stream.tracking
-        )
-    )
-
-
-def _artifact_send(stream: Stream, request: ArtifactSend) -> Response:
-    result = stream.handler.operation(request.xid, request.record)
-    return Response(artifact_accepted=ArtifactAccepted(xid=request.xid, position=result.position))
-
-
-def _artifact_poll(tickets: TicketTable, request: ArtifactPoll) -> Response:
-    if request.acknowledge:
-        tickets.forget(request.xid)
-        return Response(done=Done())
-    done = tickets.poll(request.xid, min(request.timeout, _LONGEST_POLL))
-    if done is not None:
-        return Response(artifact_polled=ArtifactPolled(finished=True, done=done))
-    progress = tickets.progress(request.xid)
-    if progress is None:
-        return Response(artifact_polled=ArtifactPolled())
-    return Response(
-        artifact_polled=ArtifactPolled(
-            files=progress.files, bytes=progress.bytes, total_bytes=progress.total_bytes or 0
-        )
-    )
-
-
-def _status(stream: Stream) -> Response:
-    cause = stream.gate.cause
-    return Response(
-        status=StatusReport(
-            journaled=stream.journal.end,
-            acknowledged=stream.sender.acknowledged,
-            transfers=stream.tickets.open_xids(),
-            tracking=stream.tracking,
-            cause=convert.error_to_message(cause) if cause else None,
-        )
-    )
-
-
-def _cancel(stream: Stream, request: Cancel) -> Response:
-    kind = Terminated if request.exit_code == Terminated.exit_code else Interrupted
-    stream.interrupt(kind(request.reason or "interrupted", hint="run the same command again to go on"))
-    return Response(done=Done())
-
-
-def _refuse_forked(envelope: Envelope, answer: Envelope) -> Envelope:
-    error = UsageError(
-        f"the run {envelope.stream} belongs to the parent process", hint="open an API of its own in a forked process"
-    )
-    if envelope.HasField("record"):
-        answer.result.error.CopyFrom(convert.error_to_message(error))
-    else:
-        answer.response.error.CopyFrom(convert.error_to_message(error))
-    return answer
-
-
-def _describe(envelope: Envelope) -> str:
-    body = envelope.record if envelope.HasField("record") else envelope.request
-    kind = body.WhichOneof("kind") or "empty"
-    word = "".join(part.capitalize() for part in kind.split("_"))
-    return f"{word}Record" if envelope.HasField("record") and not word.endswith("Record") else word

@@ -2,17 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import (
     Interrupted,
     NotAuthorised,
     ServiceStopped,
-    TimedOut,
     TransientError,
     UploadInProgress,
     WaBucketError,
@@ -26,7 +23,7 @@ from wabucketref.service.handler import Handler
 from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import Recovered
 from wabucketref.service.sender import Sender
-from wabucketref.service.tickets import TicketTable, TransferProgress
+from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import ArtifactDone, Record
@@ -43,7 +40,6 @@ class Parts:
 
     gate: TrackerGate
     transfers: Transfers
-    progress: Callable[[Plan], Progress]
     trace: Trace
 
 
@@ -55,20 +51,24 @@ class Stream:
         self.journal = journal
         self.trace = parts.trace
         self.gate = parts.gate
-        self.tickets = TicketTable()
+        self.tickets = TicketTable(on_publish=self._note_outcome)
         self.cancel = Cancel()
         self._parts = parts
         self._recovered = recovered
-        self._producers: list[Callable[[], None]] = []
+        self.state: Literal["attached", "background", "ending"] = "background" if recovered else "attached"
+        """``attached``: its client lives and will end it; ``background``: it ends by itself."""
+        self._outcomes: dict[str, tuple[int, str]] = {}
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
         self._release_when_idle = False
         self.left_for_later: set[str] = set()
-        """Operations of an earlier process that could not be ended now either."""
+        """Operations that could not be ended now: the journal keeps them, and with them the run."""
         state = recovered.state if recovered else RunState(key)
         self.handler = Handler(state, Writer(journal, parts.trace), self.tickets, parts.trace)
         start = recovered.position if recovered else journal.end
+        for xid in self._unsettled():
+            self.tickets.open(xid)
         self.sender = Sender(key, journal, start, self.gate, self.tickets, self._start_transfer, parts.trace)
         self.sender.start()
 
@@ -81,15 +81,6 @@ class Stream:
         self.sender.started.event.wait(timeout)
         return self.sender.started.info
 
-    def add_producer(self, stop: Callable[[], None]) -> None:
-        """`stop` is called first when the run finishes (console capture, …)."""
-        self._producers.append(stop)
-
-    def stop_producers(self) -> None:
-        """Stop them all; once."""
-        while self._producers:
-            self._producers.pop()()
-
     def interrupt(self, reason: Interrupted) -> None:
         """Stop transfers cleanly; their operations fail with `reason`."""
         self.cancel.set(reason)
@@ -99,26 +90,19 @@ class Stream:
         with self._idle:
             return self._idle.wait_for(lambda: self._under_way == 0, max(0.0, deadline - time.monotonic()))
 
-    def settle_operations(self, deadline: float) -> list[tuple[int, str]]:
-        """After a recovery: end the operations that were under way; (exit code, reference or message) of each."""
-        found: list[tuple[int, str]] = []
-        if self._recovered is None:
-            return found
-        for xid in sorted(self._recovered.state.xids - self._recovered.settled):
-            self.tickets.open(xid)
-            done = self.tickets.poll(xid, max(0.0, deadline - time.monotonic()))
-            if done is None:
-                self.interrupt(Interrupted("the deadline for sync has passed", hint="run `wabucket sync` again"))
-                done = self.tickets.poll(xid, _STOP_SECONDS)
-                self.left_for_later.add(xid)
-            if done is None or done.HasField("error"):
-                found.append(
-                    (done.error.exit_code if done else TimedOut.exit_code, done.error.message if done else xid)
-                )
-            else:
-                artifact = done.committed.artifact if done.HasField("committed") else done.fetched.artifact
-                found.append((0, f"{artifact.type}/{artifact.name}:{artifact.alias}"))
-        return found
+    def settle_operations(self, deadline: float | None) -> list[tuple[int, str]]:
+        """Wait for the operations to end, until `deadline` (``time.monotonic``; None: without end); the exit code and
+        reference or message of each that this process ended. What does not end in time is left for later."""
+        if not self.tickets.wait_settled(deadline):
+            late = self.tickets.open_xids()
+            self.interrupt(Interrupted("the time for the operation is over", hint="run `wabucket sync`"))
+            self.tickets.wait_settled(time.monotonic() + _STOP_SECONDS)
+            self.left_for_later.update(late)
+        return [outcome for _, outcome in sorted(self._outcomes.items())]
+
+    def _unsettled(self) -> list[str]:
+        """Operations of an earlier process whose end its journal does not have."""
+        return sorted(self._recovered.state.xids - self._recovered.settled) if self._recovered else []
 
     def finish(self, ending: Ending) -> Tracking:
         """Walk the stages and give up the journal: deleted when the tracker has everything, else kept for ``sync``.
@@ -140,8 +124,11 @@ class Stream:
         self._wind_up("the service was closed")
 
     def _wind_up(self, reason: str) -> None:
-        """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned."""
-        self._ended = True
+        """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned. Once."""
+        with self._idle:
+            if self._ended:
+                return
+            self._ended = True
         self.cancel.set(Interrupted(reason, hint="run `wabucket sync`"))
         self.transfers_idle(time.monotonic() + _STOP_SECONDS)
         self.sender.stop(_STOP_SECONDS)
@@ -167,7 +154,7 @@ class Stream:
 
     def _start_transfer(self, plan: Plan) -> None:
         """On the sender's thread: carry the plan out, unless the journal or the bucket know its end."""
-        progress = _Both(self.tickets.open(plan.xid), self._parts.progress(plan))
+        progress = self.tickets.open(plan.xid)
         if self._recovered is not None:
             if plan.xid in self._recovered.settled:
                 return
@@ -211,22 +198,15 @@ class Stream:
         self.gate.shut(error)
         self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
 
+    def _note_outcome(self, done: ArtifactDone) -> None:
+        """For a run that ends as its operations did. An earlier process's outcomes are known from the journal."""
+        if self._recovered is None or done.xid not in self._recovered.settled:
+            self._outcomes.setdefault(done.xid, _outcome(done))
 
-class _Both:
-    """Tells two listeners of progress."""
 
-    def __init__(self, first: TransferProgress, second: Progress | None = None) -> None:
-        self._first = first
-        self._second = second or SilentProgress()
-
-    def start(self, label: str, files: int | None, bytes: int | None) -> None:
-        self._first.start(label, files, bytes)
-        self._second.start(label, files, bytes)
-
-    def advance(self, *, files: int = 0, bytes: int = 0) -> None:
-        self._first.advance(files=files, bytes=bytes)
-        self._second.advance(files=files, bytes=bytes)
-
-    def finish(self) -> None:
-        self._first.finish()
-        self._second.finish()
+def _outcome(done: ArtifactDone) -> tuple[int, str]:
+    """Exit code, and reference or message."""
+    if done.HasField("error"):
+        return done.error.exit_code, done.error.message
+    artifact = done.committed.artifact if done.HasField("committed") else done.fetched.artifact
+    return 0, f"{artifact.type}/{artifact.name}:{artifact.alias}"

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from wabucketref.contracts.progress import Progress
 from wabucketref.errors import TimedOut, WaBucketError
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
@@ -23,19 +24,22 @@ class TicketProgress:
     """None while unknown."""
 
 
+class Polling(Protocol):
+    """What a ticket needs of its line to the service (``client.RunClient``)."""
+
+    def poll(self, xid: str, timeout: float | None) -> ArtifactPolled: ...
+
+    def watch(self, xid: str) -> Iterator[ArtifactPolled]: ...
+
+    def acknowledge(self, xid: str) -> None: ...
+
+
 class Ticket(Generic[T]):
     """An upload, link or download under way. Thread-safe; may be awaited."""
 
-    def __init__(
-        self,
-        xid: str,
-        poll: Callable[[str, float | None], ArtifactPolled],
-        acknowledge: Callable[[str], None],
-        finish: Callable[[ArtifactDone], T],
-    ) -> None:
+    def __init__(self, xid: str, line: Polling, finish: Callable[[ArtifactDone], T]) -> None:
         self.xid = xid
-        self._poll = poll
-        self._acknowledge = acknowledge
+        self._line = line
         self._finish = finish
         self._lock = threading.Lock()
         self._done: ArtifactDone | None = None
@@ -59,6 +63,15 @@ class Ticket(Generic[T]):
             raise convert.error_from_message(done.error)
         return self._finish(done)
 
+    def follow(self, progress: Progress) -> None:
+        """Tell `progress` how far the operation is until it has ended; :meth:`wait` then returns at once."""
+        shown = _Shown(progress)
+        try:
+            for polled in self._line.watch(self.xid):
+                shown.show(polled)
+        finally:
+            progress.finish()
+
     def progress(self) -> TicketProgress:
         """How far it is. Asks, never waits."""
         self._look(0.0)
@@ -75,7 +88,7 @@ class Ticket(Generic[T]):
         if known is not None:
             return known
         try:
-            polled = self._poll(self.xid, timeout)
+            polled = self._line.poll(self.xid, timeout)
         except WaBucketError:
             with self._lock:
                 if self._done is not None:  # another thread was delivered the result meanwhile
@@ -85,8 +98,33 @@ class Ticket(Generic[T]):
             if self._done is not None:
                 return self._done
             if not polled.finished:
-                self._progress = TicketProgress(polled.files, polled.bytes, polled.total_bytes or None)
+                self._progress = TicketProgress(polled.files, polled.bytes, _known(polled.total_bytes))
                 return None
             self._done = polled.done
-        self._acknowledge(self.xid)  # only now: another thread may be asking for it
+        self._line.acknowledge(self.xid)  # only now: another thread may be asking for it
         return polled.done
+
+
+class _Shown:
+    """What of an operation was told to `progress` so far."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._begun: tuple[str, int, int] | None = None
+        self._files = 0
+        self._bytes = 0
+
+    def show(self, polled: ArtifactPolled) -> None:
+        if polled.finished:
+            return  # it carries the result, not how far it came
+        now = (polled.label, polled.total_files, polled.total_bytes)
+        if polled.label and now != self._begun:
+            self._progress.start(polled.label, _known(polled.total_files), _known(polled.total_bytes))
+            self._begun = now
+        if self._begun and (polled.files, polled.bytes) != (self._files, self._bytes):
+            self._progress.advance(files=polled.files - self._files, bytes=polled.bytes - self._bytes)
+            self._files, self._bytes = polled.files, polled.bytes
+
+
+def _known(total: int) -> int | None:
+    return None if total < 0 else total

@@ -7,6 +7,7 @@ and the oldest undelivered ones beyond a bound (the journal and the tracker stil
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from wabucketref.errors import NotFound, WaBucketError
@@ -18,8 +19,12 @@ _MAX_KEPT: Final = 10_000
 class TransferProgress:
     """How far one operation is; implements contracts.progress.Progress and passes it on."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "") -> None:
         self._lock = threading.Lock()
+        self.what = what
+        """The operation in one line."""
+        self.label = ""
+        """What moves; empty until it begins."""
         self.files = 0
         self.bytes = 0
         self.total_files: int | None = None
@@ -27,6 +32,7 @@ class TransferProgress:
 
     def start(self, label: str, files: int | None, bytes: int | None) -> None:
         self.total_files, self.total_bytes = files, bytes
+        self.label = label
 
     def advance(self, *, files: int = 0, bytes: int = 0) -> None:
         with self._lock:
@@ -39,33 +45,43 @@ class TransferProgress:
 class TicketTable:
     """Results by xid. Thread-safe."""
 
-    def __init__(self, max_kept: int = _MAX_KEPT) -> None:
+    def __init__(
+        self, max_kept: int = _MAX_KEPT, on_publish: Callable[[ArtifactDone], None] = lambda done: None
+    ) -> None:
+        """`on_publish` is told each result before waiters are; from the publishing thread."""
         self._condition = threading.Condition()
         self._open: dict[str, TransferProgress] = {}
         self._done: OrderedDict[str, ArtifactDone] = OrderedDict()
         self._max_kept = max_kept
+        self._on_publish = on_publish
         self._broken: WaBucketError | None = None
+        self._subscribers: dict[str, list[Callable[[], None]]] = {}
 
-    def open(self, xid: str) -> TransferProgress:
+    def open(self, xid: str, what: str = "") -> TransferProgress:
         """Announce an operation; announcing it again, or when it has ended, is harmless."""
         with self._condition:
             if xid in self._done:
                 return TransferProgress()
-            return self._open.setdefault(xid, TransferProgress())
+            return self._open.setdefault(xid, TransferProgress(what))
 
     def withdraw(self, xid: str) -> None:
         """The operation was announced, but not accepted."""
         with self._condition:
             self._open.pop(xid, None)
+            self._condition.notify_all()
 
     def publish(self, done: ArtifactDone) -> None:
         """The operation ended; a second publication of an xid changes nothing."""
+        self._on_publish(done)
         with self._condition:
             self._open.pop(done.xid, None)
             self._done.setdefault(done.xid, done)
             while len(self._done) > self._max_kept:
                 self._done.popitem(last=False)
             self._condition.notify_all()
+            told = self._subscribers.pop(done.xid, [])
+        for callback in told:
+            callback()
 
     def poll(self, xid: str, timeout: float | None) -> ArtifactDone | None:
         """The result, waiting up to `timeout` seconds (None: without end); None when it is still under way.
@@ -87,6 +103,28 @@ class TicketTable:
                 self._condition.wait(left)
             return self._done[xid]
 
+    def knows(self, xid: str) -> bool:
+        """Whether the operation is under way, or its result is kept."""
+        with self._condition:
+            return xid in self._open or xid in self._done
+
+    def subscribe(self, xid: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` once there is an answer to :meth:`poll`: from the publishing thread, or at once when there
+        is one already. What is returned takes the subscription back."""
+        with self._condition:
+            waits = self._broken is None and xid in self._open
+            if waits:
+                self._subscribers.setdefault(xid, []).append(callback)
+        if not waits:
+            callback()
+        return lambda: self._unsubscribe(xid, callback)
+
+    def _unsubscribe(self, xid: str, callback: Callable[[], None]) -> None:
+        with self._condition:
+            left = [one for one in self._subscribers.pop(xid, []) if one is not callback]
+            if left:
+                self._subscribers[xid] = left
+
     def forget(self, xid: str) -> None:
         """The result was delivered."""
         with self._condition:
@@ -102,8 +140,32 @@ class TicketTable:
         with self._condition:
             return list(self._open)
 
+    def under_way(self) -> dict[str, TransferProgress]:
+        """Operations under way with their progress, oldest first."""
+        with self._condition:
+            return dict(self._open)
+
+    def kept(self) -> list[ArtifactDone]:
+        """Results that nobody has fetched yet, oldest first."""
+        with self._condition:
+            return list(self._done.values())
+
+    def wait_settled(self, deadline: float | None) -> bool:
+        """Wait until no operation is under way, up to `deadline` (``time.monotonic``; None: without end)."""
+        with self._condition:
+            while self._open and self._broken is None:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._condition.wait(left)
+            return not self._open
+
     def break_all(self, error: WaBucketError) -> None:
         """The stream cannot go on: every waiter, now and later, gets `error`."""
         with self._condition:
             self._broken = self._broken or error
             self._condition.notify_all()
+            told = [callback for callbacks in self._subscribers.values() for callback in callbacks]
+            self._subscribers.clear()
+        for callback in told:
+            callback()

@@ -7,6 +7,51 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Greeting(_message.Message):
+    __slots__ = ("client", "version", "protocol", "pid", "started", "settings_json", "environ", "trace", "looking")
+    class EnvironEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_JSON_FIELD_NUMBER: _ClassVar[int]
+    ENVIRON_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    LOOKING_FIELD_NUMBER: _ClassVar[int]
+    client: str
+    version: str
+    protocol: int
+    pid: int
+    started: float
+    settings_json: str
+    environ: _containers.ScalarMap[str, str]
+    trace: str
+    looking: bool
+    def __init__(self, client: _Optional[str] = ..., version: _Optional[str] = ..., protocol: _Optional[int] = ..., pid: _Optional[int] = ..., started: _Optional[float] = ..., settings_json: _Optional[str] = ..., environ: _Optional[_Mapping[str, str]] = ..., trace: _Optional[str] = ..., looking: bool = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("version", "protocol", "instance", "pid", "started", "error")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    protocol: int
+    instance: str
+    pid: int
+    started: float
+    error: Error
+    def __init__(self, version: _Optional[str] = ..., protocol: _Optional[int] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[float] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
 class Envelope(_message.Message):
     __slots__ = ("uuid", "stream", "record", "result", "request", "response")
     UUID_FIELD_NUMBER: _ClassVar[int]
@@ -64,7 +109,7 @@ class RunKey(_message.Message):
     def __init__(self, entity: _Optional[str] = ..., project: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class RunRecord(_message.Message):
-    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation", "shared_id")
+    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation", "shared_id", "offline")
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOB_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +121,7 @@ class RunRecord(_message.Message):
     CREATED_FIELD_NUMBER: _ClassVar[int]
     SINGLE_OPERATION_FIELD_NUMBER: _ClassVar[int]
     SHARED_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
     key: RunKey
     name: str
     job_type: str
@@ -87,7 +133,8 @@ class RunRecord(_message.Message):
     created: float
     single_operation: bool
     shared_id: bool
-    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ..., shared_id: bool = ...) -> None: ...
+    offline: bool
+    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ..., shared_id: bool = ..., offline: bool = ...) -> None: ...
 
 class Tags(_message.Message):
     __slots__ = ("tag",)
@@ -306,7 +353,7 @@ class Result(_message.Message):
     def __init__(self, xid: _Optional[str] = ..., position: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("run_start", "artifact_send", "artifact_poll", "artifact_done", "defer", "status", "shutdown", "cancel")
+    __slots__ = ("run_start", "artifact_send", "artifact_poll", "artifact_done", "defer", "status", "shutdown", "cancel", "overview")
     RUN_START_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_SEND_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_POLL_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +362,7 @@ class Request(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    OVERVIEW_FIELD_NUMBER: _ClassVar[int]
     run_start: RunStart
     artifact_send: ArtifactSend
     artifact_poll: ArtifactPoll
@@ -323,7 +371,8 @@ class Request(_message.Message):
     status: Status
     shutdown: Shutdown
     cancel: Cancel
-    def __init__(self, run_start: _Optional[_Union[RunStart, _Mapping]] = ..., artifact_send: _Optional[_Union[ArtifactSend, _Mapping]] = ..., artifact_poll: _Optional[_Union[ArtifactPoll, _Mapping]] = ..., artifact_done: _Optional[_Union[ArtifactDone, _Mapping]] = ..., defer: _Optional[_Union[Defer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ...) -> None: ...
+    overview: Overview
+    def __init__(self, run_start: _Optional[_Union[RunStart, _Mapping]] = ..., artifact_send: _Optional[_Union[ArtifactSend, _Mapping]] = ..., artifact_poll: _Optional[_Union[ArtifactPoll, _Mapping]] = ..., artifact_done: _Optional[_Union[ArtifactDone, _Mapping]] = ..., defer: _Optional[_Union[Defer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., overview: _Optional[_Union[Overview, _Mapping]] = ...) -> None: ...
 
 class RunStart(_message.Message):
     __slots__ = ("timeout",)
@@ -368,7 +417,7 @@ class ArtifactDone(_message.Message):
     def __init__(self, xid: _Optional[str] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., committed: _Optional[_Union[CommittedRecord, _Mapping]] = ..., fetched: _Optional[_Union[FetchedRecord, _Mapping]] = ..., version: _Optional[str] = ..., tracking: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Defer(_message.Message):
-    __slots__ = ("stage", "exit_code", "state", "timeout")
+    __slots__ = ("stage", "exit_code", "state", "timeout", "background")
     class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         BEGIN: _ClassVar[Defer.Stage]
@@ -393,17 +442,25 @@ class Defer(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     stage: Defer.Stage
     exit_code: int
     state: str
     timeout: float
-    def __init__(self, stage: _Optional[_Union[Defer.Stage, str]] = ..., exit_code: _Optional[int] = ..., state: _Optional[str] = ..., timeout: _Optional[float] = ...) -> None: ...
+    background: bool
+    def __init__(self, stage: _Optional[_Union[Defer.Stage, str]] = ..., exit_code: _Optional[int] = ..., state: _Optional[str] = ..., timeout: _Optional[float] = ..., background: bool = ...) -> None: ...
 
 class Status(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Shutdown(_message.Message):
+    __slots__ = ("now",)
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    now: bool
+    def __init__(self, now: bool = ...) -> None: ...
+
+class Overview(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
@@ -416,13 +473,14 @@ class Cancel(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., exit_code: _Optional[int] = ...) -> None: ...
 
 class Response(_message.Message):
-    __slots__ = ("run_started", "artifact_accepted", "artifact_polled", "deferred", "status", "done", "error")
+    __slots__ = ("run_started", "artifact_accepted", "artifact_polled", "deferred", "status", "done", "overview", "error")
     RUN_STARTED_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_POLLED_FIELD_NUMBER: _ClassVar[int]
     DEFERRED_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
+    OVERVIEW_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     run_started: RunStarted
     artifact_accepted: ArtifactAccepted
@@ -430,8 +488,9 @@ class Response(_message.Message):
     deferred: Deferred
     status: StatusReport
     done: Done
+    overview: OverviewReport
     error: Error
-    def __init__(self, run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., artifact_accepted: _Optional[_Union[ArtifactAccepted, _Mapping]] = ..., artifact_polled: _Optional[_Union[ArtifactPolled, _Mapping]] = ..., deferred: _Optional[_Union[Deferred, _Mapping]] = ..., status: _Optional[_Union[StatusReport, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    def __init__(self, run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., artifact_accepted: _Optional[_Union[ArtifactAccepted, _Mapping]] = ..., artifact_polled: _Optional[_Union[ArtifactPolled, _Mapping]] = ..., deferred: _Optional[_Union[Deferred, _Mapping]] = ..., status: _Optional[_Union[StatusReport, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., overview: _Optional[_Union[OverviewReport, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class RunStarted(_message.Message):
     __slots__ = ("name", "url", "tracking")
@@ -452,18 +511,22 @@ class ArtifactAccepted(_message.Message):
     def __init__(self, xid: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ArtifactPolled(_message.Message):
-    __slots__ = ("finished", "done", "files", "bytes", "total_bytes")
+    __slots__ = ("finished", "done", "files", "bytes", "total_bytes", "total_files", "label")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FILES_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     finished: bool
     done: ArtifactDone
     files: int
     bytes: int
     total_bytes: int
-    def __init__(self, finished: bool = ..., done: _Optional[_Union[ArtifactDone, _Mapping]] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
+    total_files: int
+    label: str
+    def __init__(self, finished: bool = ..., done: _Optional[_Union[ArtifactDone, _Mapping]] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., total_files: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class Deferred(_message.Message):
     __slots__ = ("stage", "tracking")
@@ -474,18 +537,52 @@ class Deferred(_message.Message):
     def __init__(self, stage: _Optional[_Union[Defer.Stage, str]] = ..., tracking: _Optional[str] = ...) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("journaled", "acknowledged", "transfers", "tracking", "cause")
+    __slots__ = ("journaled", "acknowledged", "transfers", "tracking", "cause", "key", "state", "done")
     JOURNALED_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     TRACKING_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
     journaled: int
     acknowledged: int
-    transfers: _containers.RepeatedScalarFieldContainer[str]
+    transfers: _containers.RepeatedCompositeFieldContainer[TransferReport]
     tracking: str
     cause: Error
-    def __init__(self, journaled: _Optional[int] = ..., acknowledged: _Optional[int] = ..., transfers: _Optional[_Iterable[str]] = ..., tracking: _Optional[str] = ..., cause: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    key: RunKey
+    state: str
+    done: _containers.RepeatedCompositeFieldContainer[ArtifactDone]
+    def __init__(self, journaled: _Optional[int] = ..., acknowledged: _Optional[int] = ..., transfers: _Optional[_Iterable[_Union[TransferReport, _Mapping]]] = ..., tracking: _Optional[str] = ..., cause: _Optional[_Union[Error, _Mapping]] = ..., key: _Optional[_Union[RunKey, _Mapping]] = ..., state: _Optional[str] = ..., done: _Optional[_Iterable[_Union[ArtifactDone, _Mapping]]] = ...) -> None: ...
+
+class TransferReport(_message.Message):
+    __slots__ = ("xid", "what", "label", "files", "bytes", "total_files", "total_bytes")
+    XID_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FILES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    xid: str
+    what: str
+    label: str
+    files: int
+    bytes: int
+    total_files: int
+    total_bytes: int
+    def __init__(self, xid: _Optional[str] = ..., what: _Optional[str] = ..., label: _Optional[str] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., total_files: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
+
+class OverviewReport(_message.Message):
+    __slots__ = ("runs", "clients", "draining")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[StatusReport]
+    clients: int
+    draining: bool
+    def __init__(self, runs: _Optional[_Iterable[_Union[StatusReport, _Mapping]]] = ..., clients: _Optional[int] = ..., draining: bool = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ()

@@ -27,8 +27,10 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "deadline": "WABUCKET_DEADLINE",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
+    "service_idle": "WABUCKET_SERVICE_IDLE",
     "console": "WABUCKET_CONSOLE",
     "log": "WABUCKET_LOG",
+    "trace": "WABUCKET_TRACE",
 }
 """Setting to variable, in the order in which they are listed."""
 
@@ -37,6 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "deadline": "number",
     "finish_timeout": "number",
     "memory": "size",
+    "service_idle": "number",
     "tags": "list",
 }
 """Settings that are not text."""
@@ -44,7 +47,7 @@ KINDS: Final[dict[str, Kind]] = {
 SECRETS: Final = frozenset({"api_key"})
 PLACES: Final = frozenset({"storage", "bucket"})
 """May hold credentials, wherever they were written."""
-PATHS: Final = frozenset({"home", "wandb_dir", "storage", "bucket"})
+PATHS: Final = frozenset({"home", "wandb_dir", "storage", "bucket", "trace"})
 """May be relative paths, which count from the file that holds them or from the working directory."""
 
 ENFORCED: Final = "WABUCKET_ENFORCED"

@@ -1,12 +1,23 @@
 """The one typed model of all settings."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 
 from wabucketref.errors import UsageError
+from wabucketref.model.redact import public_url
 from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
@@ -15,6 +26,17 @@ from wabucketref.settings.home import default_home, home_id, make_home, user_nam
 from wabucketref.settings.origin import BUILT_IN, Origin, shown
 
 Line = Annotated[str, Field(max_length=1000), AfterValidator(checks.check_line)]
+_SHARED = (
+    "mode",
+    "catalog",
+    "base_url",
+    "wandb_dir",
+    "concurrency",
+    "memory",
+    "deadline",
+    "finish_timeout",
+    "journal_sync",
+)
 Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
 
 
@@ -53,9 +75,13 @@ class Settings(BaseModel):
     """Seconds for a run to finish, transfers under way included."""
     journal_sync: Literal["full", "normal"] = "full"
     """``full`` survives power loss, ``normal`` only a crash of the process."""
+    service_idle: Annotated[float, Field(ge=0, le=366 * 86400, allow_inf_nan=False)] = 0.0
+    """Seconds without clients and runs after which a background service ends; 0: never."""
     console: Literal["off", "on"] = "off"
     """Whether an API session records what the process prints."""
     log: Literal["debug", "info", "warning", "error"] = "warning"
+    trace: Path | None = None
+    """File to which the messages of the protocol are written, for looking at."""
 
     _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
     _notices: tuple[str, ...] = PrivateAttr(default=())
@@ -143,6 +169,32 @@ class Settings(BaseModel):
     def catalog_url(self) -> str:
         """Database URL of the embedded tracker. May hold a password."""
         return self.catalog or f"sqlite:///{self.home / 'catalog.sqlite'}"
+
+    def shared(self) -> str:
+        """What a background service needs to act for this process, as JSON. Holds secrets; never to be stored.
+
+        Only what changes how it acts, so that processes that differ in nothing else share a tracker and buckets.
+        """
+        kept = {name: getattr(self, name) for name in _SHARED if name in self.model_fields_set}
+        found: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in kept.items()}
+        found |= {"tracker": self.resolved_tracker(), "home": str(self.home)}
+        if self.api_key is not None:
+            found["api_key"] = self.api_key.get_secret_value()
+        if self.bucket is not None and public_url(self.bucket_url()) != self.bucket_url():
+            found["bucket"] = self.bucket_url()
+        return json.dumps(found, sort_keys=True)
+
+    @classmethod
+    def of_shared(cls, text: str) -> "Settings":
+        """Those of another process of this user, from :meth:`shared`.
+
+        Raises:
+            UsageError: they are not what this release writes.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UsageError("the client's settings cannot be read", hint="use one release for both") from error
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values among the settings, for ``model.redact.redact``."""

@@ -74,8 +74,12 @@ def test_schemas_are_schemas() -> None:
 
 
 def test_every_schema_is_used() -> None:
-    parts = {"artifact", "run", "run-summary"}
-    elsewhere = {"config-list", "doctor", "plugins", "sync", "status"}
+    parts = {"artifact", "run", "run-status", "run-summary"}
+    elsewhere = {"config-list", "doctor", "plugins", "sync", "status"} | {
+        "service-start",
+        "service-status",
+        "service-stop",
+    }
     assert set(schemas.load()) <= {case[0] for case in CASES} | parts | elsewhere
 
 

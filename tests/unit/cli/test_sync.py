@@ -42,7 +42,8 @@ def test_what_stays_pending_is_8_beside_the_result(wabucket: Run, floors: Floors
 
 
 def test_status(wabucket: Run, floors: Floors) -> None:
-    items = [status.RunStatus("r1", "demo\x1b", "waiting", ("x1",), 4096, 2.5)]
+    transfers = [status.Transfer("x1", "unfinished"), status.Transfer("x2", "running", "upload", 1, 2, 3, None)]
+    items = [status.RunStatus("r1", "demo\x1b", "waiting", transfers, "down", 4096, 2.5)]
     floors.answers["status"] = status.StatusResult(items)
     assert wabucket("status", "r1").out.startswith("r1  demo\\x1b  waiting")
     assert floors.calls[0][1] == ("r1",)

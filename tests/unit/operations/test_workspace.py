@@ -158,7 +158,7 @@ def test_status_of_one(ws: Workspace, source: Path, monkeypatch: pytest.MonkeyPa
         upload(ws, source, "cats", "dataset", "one")
     (item,) = status(ws.settings).items
     assert status(ws.settings, item.run_id).items == [item] or status(ws.settings, item.run_id).items
-    assert item.run_id in status(ws.settings).lines()[0]
+    assert status(ws.settings).to_dict()["items"][0]["run"] == item.run_id
     with pytest.raises(NotFound, match="nope"):
         status(ws.settings, "nope")
 

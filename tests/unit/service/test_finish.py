@@ -49,14 +49,10 @@ def test_every_stage_is_walked_in_order_and_answered_by_the_sender(make_floor: M
     assert [hop for hop, _ in both] == ["finish", "SenderT"] * len(IN_ORDER)
 
 
-def test_producers_stop_before_the_door_closes(floor: Floor, tracker: MemoryTracker) -> None:
+def test_the_door_closes_first(floor: Floor, tracker: MemoryTracker) -> None:
     client = floor.start()
     stream = floor.service.stream(KEY.run_id)
-
-    def last_words() -> None:
-        client.publish(Record(output=OutputRecord(stream="stdout", text="bye")))
-
-    stream.add_producer(last_words)
+    client.publish(Record(output=OutputRecord(stream="stdout", text="bye")))
     client.finish(0, RunState.FINISHED, 10)
     assert [line.text for line in tracker.lines.values()] == ["bye"]
     with pytest.raises(UsageError, match="finished"):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -146,7 +147,12 @@ class Line:
         self.table.forget(xid)
 
     def ticket(self) -> Ticket[str]:
-        return Ticket("x", self.poll, self.acknowledge, lambda found: found.version)
+        return Ticket("x", self, lambda found: found.version)
+
+    def watch(self, xid: str) -> Iterator[ArtifactPolled]:
+        while not (found := self.poll(xid, 0.01)).finished:
+            yield found
+        yield found
 
 
 def test_a_ticket_under_way() -> None:

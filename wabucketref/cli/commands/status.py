@@ -4,7 +4,6 @@ import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
 from wabucketref.cli.options import command_flags
-from wabucketref.cli.render.text import printable
 from wabucketref.cli.teaching import TeachingCommand
 
 
@@ -18,13 +17,15 @@ from wabucketref.cli.teaching import TeachingCommand
 @command_flags
 @pass_invocation
 def command(invocation: Invocation, which: str | None) -> None:
-    """Show the runs of this home that are under way or wait for `wabucket sync`.
+    """Show the runs of this home that are under way or wait for `wabucket sync`, with their transfers.
 
-    With an argument only the run of that id, or that has a transfer of that id.
+    Also what the background service has done and nobody has asked for yet. With an argument only the run of that id,
+    or that has a transfer of that id.
     """
+    from wabucketref.cli.render.service import status_lines
     from wabucketref.operations.status import status
 
     result = status(invocation.settings(), which)
     if not result.items:
         invocation.note_empty("nothing is under way")
-    invocation.show(result.to_dict, lambda: [printable(line) for line in result.lines()])
+    invocation.show(result.to_dict, lambda: status_lines(result.items))

@@ -3,11 +3,12 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.outputs import Outputs
-from wabucketref.contracts.progress import Progress, SilentProgress
+from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import LocalIOError, TransientError, UsageError, WaBucketError
@@ -17,12 +18,13 @@ from wabucketref.operations.workspace import Workspace
 from wabucketref.registry import Registry
 from wabucketref.retry import RetryPolicy
 from wabucketref.service.service import Service, ServiceOptions
-from wabucketref.service.trace import Trace, no_trace
+from wabucketref.service.trace import FileTrace, Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.settings import Settings
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
+from wabucketref.wiring.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,11 @@ TRACKERS: Final = {
 StorageHook = Callable[[Storage], Storage]
 
 
+def unwrapped(storage: Storage) -> Storage:
+    """The hook that changes nothing."""
+    return storage
+
+
 def registries() -> Mapping[str, Registry]:
     """Every kind of plugin: built-ins and what is installed beside us. Nothing is imported yet."""
     return {
@@ -72,8 +79,8 @@ class Storages:
         settings: Settings,
         environ: Mapping[str, str],
         *,
-        below: StorageHook = lambda storage: storage,
-        above: StorageHook = lambda storage: storage,
+        below: StorageHook = unwrapped,
+        above: StorageHook = unwrapped,
     ) -> None:
         """`below` and `above` wrap the storage beneath and on top of the retries: for tests."""
         self._settings = settings
@@ -146,25 +153,32 @@ def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
         return cast(Tracker, UnavailableTracker(chosen, error))
 
 
-def open_workspace(
+@dataclass(frozen=True)
+class Floor:
+    """What carries runs and transfers in one process: a tracker, a data plane, and the service over them."""
+
+    tracker: Tracker
+    storages: Storages
+    plane: DataPlane
+    service: Service
+
+    def close(self) -> None:
+        """Give everything back; idempotent."""
+        self.service.close()
+        self.storages.close()
+        self.tracker.close()
+
+
+def open_floor(
     settings: Settings,
+    environ: Mapping[str, str],
     *,
-    progress: Progress | None = None,
-    echo: Callable[[str], None] | None = None,
-    outputs: str | None = None,
     tracker: str | None = None,
     trace: Trace = no_trace,
-    environ: Mapping[str, str] | None = None,
-    below: StorageHook = lambda storage: storage,
-    above: StorageHook = lambda storage: storage,
-) -> Workspace:
-    """Everything operations need. Nothing is asked of bucket or tracker yet, save that the tracker is opened.
-
-    Raises:
-        UsageError, SettingsError, NotAuthorised, UpgradeRequired: it can never work like this.
-    """
-    install_from_environment()
-    environ = dict(os.environ) if environ is None else environ
+    below: StorageHook = unwrapped,
+    above: StorageHook = unwrapped,
+) -> Floor:
+    """Nothing is asked of bucket or tracker yet, save that the tracker is opened. Raises as :func:`open_workspace`."""
     found = open_tracker(settings, tracker)
     keeps = found.capabilities.records
     storages = Storages(settings, environ, below=below, above=above)
@@ -174,29 +188,56 @@ def open_workspace(
         limits=_limits(settings),
         home=str(settings.home),
     )
-    transfers = Transfers(plane, settings.home / "cache" / "uploads")
-    shown = progress or SilentProgress()
     options = ServiceOptions(
         journal_directory=settings.home / "journal",
         memory_directory=settings.home / "cache" / "uploads",
         sync=settings.journal_sync,
         tracker_policy=RetryPolicy(deadline=30.0, attempts=4),
-        progress=lambda plan: shown,
         trace=trace,
     )
     offline = settings.mode == "offline" and keeps
+    transfers = Transfers(plane, settings.home / "cache" / "uploads")
+    return Floor(found, storages, plane, Service(transfers, None if offline else found, options))
+
+
+def open_workspace(
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    echo: Callable[[str], None] | None = None,
+    outputs: str | None = None,
+    tracker: str | None = None,
+    trace: Trace | None = None,
+    environ: Mapping[str, str] | None = None,
+    below: StorageHook = unwrapped,
+    above: StorageHook = unwrapped,
+) -> Workspace:
+    """Everything operations need. Nothing is asked of bucket or tracker yet, save that the tracker is opened.
+
+    Raises:
+        UsageError, SettingsError, NotAuthorised, UpgradeRequired: it can never work like this.
+    """
+    install_from_environment()
+    environ = dict(os.environ) if environ is None else environ
+    sink = trace or (FileTrace(settings.trace) if settings.trace else no_trace)
+    floor = open_floor(settings, environ, tracker=tracker, trace=sink, below=below, above=above)
+    alone = trace is not None or below is not unwrapped or above is not unwrapped or tracker is not None
+    line = Line(settings, environ, floor.service, alone=alone)
     registry = registries()
     return Workspace(
         settings=settings,
-        tracker=found,
-        plane=plane,
-        service=Service(transfers, None if offline else found, options),
+        tracker=floor.tracker,
+        plane=floor.plane,
+        service=floor.service,
+        transport=line.open,
+        progress=progress,
         contexts=_loaded(registry["context"]),
         outputs=_outputs(registry["outputs"], outputs, environ),
         environ=environ,
         echo=echo,
-        open_storage=storages,
-        close_storages=storages.close,
+        open_storage=floor.storages,
+        close_line=line.close,
+        close_floor=floor.close,
         registries=list(registry.values()),
     )
 

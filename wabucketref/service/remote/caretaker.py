@@ -1,0 +1,115 @@
+"""What earlier processes left in the journals is ended by the service: at its start, and again while it waits.
+
+A journal that cannot be ended now (the tracker or the bucket is out of reach, credentials are missing) is tried again
+with growing pauses. Runs that were recorded offline on purpose wait for ``wabucket sync``; only their transfers are
+ended.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from wabucketref.errors import IntegrityError, NotFound, WaBucketError
+from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
+from wabucketref.service.recovery import recover
+from wabucketref.service.remote.host import Context
+from wabucketref.service.settle import settle
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 600.0
+_AT_ONCE: Final = 4
+
+
+class Caretaker:
+    """One thread. `online` and `offline` make what recovered runs need; each is asked for when first needed."""
+
+    def __init__(self, directory: Path, online: Callable[[], Context], offline: Callable[[], Context]) -> None:
+        """`directory`: of the journals."""
+        self._directory = directory
+        self._online = online
+        self._offline = offline
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
+        self.first_round = threading.Event()
+        """Set once every journal that was there at the start has been looked at."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """No further journal; what is being ended goes on until its service is closed."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _work(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            left = self.tend()
+            self.first_round.set()
+            pause = min(pause * 2, _LONGEST_PAUSE) if left else _FIRST_PAUSE
+            self._wake.wait(pause)
+
+    def tend(self) -> int:
+        """End what can be ended; how many journals are left for later."""
+        paths = sorted(self._directory.glob(f"*{SUFFIX}"), key=_age)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="recovery") as pool:
+            return sum(not ended for ended in pool.map(self._try, paths))
+
+    def _try(self, path: Path) -> bool:
+        """Whether there is nothing left to do for the journal."""
+        if self._stop.is_set():
+            return False
+        try:
+            return self._end(path)
+        except WaBucketError as error:
+            log.info("%s: %s", path.name, error)
+        except Exception:
+            log.exception("%s cannot be recovered; it is kept", path.name)
+        return False
+
+    def _end(self, path: Path) -> bool:
+        offline = _is_offline(path)
+        if offline is None:
+            return True
+        context = self._offline() if offline else self._online()
+        try:
+            stream, recovered = context.service.recover(path)
+        except (JournalInUse, NotFound, IntegrityError):
+            return True  # somebody else's, or ended meanwhile, or nothing was ever in it
+        log.info("run %s was left by another process: going on with it", stream.key.run_id)
+        settled = settle(stream, deadline=None, finish_timeout=context.finish_timeout, recovered=recovered)
+        context.service.retire(stream)
+        log.info("run %s: %s, %s", stream.key.run_id, settled.state or settled.error, settled.tracking)
+        return settled.tracking != "pending" or offline
+
+
+def _is_offline(path: Path) -> bool | None:
+    """Whether the run waits for ``sync`` on purpose; None: nothing to do here (it lives, or only waits)."""
+    try:
+        journal = Journal.open(path)
+    except (JournalInUse, NotFound):
+        return None
+    try:
+        found = recover(journal)
+    except IntegrityError:
+        return False
+    finally:
+        journal.close()
+    if not found.offline:
+        return False
+    return True if found.exit is None or found.state.xids - found.settled else None
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()

@@ -1,0 +1,286 @@
+"""A client's connection to the background service: the transport of its envelopes.
+
+Records go through one channel, in order, and are answered in order; requests are calls of their own. The channel is
+the client's lease too: when it breaks and the process is gone, the service ends the client's runs by itself. A channel
+that breaks while both live is opened again, and what was not answered is sent again; the service knows the uuid of
+each message, so nothing is doubled.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from wabucketref.errors import ServiceStopped, TimedOut, UsageError, WaBucketError
+from wabucketref.service import convert
+from wabucketref.service.remote.place import PROTOCOL, Place
+from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Welcome
+from wabucketref.service.wabucket_pb2_grpc import WabucketStub
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_MESSAGE: Final = 72 << 20
+"""Bytes: a little more than the journal takes for a record."""
+OPTIONS: Final = (
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.enable_http_proxy", 0),
+)
+_ALIVE: Final = (
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+"""A service that is frozen is noticed, also by a caller that waits for it."""
+_HELLO_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 60.0
+"""Beyond what a request itself may take."""
+_AGAIN_SECONDS: Final = 3.0
+"""How long a broken connection is tried again: a service that is restarting is another one anyway."""
+
+
+class _Sent:
+    """An envelope in the channel, and its answer once that has come."""
+
+    __slots__ = ("answer", "envelope")
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self.answer: Envelope | None = None
+
+
+class Connection:
+    """Implements client.Transport. Thread-safe; of no use in a forked child, which is told so."""
+
+    outlives = True
+
+    def __init__(self, place: Place, greeting: Greeting) -> None:
+        """Connects.
+
+        Raises:
+            ServiceStopped: nobody answers.
+            WaBucketError: the service does not serve this client, and says why.
+        """
+        self._place = place
+        self._greeting = greeting
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._closed = False
+        self._waiting: deque[_Sent] = deque()
+        self._queue: queue.SimpleQueue[Envelope | None] = queue.SimpleQueue()
+        self._channel = grpc.insecure_channel(f"unix:{place.socket}", options=(*OPTIONS, *_ALIVE))
+        self._stub = WabucketStub(self._channel)  # type: ignore[no-untyped-call]
+        try:
+            self.welcome = greet(self._stub, greeting)
+        except BaseException:
+            self._channel.close()
+            raise
+        self._answers = self._open_channel()
+
+    def send(self, envelope: Envelope) -> Envelope:
+        self._check_process(envelope)
+        if envelope.HasField("record"):
+            return self._through_channel(envelope)
+        answer: Envelope = self._asked(
+            lambda: self._stub.Ask(envelope, timeout=_seconds_for(envelope), metadata=self._who)
+        )
+        return answer
+
+    def watch(self, envelope: Envelope) -> Iterator[Envelope]:
+        self._check_process(envelope)
+        answers = self._stub.Watch(envelope, metadata=self._who)
+        try:
+            while (answer := self._asked(lambda: next(answers, None), again=False)) is not None:
+                yield answer
+        finally:
+            answers.cancel()
+
+    def close(self) -> None:
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._answers.cancel()
+        self._channel.close()
+
+    @property
+    def _who(self) -> tuple[tuple[str, str], ...]:
+        return (("client", self._greeting.client),)
+
+    def _check_process(self, envelope: Envelope) -> None:
+        if os.getpid() != self._pid:
+            raise UsageError(
+                f"the run {envelope.stream} belongs to the parent process",
+                hint="open an API of its own in a forked process",
+            )
+
+    # ---- the channel -----------------------------------------------------------------------------------------------
+
+    def _open_channel(self) -> Any:
+        return self._stub.Channel(iter(self._queue.get, None), metadata=self._who)
+
+    def _through_channel(self, envelope: Envelope) -> Envelope:
+        mine = _Sent(envelope)
+        with self._lock:
+            if self._closed:
+                raise ServiceStopped("the connection to the service is closed", hint="open another one")
+            self._waiting.append(mine)
+            self._queue.put(envelope)
+        while mine.answer is None:
+            with self._reading:  # whoever reads, reads for those before it too
+                if mine.answer is None:
+                    self._read_one()
+        return mine.answer
+
+    def _read_one(self) -> None:
+        try:
+            answer = next(self._answers)
+        except (grpc.RpcError, StopIteration) as error:
+            self._reopen(error)
+            return
+        with self._lock:
+            self._waiting.popleft().answer = answer
+
+    def _reopen(self, cause: Exception) -> None:
+        """The channel broke: another one to the same service, and what has no answer is sent again in its order.
+
+        Raises:
+            ServiceStopped: the service is gone, or another one is in its place.
+        """
+        if self._closed:
+            raise ServiceStopped("the connection to the service is closed", hint="open another one") from cause
+        self._greet_again(cause)
+        with self._lock:
+            self._queue.put(None)  # ends the sending thread of the channel that broke
+            self._queue = queue.SimpleQueue()
+            for sent in self._waiting:
+                self._queue.put(sent.envelope)
+            self._answers = self._open_channel()
+
+    def _greet_again(self, cause: Exception) -> None:
+        end = time.monotonic() + _AGAIN_SECONDS
+        log.info("the connection to the service broke (%s), opening it again", _code(cause))
+        while True:
+            try:
+                welcome = greet(self._stub, self._greeting)
+            except ServiceStopped as stopped:
+                if time.monotonic() >= end or not self._place.is_listening():
+                    raise _stopped() from stopped
+                time.sleep(0.1)
+                continue
+            if welcome.instance != self.welcome.instance:
+                raise _stopped() from cause
+            return
+
+    # ---- requests --------------------------------------------------------------------------------------------------
+
+    def _asked(self, call: Callable[[], T], *, again: bool = True) -> T:
+        """Requests may be repeated: operations are known by their xid, and asking twice for an end ends once."""
+        while True:
+            try:
+                return call()
+            except grpc.RpcError as error:
+                if self._closed or not again or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise translate(error) from error
+                self._greet_again(error)
+
+
+def greet(stub: WabucketStub, greeting: Greeting, *, any_version: bool = False) -> Welcome:
+    """The service's answer.
+
+    Raises:
+        ServiceStopped: nobody answers.
+        WaBucketError: it says why it does not serve this client.
+    """
+    try:
+        welcome: Welcome = stub.Hello(greeting, timeout=_HELLO_SECONDS)
+    except grpc.RpcError as error:
+        raise translate(error) from error
+    if welcome.protocol != PROTOCOL or (welcome.version != greeting.version and not any_version):
+        raise UsageError(
+            f"the running service is wabucket {welcome.version} (process {welcome.pid}), this is {greeting.version}",
+            hint="`wabucket service stop` with that release, then start it with this one",
+        )
+    if welcome.HasField("error"):
+        raise convert.error_from_message(welcome.error)
+    return welcome
+
+
+def look(
+    place: Place, version: str, *, any_version: bool = False
+) -> tuple[Welcome, Callable[[Envelope], Envelope], Callable[[], None]] | None:
+    """A line to the service for looking at it or stopping it, as (welcome, ask, close); None when none runs.
+
+    Raises:
+        TimedOut: one runs, but does not answer.
+        UsageError: it is of another release, unless `any_version`.
+    """
+    if not place.is_listening():
+        return None
+    channel = grpc.insecure_channel(f"unix:{place.socket}", options=OPTIONS)
+    stub = WabucketStub(channel)  # type: ignore[no-untyped-call]
+    try:
+        welcome = greet(stub, Greeting(version=version, protocol=PROTOCOL, looking=True), any_version=any_version)
+    except ServiceStopped:
+        channel.close()
+        return None
+    except BaseException:
+        channel.close()
+        raise
+
+    def ask(envelope: Envelope) -> Envelope:
+        try:
+            answer: Envelope = stub.Ask(envelope, timeout=_seconds_for(envelope))
+        except grpc.RpcError as error:
+            raise translate(error) from error
+        if answer.response.HasField("error"):
+            raise convert.error_from_message(answer.response.error)
+        return answer
+
+    return welcome, ask, channel.close
+
+
+def translate(error: grpc.RpcError) -> WaBucketError:
+    """What gRPC says in our own kinds."""
+    code = error.code()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return TimedOut("the service does not answer", hint="see `wabucket service status` and its log")
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        return _stopped()
+    return WaBucketError(f"the service broke: {code.name}: {error.details()}", hint="its log says more")
+
+
+def _stopped() -> ServiceStopped:
+    return ServiceStopped(
+        "the service stopped; the operation is in the journal",
+        hint="`wabucket service start` goes on with it, or `wabucket sync` finishes it",
+    )
+
+
+def _code(error: Exception) -> str:
+    return str(error.code().name) if isinstance(error, grpc.RpcError) else "it ended"
+
+
+def _seconds_for(envelope: Envelope) -> float:
+    """How long an answer may take: what the request itself says, and some."""
+    request = envelope.request
+    match request.WhichOneof("kind"):
+        case "artifact_poll":
+            return float(request.artifact_poll.timeout) + _ANSWER_SECONDS
+        case "defer":
+            return float(request.defer.timeout) + _ANSWER_SECONDS
+        case "run_start":
+            return float(request.run_start.timeout) + _ANSWER_SECONDS
+    return _ANSWER_SECONDS

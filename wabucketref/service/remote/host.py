@@ -1,0 +1,260 @@
+"""The clients of the background service: what each may use, which runs are its own, and what becomes of them when it
+is gone."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from wabucketref.errors import NotFound, ServiceStopped, UsageError, WaBucketError
+from wabucketref.service import convert
+from wabucketref.service.service import Service
+from wabucketref.service.tickets import TicketTable
+from wabucketref.service.trace import FileTrace, Trace, no_trace
+from wabucketref.service.wabucket_pb2 import (
+    Done,
+    Envelope,
+    Greeting,
+    OverviewReport,
+    Response,
+)
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED: Final = 1024
+"""Answers kept for a client that sends again; more are never under way at once."""
+_IDLE_CONTEXTS: Final = 8
+
+
+class Context(Protocol):
+    """What one set of settings and credentials makes: a service with its tracker and buckets."""
+
+    @property
+    def service(self) -> Service: ...
+
+    @property
+    def finish_timeout(self) -> float:
+        """Seconds for a run to finish once its transfers have ended."""
+
+    def close(self) -> None: ...
+
+
+class Contexts(Protocol):
+    """The service's own contexts, made when they are needed."""
+
+    def all(self) -> Sequence[Context]:
+        """Those made so far."""
+
+
+OpenContext = Callable[[str, Mapping[str, str]], Context]
+"""Makes a context of settings (JSON) and variables. Raises what is wrong with them."""
+
+
+@dataclass
+class Client:
+    """A process (or a part of one) that greeted."""
+
+    id: str
+    pid: int
+    started: float
+    """When the process began, in ticks since boot."""
+    context: Context
+    trace: Trace
+    close_trace: Callable[[], None]
+    greeted: float = field(default_factory=time.monotonic)
+    channels: int = 0
+    streams: set[str] = field(default_factory=set)
+    answers: OrderedDict[str, Envelope] = field(default_factory=OrderedDict)
+
+    def remember(self, answer: Envelope) -> None:
+        self.answers[answer.uuid] = answer
+        while len(self.answers) > _REMEMBERED:
+            self.answers.popitem(last=False)
+
+
+class Host:
+    """See the module's text. Thread-safe."""
+
+    def __init__(self, open_context: OpenContext) -> None:
+        self._open_context = open_context
+        self._lock = threading.RLock()
+        self._contexts: OrderedDict[str, Context] = OrderedDict()
+        self._clients: dict[str, Client] = {}
+        self._own: Contexts | None = None
+        self._draining = False
+        self._used = time.monotonic()
+
+    def adopt(self, own: "Contexts") -> None:
+        """The service's own contexts, for what processes that are gone have left."""
+        self._own = own
+
+    # ---- clients ---------------------------------------------------------------------------------------------------
+
+    def greet(self, greeting: Greeting) -> None:
+        """Know a client, or know it again.
+
+        Raises:
+            ServiceStopped: the service is ending, and takes nobody new.
+            WaBucketError: its settings cannot be used.
+        """
+        with self._lock:
+            self._used = time.monotonic()
+            if greeting.client in self._clients:
+                return
+            if self._draining:
+                raise ServiceStopped("the service is stopping and takes nothing new", hint="wait until it has stopped")
+            context = self._context(greeting.settings_json, greeting.environ)
+            file_trace = FileTrace(greeting.trace) if greeting.trace else None
+            self._clients[greeting.client] = Client(
+                greeting.client,
+                greeting.pid,
+                greeting.started,
+                context,
+                file_trace or no_trace,
+                file_trace.close if file_trace else lambda: None,
+            )
+
+    def client(self, client_id: str) -> Client:
+        """Raises NotFound when it did not greet."""
+        with self._lock:
+            self._used = time.monotonic()
+            found = self._clients.get(client_id)
+        if found is None:
+            raise NotFound("this client is not known to the service", hint="greet it first")
+        return found
+
+    def clients(self) -> list[Client]:
+        with self._lock:
+            return list(self._clients.values())
+
+    def channel_opened(self, client: Client) -> None:
+        with self._lock:
+            client.channels += 1
+
+    def channel_closed(self, client: Client) -> None:
+        with self._lock:
+            client.channels -= 1
+            client.greeted = time.monotonic()
+
+    def leave(self, client: Client) -> None:
+        """The client is gone: its runs end by themselves."""
+        with self._lock:
+            if self._clients.pop(client.id, None) is None:
+                return
+            streams = sorted(client.streams)
+        for stream_id in streams:
+            client.context.service.leave(stream_id, client.context.finish_timeout)
+        client.close_trace()
+        self._drop_idle_contexts()
+
+    # ---- envelopes -------------------------------------------------------------------------------------------------
+
+    def handle(self, client: Client, envelope: Envelope) -> Envelope:
+        """The answer to a client's envelope; to one it sent before, the same answer again."""
+        known = client.answers.get(envelope.uuid)
+        if known is not None:
+            return known
+        if envelope.HasField("record") and envelope.record.HasField("run"):
+            client.streams.add(envelope.stream)
+        answer = client.context.service.handle(envelope, client.trace)
+        if envelope.HasField("record"):
+            client.remember(answer)
+        return answer
+
+    def table(self, client: Client | None, envelope: Envelope) -> TicketTable:
+        """The ticket table that a poll is about; without a stream, that of whichever run has the operation.
+
+        Raises:
+            NotFound: no such run or operation.
+        """
+        xid = envelope.request.artifact_poll.xid
+        if client is not None and envelope.stream:
+            return client.context.service.tickets(envelope.stream)
+        for context in self._all_contexts():
+            stream_id = context.service.find_operation(xid)
+            if stream_id is not None:
+                return context.service.tickets(stream_id)
+        raise NotFound(f"no operation {xid} is known to the service", hint="its result was delivered or expired")
+
+    def overview(self) -> OverviewReport:
+        """All that is under way, and results that nobody has fetched."""
+        runs = [report for context in self._all_contexts() for report in context.service.reports()]
+        return OverviewReport(runs=runs, clients=len(self.clients()), draining=self._draining)
+
+    # ---- the end ---------------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Take nobody new."""
+        with self._lock:
+            self._draining = True
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is open."""
+        return any(context.service.busy for context in self._all_contexts())
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since somebody last greeted or sent, while nothing is under way; 0 otherwise."""
+        with self._lock:
+            if self._clients or self.busy:
+                self._used = time.monotonic()
+            return time.monotonic() - self._used
+
+    def close(self) -> None:
+        """Give up what is still open: the journals keep it."""
+        for context in self._all_contexts():
+            context.close()
+        for client in self.clients():
+            client.close_trace()
+
+    def _all_contexts(self) -> list[Context]:
+        with self._lock:
+            return [*self._contexts.values(), *(self._own.all() if self._own else ())]
+
+    def _context(self, settings_json: str, environ: Mapping[str, str]) -> Context:
+        key = _fingerprint(settings_json, environ)
+        if key not in self._contexts:
+            self._contexts[key] = self._open_context(settings_json, dict(environ))
+        self._contexts.move_to_end(key)
+        return self._contexts[key]
+
+    def _drop_idle_contexts(self) -> None:
+        """The last few used stay: opening them again costs more than they take."""
+        with self._lock:
+            used = {id(client.context) for client in self._clients.values()}
+            idle = [key for key, one in self._contexts.items() if id(one) not in used and not one.service.busy]
+            gone = [self._contexts.pop(key) for key in idle[:-_IDLE_CONTEXTS]]
+        for context in gone:
+            context.close()
+
+
+def answer_for_all(host: Host, envelope: Envelope, stop: Callable[[bool], None]) -> Envelope:
+    """Answers what is asked of the service as a whole. `stop(now)` begins its end."""
+    answer = Envelope(uuid=envelope.uuid)
+    try:
+        match envelope.request.WhichOneof("kind"):
+            case "overview":
+                answer.response.CopyFrom(Response(overview=host.overview()))
+            case "shutdown":
+                stop(envelope.request.shutdown.now)
+                answer.response.CopyFrom(Response(done=Done()))
+            case kind:
+                raise UsageError(f"{kind} is asked in a run")
+    except WaBucketError as error:
+        answer.response.error.CopyFrom(convert.error_to_message(error))
+    return answer
+
+
+def _fingerprint(settings_json: str, environ: Mapping[str, str]) -> str:
+    """Tells contexts apart without keeping their secrets a second time."""
+    text = "\0".join([settings_json, *(f"{name}={value}" for name, value in sorted(environ.items()))])
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,139 @@
+"""The service's side of the socket. One event loop: a client that waits costs no thread."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import grpc.aio
+
+from wabucketref.errors import WaBucketError
+from wabucketref.service import answers, convert
+from wabucketref.service.remote.host import Client, Host, answer_for_all
+from wabucketref.service.remote.place import PROTOCOL
+from wabucketref.service.tickets import TicketTable
+from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Response, Welcome
+from wabucketref.service.wabucket_pb2_grpc import WabucketServicer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_CALLS: Final = 128
+"""Threads for calls that wait for a disk, a tracker or the end of a run; made as needed."""
+_LOOK_AGAIN: Final = 0.2
+"""Seconds between two looks at a transfer's progress."""
+_QUICK: Final = frozenset({"history", "output"})
+"""Records that need no sync of the disk: accepted on the loop, which is quicker than handing them to a thread."""
+
+
+class Servicer(WabucketServicer):
+    """Implements the calls of ``wabucket.proto``."""
+
+    def __init__(self, host: Host, welcome: Welcome, stop: Callable[[bool], None]) -> None:
+        self._host = host
+        self._welcome = welcome
+        self._stop = stop
+        self._calls = ThreadPoolExecutor(_CALLS, thread_name_prefix="call")
+
+    async def Hello(self, request: Greeting, context: Any) -> Welcome:
+        answer = Welcome()
+        answer.CopyFrom(self._welcome)
+        if request.looking or (request.version, request.protocol) != (answer.version, PROTOCOL):
+            return answer
+        try:
+            await self._off(partial(self._host.greet, request))
+        except WaBucketError as error:
+            answer.error.CopyFrom(convert.error_to_message(error))
+        return answer
+
+    async def Channel(self, request_iterator: AsyncIterator[Envelope], context: Any) -> AsyncIterator[Envelope]:
+        client = await self._client(context)
+        self._host.channel_opened(client)
+        try:
+            async for envelope in request_iterator:
+                if envelope.record.WhichOneof("kind") in _QUICK:
+                    yield self._host.handle(client, envelope)
+                else:
+                    yield await self._off(partial(self._host.handle, client, envelope))
+        finally:
+            self._host.channel_closed(client)
+
+    async def Ask(self, request: Envelope, context: Any) -> Envelope:
+        kind = request.request.WhichOneof("kind")
+        if kind in ("overview", "shutdown"):
+            return await self._off(partial(answer_for_all, self._host, request, self._stop))
+        if kind == "artifact_poll":
+            return await self._poll(await self._client_or_none(context), request)
+        client = await self._client(context)
+        return await self._off(partial(self._host.handle, client, request))
+
+    async def Watch(self, request: Envelope, context: Any) -> AsyncIterator[Envelope]:
+        client = await self._client_or_none(context)
+        before: Envelope | None = None
+        while True:
+            request.request.artifact_poll.timeout = 0 if before is None else _LOOK_AGAIN
+            answer = await self._poll(client, request)
+            if answer != before:
+                yield answer
+            if answer.response.artifact_polled.finished or answer.response.HasField("error"):
+                return
+            before = answer
+
+    def close(self) -> None:
+        self._calls.shutdown(wait=False, cancel_futures=True)
+
+    async def _poll(self, client: Client | None, envelope: Envelope) -> Envelope:
+        answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
+        asked = envelope.request.artifact_poll
+        try:
+            table = self._host.table(client, envelope)
+            timeout = min(asked.timeout, answers.LONGEST_POLL)
+            if timeout > 0 and not asked.acknowledge:
+                await _published(table, asked.xid, timeout)
+            asked.timeout = 0
+            answer.response.CopyFrom(answers.artifact_poll(table, asked))
+        except WaBucketError as error:
+            answer.response.CopyFrom(Response(error=convert.error_to_message(error)))
+        return answer
+
+    async def _client(self, context: Any) -> Client:
+        """The client that calls; the call ends here when it is unknown."""
+        try:
+            return self._host.client(_client_id(context))
+        except WaBucketError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            raise
+
+    async def _client_or_none(self, context: Any) -> Client | None:
+        """Polls by xid are also asked by who only looks."""
+        return await self._client(context) if _client_id(context) else None
+
+    async def _off(self, work: Callable[[], T]) -> T:
+        """Do what may take long off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._calls, work)
+
+
+async def _published(table: TicketTable, xid: str, timeout: float) -> None:
+    """Return when the operation has ended or `timeout` seconds have passed."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    unsubscribe = table.subscribe(xid, lambda: _soon(loop, ended))
+    try:
+        await asyncio.wait_for(ended.wait(), timeout)
+    except TimeoutError:
+        return
+    finally:
+        unsubscribe()
+
+
+def _soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile, and with it who waited
+        loop.call_soon_threadsafe(event.set)
+
+
+def _client_id(context: Any) -> str:
+    return str(dict(context.invocation_metadata() or ()).get("client", ""))
