@@ -16,7 +16,9 @@ from wabucketref.operations import look
 from wabucketref.operations import verify as verifying
 from wabucketref.operations.download import begin_download, download
 from wabucketref.operations.download import temporary_destination as temporary
+from wabucketref.operations.outcome import finished
 from wabucketref.operations.upload import begin_upload, upload
+from wabucketref.service.client import RunClient
 from wabucketref.service.ticket import Ticket
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ class WaBucketRefAPI(Session):
         """Upload a directory or file as an output of the run. `alias`: default a UUID4.
 
         With ``wait=False`` a ticket is returned as soon as the journal has the operation; :meth:`close` waits for it.
+        Where a background service runs (``wabucket service start``) it goes on after this process has ended; others
+        wait for it by ``ticket(xid)``.
 
         Raises:
             WaBucketError: as ``operations.upload.upload``.
@@ -83,7 +87,7 @@ class WaBucketRefAPI(Session):
         what = {"metadata": metadata, "overwrite": overwrite, "include": include, "exclude": exclude}
         if wait:
             return upload(ws, source, name, type, alias, **what)  # type: ignore[arg-type]
-        return begin_upload(ws, source, name, type, alias, **what)  # type: ignore[arg-type]
+        return self._kept(begin_upload(ws, source, name, type, alias, **what))  # type: ignore[arg-type]
 
     @overload
     def download(
@@ -131,7 +135,14 @@ class WaBucketRefAPI(Session):
         with temporary(destination) as target:
             if wait:
                 return download(ws, ref, target, include=include, exclude=exclude)
-            return begin_download(ws, ref, target, include=include, exclude=exclude)
+            return self._kept(begin_download(ws, ref, target, include=include, exclude=exclude))
+
+    def ticket(self, xid: str) -> Ticket[UploadResult | DownloadResult]:
+        """The ticket of an operation that another process of this home left to the background service.
+
+        Waiting for it raises ``NotFound`` when the service does not know it: its result was fetched, or is too old.
+        """
+        return RunClient(self._workspace().transport(), "").ticket(xid, finished)
 
     def link(
         self,

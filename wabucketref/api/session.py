@@ -8,7 +8,7 @@ import threading
 import weakref
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from wabucketref.errors import Interrupted, TrackingPending, UsageError, WaBucketError
 from wabucketref.model.run import RunState
@@ -18,11 +18,13 @@ from wabucketref.runs import active
 from wabucketref.runs.console import ConsoleCapture
 from wabucketref.runs.process import check_process
 from wabucketref.runs.run import Run
+from wabucketref.service.ticket import Ticket
 from wabucketref.settings import Settings, load_settings
 from wabucketref.wiring import open_workspace
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 RunArgs = Mapping[str, Any] | Namespace | str
 
 
@@ -55,6 +57,7 @@ class Session:
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._closed = False
+        self._unwaited: list[Ticket[Any]] = []
         self._ws = open_workspace(self.settings)
         self._exit_hook = _finish_at_exit(self)
 
@@ -81,13 +84,15 @@ class Session:
     def close(self) -> None:
         """Finish the run and give everything back; idempotent.
 
+        Transfers begun with ``wait=False`` end first; with a background service it ends them, and then the run.
+
         Raises:
             TimedOut: the run could not be recorded in time; the journal has everything.
             TrackingPending: the tracker could not be reached; the journal has everything.
         """
         run = self.run
         self._end(0, RunState.FINISHED)
-        if run is not None and run.tracking == "pending" and not self._ws.offline:
+        if run is not None and run.tracking == "pending" and not run.left and not self._ws.offline:
             raise TrackingPending(
                 f"the run {run.id} is not recorded: the tracker {self._ws.tracker.name} is out of reach",
                 hint="run `wabucket sync` when it can be reached",
@@ -129,6 +134,13 @@ class Session:
         active.activate(run)
         return run
 
+    def _kept(self, ticket: Ticket[T]) -> Ticket[T]:
+        """Remember that nobody waits for it yet."""
+        with self._lock:
+            self._unwaited = [one for one in self._unwaited if not one.known]
+            self._unwaited.append(ticket)
+        return ticket
+
     def _run_finished(self, run: Run) -> None:
         active.deactivate(run)
         if self._ws.run is run:
@@ -144,9 +156,16 @@ class Session:
             atexit.unregister(self._exit_hook)
             try:
                 if self._ws.run is not None:
-                    self._ws.run.finish(exit_code, state=state)
+                    self._end_run(self._ws.run, exit_code, state)
             finally:
                 self._ws.close()
+
+    def _end_run(self, run: Run, exit_code: int, state: RunState) -> None:
+        """Transfers that nobody waits for outlive this process where a background service has them."""
+        if run.client.outlives and any(not ticket.done() for ticket in self._unwaited):
+            run.finish_later(exit_code, state)
+        else:
+            run.finish(exit_code, state=state)
 
     def _check_open(self) -> None:
         check_process(self._pid, "this WaBucketRefAPI")

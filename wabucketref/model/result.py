@@ -26,13 +26,15 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """An upload or link that is in the bucket."""
+    """An upload or link that is in the bucket, or (with `xid`) on its way there."""
 
     artifact: ArtifactInfo
     run: RunSummary | None
     tracking: Tracking
     transfer: TransferFigures
     dry_run: bool = False
+    xid: str | None = None
+    """Of an upload that was left to the background service: it is not in the bucket yet."""
 
     @property
     def alias(self) -> str:
@@ -50,7 +52,7 @@ class UploadResult:
             "tracking": self.tracking,
             "transfer": self.transfer.to_dict("sent"),
         }
-        return found | ({"dry_run": True} if self.dry_run else {})
+        return found | ({"dry_run": True} if self.dry_run else {}) | ({"xid": self.xid} if self.xid else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,4 +119,4 @@ def plan_download(
 
 def send_download(run: Run, plan: DownloadPlan) -> Ticket[DownloadResult]:
     """Give the download to the service."""
-    return run.client.send(plan, lambda done: downloaded(run, done))
+    return run.client.send(plan, lambda done: downloaded(run.in_short(), done))

@@ -60,7 +60,7 @@ def send_link(ws: Workspace, run: Run, artifact: NewArtifact, base: str) -> Tick
         created=datetime.now(UTC),
         metadata=artifact.metadata,
     )
-    return run.client.send(plan, lambda done: uploaded(run, done))
+    return run.client.send(plan, lambda done: uploaded(run.in_short(), done))
 
 
 def relative_base(bucket: str, bucket_path: str) -> str:

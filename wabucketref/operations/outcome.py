@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from wabucketref.errors import TrackingPending
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.result import DownloadResult, Tracking, UploadResult
+from wabucketref.model.result import DownloadResult, RunSummary, Tracking, UploadResult
 from wabucketref.operations.workspace import Workspace
 from wabucketref.runs.run import Run
 from wabucketref.service import convert
@@ -15,21 +15,26 @@ from wabucketref.service.wabucket_pb2 import Artifact, ArtifactDone
 R = TypeVar("R", UploadResult, DownloadResult)
 
 
-def uploaded(run: Run, done: ArtifactDone) -> UploadResult:
+def finished(done: ArtifactDone) -> UploadResult | DownloadResult:
+    """The result of an operation whose run is not at hand."""
+    return uploaded(None, done) if done.HasField("committed") else downloaded(None, done)
+
+
+def uploaded(run: RunSummary | None, done: ArtifactDone) -> UploadResult:
     """The result of an upload or link."""
     return UploadResult(
         artifact=_info(done.committed.artifact, done),
-        run=run.in_short(),
+        run=run,
         tracking=_tracking(done),
         transfer=convert.figures_from_message(done.committed.figures),
     )
 
 
-def downloaded(run: Run, done: ArtifactDone) -> DownloadResult:
+def downloaded(run: RunSummary | None, done: ArtifactDone) -> DownloadResult:
     """The result of a download."""
     return DownloadResult(
         artifact=_info(done.fetched.artifact, done),
-        run=run.in_short(),
+        run=run,
         tracking=_tracking(done),
         transfer=convert.figures_from_message(done.fetched.figures),
         path=Path(done.fetched.path),

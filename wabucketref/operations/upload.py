@@ -8,13 +8,13 @@ from typing import Any
 
 from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.plan import RunFacts, UploadPlan
+from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan
 from wabucketref.model.result import UploadResult
 from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
 from wabucketref.operations.outcome import settle, uploaded
-from wabucketref.operations.workspace import Workspace
+from wabucketref.operations.workspace import Workspace, finish_after
 from wabucketref.runs.ids import new_xid
 from wabucketref.runs.run import Run
 from wabucketref.service.ticket import Ticket
@@ -60,6 +60,47 @@ def upload(
     with ws.session() as run:
         result = ws.wait(run, send_upload(ws, run, artifact, selection))
     result = settle(ws, run, result, f"the upload of {result.ref}")
+    hand_over(ws, result, artifact.suffix)
+    return result
+
+
+def leave_upload(
+    ws: Workspace,
+    source: str | Path,
+    name: str,
+    type: str,
+    alias: str | None = None,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    suffix: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    overwrite: bool = False,
+    as_reference: bool = True,
+) -> UploadResult:
+    """Leave an upload to the home's background service: its journal has it when this returns, and the service ends
+    its run. Later steps are told its names at once.
+
+    Raises:
+        UsageError: no service is running; or as :func:`upload`.
+        NotFound: as :func:`upload`.
+    """
+    artifact = new_artifact(ws, name, type, alias, metadata, suffix)
+    selection = select(ws, source, include, exclude, overwrite, as_reference)
+    if not ws.transport().outlives:
+        raise UsageError(
+            "no service is running, so nothing could go on in the background",
+            hint="`wabucket service start` first, or leave out --no-wait",
+        )
+    run = ws.start_run(single_operation=True)
+    try:
+        plan = _plan(ws, artifact, selection, run)
+        run.client.send(plan, lambda done: uploaded(run.in_short(), done))
+        run.finish_later()
+    except BaseException as error:
+        finish_after(run, error)
+        raise
+    result = UploadResult(_planned(plan, 0, 0), run.in_short(), "pending", TransferFigures(), xid=plan.xid)
     hand_over(ws, result, artifact.suffix)
     return result
 
@@ -113,7 +154,7 @@ def select(
 
 def send_upload(ws: Workspace, run: Run, artifact: NewArtifact, selection: Selection) -> Ticket[UploadResult]:
     """Give the upload to the service."""
-    return run.client.send(_plan(ws, artifact, selection, run), lambda done: uploaded(run, done))
+    return run.client.send(_plan(ws, artifact, selection, run), lambda done: uploaded(run.in_short(), done))
 
 
 def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run | None) -> UploadPlan:
@@ -137,7 +178,12 @@ def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run |
 def _preview(ws: Workspace, artifact: NewArtifact, selection: Selection) -> UploadResult:
     plan = _plan(ws, artifact, selection, None)
     preview = ws.plane.preview_upload(plan)
-    info = ArtifactInfo(
+    return UploadResult(_planned(plan, preview.files, preview.bytes), None, "disabled", preview.figures, dry_run=True)
+
+
+def _planned(plan: UploadPlan, files: int, bytes: int) -> ArtifactInfo:
+    """What is known of an artifact that is not in the bucket yet."""
+    return ArtifactInfo(
         type=plan.type,
         name=plan.name,
         alias=plan.alias,
@@ -145,9 +191,8 @@ def _preview(ws: Workspace, artifact: NewArtifact, selection: Selection) -> Uplo
         uri=f"{plan.bucket}/{plan.ref.directory}",
         bucket=plan.bucket,
         digest=None,
-        files=preview.files,
-        bytes=preview.bytes,
+        files=files,
+        bytes=bytes,
         created=plan.created,
         metadata=plan.metadata,
     )
-    return UploadResult(info, None, "disabled", preview.figures, dry_run=True)

@@ -126,7 +126,7 @@ class Workspace:
         try:
             yield run
         except BaseException as error:
-            _finish_after(run, error)
+            finish_after(run, error)
             raise
         try:
             run.finish(0)
@@ -158,7 +158,7 @@ class Workspace:
         self.close()
 
 
-def _finish_after(run: Run, error: BaseException) -> None:
+def finish_after(run: Run, error: BaseException) -> None:
     """End the run of a failed operation; the operation's own error is the one to show."""
     code = int(getattr(error, "exit_code", _KILLED if _is_interrupt(error) else 1))
     state = RunState.KILLED if _is_interrupt(error) or code in (130, 143) else RunState.FAILED

@@ -58,6 +58,7 @@ class Run:
         self.summary = Summary("summary", self._publish_summary)
         self._finished = False
         self._tracking: Tracking | None = None
+        self._left = False
         self._producers: list[Callable[[], None]] = []
         self._name = name
         self._tags = tags
@@ -78,6 +79,11 @@ class Run:
     def tracking(self) -> Tracking | None:
         """How its end was recorded; None before."""
         return self._tracking
+
+    @property
+    def left(self) -> bool:
+        """Whether its end was left to the background service."""
+        return self._left
 
     @property
     def id(self) -> str:
@@ -190,7 +196,7 @@ class Run:
             return
         try:
             self.client.finish_later(exit_code, state, self._finish_timeout)
-            self._tracking = "pending"
+            self._tracking, self._left = "pending", True
         finally:
             self._on_finish(self)
 

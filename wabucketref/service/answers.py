@@ -3,11 +3,14 @@
 from typing import Final
 
 from wabucketref.errors import Interrupted, Terminated, UsageError
+from wabucketref.model.result import Tracking
+from wabucketref.model.run import RunKey
 from wabucketref.service import convert
 from wabucketref.service.stream import Stream
 from wabucketref.service.tickets import TicketTable, TransferProgress
 from wabucketref.service.wabucket_pb2 import (
     ArtifactAccepted,
+    ArtifactDone,
     ArtifactPoll,
     ArtifactPolled,
     ArtifactSend,
@@ -74,6 +77,11 @@ def status(stream: Stream) -> StatusReport:
         tracking=stream.tracking,
         cause=convert.error_to_message(cause) if cause else None,
     )
+
+
+def ended(key: RunKey, tracking: Tracking, done: list[ArtifactDone]) -> StatusReport:
+    """A run that has ended, with results that nobody has fetched."""
+    return StatusReport(key=convert.key_to_message(key), state="ended", tracking=tracking, done=done)
 
 
 def cancel(stream: Stream, request: Cancel) -> Response:

@@ -58,7 +58,7 @@ class Handler:
         with self._lock:
             if xid in self._state.xids:
                 return Result(xid=xid)
-            self._tickets.open(xid, str(work))  # before the sender can publish its end
+            self._tickets.open(xid, str(work).partition(" xid=")[0])  # before the sender can publish its end
             try:
                 position = self._admit(work)
             except BaseException:

@@ -29,7 +29,6 @@ from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import (
-    ArtifactDone,
     Defer,
     Deferred,
     Envelope,
@@ -60,6 +59,7 @@ class ServiceOptions:
 class Ended:
     """A run that has ended: results for who still holds tickets, and how it was recorded."""
 
+    key: RunKey
     tickets: TicketTable
     tracking: Tracking
 
@@ -168,13 +168,9 @@ class Service:
     def reports(self) -> list[StatusReport]:
         """Runs that have not ended, and of those that have ended the results that nobody has fetched."""
         with self._lock:
-            ended = [(name, one) for name, one in self._ended.items() if name not in self._streams]
+            ended = [one for name, one in self._ended.items() if name not in self._streams]
         found = [answers.status(stream) for stream in self.streams()]
-        for name, one in ended:
-            kept: list[ArtifactDone] = one.tickets.kept()
-            if kept:
-                found.append(StatusReport(key={"run_id": name}, state="ended", tracking=one.tracking, done=kept))
-        return found
+        return found + [answers.ended(one.key, one.tracking, kept) for one in ended if (kept := one.tickets.kept())]
 
     def leave(self, stream_id: str, finish_timeout: float, said: tuple[int, RunState] | None = None) -> None:
         """The run's client will not end it: it ends by itself once its operations have. Harmless when it has ended.
@@ -224,7 +220,7 @@ class Service:
         """A run that ended keeps its results for who still holds tickets; the last few runs' only."""
         with self._lock:
             self._streams.pop(stream_id, None)
-            self._ended[stream_id] = Ended(stream.tickets, stream.tracking)
+            self._ended[stream_id] = Ended(stream.key, stream.tickets, stream.tracking)
             while len(self._ended) > _ENDED_KEPT:
                 self._ended.popitem(last=False)
 
@@ -256,6 +252,7 @@ class Service:
     def _request(self, stream_id: str, request: Request) -> Response:
         try:
             if request.HasField("artifact_poll"):
+                stream_id = stream_id or self.find_operation(request.artifact_poll.xid) or ""
                 return answers.artifact_poll(self.tickets(stream_id), request.artifact_poll)
             if request.HasField("defer"):
                 return self._finish(stream_id, request.defer)

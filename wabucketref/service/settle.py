@@ -42,6 +42,9 @@ def settle(
         stream.abandon()
         return Settled("pending", None, (), _why(stream))
     exit_code, state = said or _ending(stream, recovered, [code for code, _ in outcomes])
+    unheard = [done.error.exit_code for done in stream.tickets.kept() if done.HasField("error")]
+    if not exit_code and unheard:  # nobody waits for it any more, so the run has to tell
+        exit_code, state = unheard[0], RunState.from_exit_code(unheard[0])
     error: str | None = None
     try:
         tracking = stream.finish(Ending(exit_code, state, time.monotonic() + finish_timeout))

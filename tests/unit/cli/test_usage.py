@@ -157,7 +157,6 @@ def test_N3_names_that_start_with_a_dash_work_after_the_dashes(wabucket: Run, fl
         ("-n", "a", "-t", "t", "-m", "K"),
         ("-n", "a", "-t", "t", "-m", "=v"),
         ("-n", "a", "-t", "t", "-m", "k=1", "-m", "k=2"),
-        ("-n", "a", "-t", "t", "--no-wait"),
     ],
 )
 def test_M5_N1_bad_values_fail_before_anything_is_opened(

@@ -1,11 +1,16 @@
 """``wabucket upload``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
 from wabucketref.cli.options import command_flags, filters, identity
 from wabucketref.cli.teaching import TeachingCommand
 from wabucketref.errors import UsageError
+
+if TYPE_CHECKING:
+    from wabucketref.model.result import UploadResult
 
 
 @click.command(
@@ -53,14 +58,22 @@ def command(
 
     The files lie at <bucket>/TYPE/NAME/ALIAS/ under their own names, readable by any tool. An alias is given once:
     uploading equal content again sends nothing, other content is refused. Prints TYPE/NAME:ALIAS.
-    """
-    if no_wait:
-        raise UsageError("no service is running, so nothing could go on in the background", hint="leave out --no-wait")
-    from wabucketref.operations.upload import upload
 
+    With --no-wait the background service (`wabucket service start`) sends the files: this returns once its journal has
+    the upload, and `wabucket status` shows how far it is.
+    """
+    if no_wait and dry_run:
+        raise UsageError("--no-wait and --dry-run exclude each other", hint="leave out one of them")
+    if no_wait:
+        from wabucketref.operations.upload import leave_upload as send
+    else:
+        from wabucketref.operations.upload import upload as send
+
+    more = {} if no_wait else {"dry_run": dry_run}
     with invocation.workspace(outputs) as workspace:
-        invocation.deliver(
-            lambda: upload(
+
+        def call() -> "UploadResult":
+            result = send(
                 workspace,
                 source,
                 name,
@@ -72,8 +85,10 @@ def command(
                 exclude=exclude,
                 overwrite=overwrite,
                 as_reference=as_reference,
-                dry_run=dry_run,
-            ),
-            lambda result: result.to_dict(),
-            lambda result: [result.ref],
-        )
+                **more,
+            )
+            if result.xid:
+                invocation.note(f"left to the service: `wabucket status {result.xid}` shows how far it is")
+            return result
+
+        invocation.deliver(call, lambda result: result.to_dict(), lambda result: [result.ref])
