@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.background import Service
 from tests.faults.procs import World, Zygote
 from tests.servers import Server
 
@@ -49,3 +50,23 @@ def make_world(zygote: Zygote, place: Path) -> MakeWorld:
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
     return make_world()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[World], Service]]:
+    """Makes the background service of a world, not started yet; it is gone after the test."""
+    made: list[Service] = []
+
+    def make(world: World) -> Service:
+        made.append(Service(world))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.end()
+
+
+@pytest.fixture
+def service(world: World, serve: Callable[[World], Service]) -> Service:
+    """That of `world`."""
+    return serve(world)

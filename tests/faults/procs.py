@@ -185,6 +185,7 @@ class World:
             "WABUCKET_BUCKET": self.bucket,
             "WABUCKET_TRACKER": "embedded",
             "NO_PROXY": "127.0.0.1,localhost",
+            "PYTHONPATH": str(ROOT),
             **self.env,
         }
 

@@ -135,9 +135,8 @@ class Session:
         return run
 
     def _kept(self, ticket: Ticket[T]) -> Ticket[T]:
-        """Remember that nobody waits for it yet."""
+        """Remember it for the end: nobody may have waited for it by then."""
         with self._lock:
-            self._unwaited = [one for one in self._unwaited if not one.known]
             self._unwaited.append(ticket)
         return ticket
 

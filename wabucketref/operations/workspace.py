@@ -161,9 +161,11 @@ class Workspace:
 def finish_after(run: Run, error: BaseException) -> None:
     """End the run of a failed operation; the operation's own error is the one to show."""
     code = int(getattr(error, "exit_code", _KILLED if _is_interrupt(error) else 1))
-    state = RunState.KILLED if _is_interrupt(error) or code in (130, 143) else RunState.FAILED
+    killed = _is_interrupt(error) or code in (130, 143)
     try:
-        run.finish(code, state=state)
+        if killed:  # it may have come between the sending of an operation and the wait for it
+            run.client.cancel("interrupted", code)
+        run.finish(code, state=RunState.KILLED if killed else RunState.FAILED)
     except WaBucketError as late:
         log.warning("%s", late)
 

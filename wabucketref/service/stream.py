@@ -1,5 +1,6 @@
 """One run's stream: its handler, writer, sender and file stream around its journal, and nothing else."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import ArtifactDone, Record
 from wabucketref.service.work import Plan, RunState
 from wabucketref.service.writer import Writer
+
+log = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 5.0
 _PASSING: Final = (TransientError, NotAuthorised, Interrupted, UploadInProgress)
@@ -83,6 +86,7 @@ class Stream:
 
     def interrupt(self, reason: Interrupted) -> None:
         """Stop transfers cleanly; their operations fail with `reason`."""
+        log.info("run %s: transfers are stopped: %s", self.key.run_id, reason)
         self.cancel.set(reason)
 
     def transfers_idle(self, deadline: float) -> bool:

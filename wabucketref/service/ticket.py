@@ -45,11 +45,6 @@ class Ticket(Generic[T]):
         self._done: ArtifactDone | None = None
         self._progress = TicketProgress(0, 0, None)
 
-    @property
-    def known(self) -> bool:
-        """Whether the result has arrived here. Does not ask."""
-        return self._done is not None
-
     def done(self) -> bool:
         """Whether it has ended, well or not. Asks, never waits."""
         return self._look(0.0) is not None

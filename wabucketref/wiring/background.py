@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
+from wabucketref.failpoints import install_from_environment
 from wabucketref.service.remote.caretaker import Caretaker
 from wabucketref.service.remote.daemon import Daemon, DaemonOptions
 from wabucketref.service.remote.host import Host
@@ -72,6 +73,7 @@ class OwnContexts:
 
 def make_daemon(settings: Settings) -> Daemon:
     """The service of the settings' home; nothing runs yet."""
+    install_from_environment()
     own = OwnContexts(settings)
     host = Host(open_context)
     host.adopt(own)

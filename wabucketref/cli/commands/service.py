@@ -71,12 +71,14 @@ def status(invocation: Invocation) -> None:
     """Show the service of this home: its process, its runs and their transfers. Exit code 3 when none runs."""
     from wabucketref.cli.render.service import service_document, service_lines
     from wabucketref.operations.background import service_status
+    from wabucketref.operations.status import run_of_report
 
     found = service_status(invocation.settings())
+    items = [run_of_report(report) for report in found.report.runs]
     if not found.running:
-        invocation.keep(lambda: service_document(found), lambda: [])
+        invocation.keep(lambda: service_document(found, items), lambda: [])
         raise NotFound("no service is running", hint="`wabucket service start` starts it")
-    invocation.show(lambda: service_document(found), lambda: service_lines(found))
+    invocation.show(lambda: service_document(found, items), lambda: service_lines(found, items))
 
 
 @command.command(

@@ -4,25 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wabucketref.cli.render.text import printable, size
-from wabucketref.operations.status import RunStatus, Transfer, run_of_report
 
 if TYPE_CHECKING:
     from wabucketref.operations.background import ServiceStatus
+    from wabucketref.operations.status import RunStatus, Transfer
 
 
-def service_document(found: "ServiceStatus") -> Mapping[str, Any]:
-    return {**found.to_dict(), "items": [run_of_report(report).to_dict() for report in found.report.runs]}
+def service_document(found: "ServiceStatus", items: Sequence["RunStatus"]) -> Mapping[str, Any]:
+    """``service-status.json``."""
+    return {**found.to_dict(), "items": [item.to_dict() for item in items]}
 
 
-def service_lines(found: "ServiceStatus") -> list[str]:
+def service_lines(found: "ServiceStatus", items: Sequence["RunStatus"]) -> list[str]:
     """The process, then its runs."""
     head = f"process {found.pid}, version {found.version}, {found.report.clients} client(s)"
     if found.report.draining:
         head += ", stopping once its runs have ended"
-    return [printable(head), *status_lines([run_of_report(report) for report in found.report.runs])]
+    return [printable(head), *status_lines(items)]
 
 
-def status_lines(items: Sequence[RunStatus]) -> list[str]:
+def status_lines(items: Sequence["RunStatus"]) -> list[str]:
     """One line a run, and one a transfer below it."""
     lines: list[str] = []
     for item in items:
@@ -34,7 +35,7 @@ def status_lines(items: Sequence[RunStatus]) -> list[str]:
     return lines
 
 
-def _line(transfer: Transfer) -> str:
+def _line(transfer: "Transfer") -> str:
     words = [transfer.xid, transfer.state, transfer.what]
     if transfer.error:
         words.append(f"({transfer.error})")

@@ -87,7 +87,7 @@ class Connection:
         self._answers = self._open_channel()
 
     def send(self, envelope: Envelope) -> Envelope:
-        self._check_process(envelope)
+        self._check_usable(envelope)
         if envelope.HasField("record"):
             return self._through_channel(envelope)
         answer: Envelope = self._asked(
@@ -96,7 +96,7 @@ class Connection:
         return answer
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
-        self._check_process(envelope)
+        self._check_usable(envelope)
         answers = self._stub.Watch(envelope, metadata=self._who)
         try:
             while (answer := self._asked(lambda: next(answers, None), again=False)) is not None:
@@ -119,12 +119,14 @@ class Connection:
     def _who(self) -> tuple[tuple[str, str], ...]:
         return (("client", self._greeting.client),)
 
-    def _check_process(self, envelope: Envelope) -> None:
+    def _check_usable(self, envelope: Envelope) -> None:
         if os.getpid() != self._pid:
             raise UsageError(
                 f"the run {envelope.stream} belongs to the parent process",
                 hint="open an API of its own in a forked process",
             )
+        if self._closed:
+            raise _closed()
 
     # ---- the channel -----------------------------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Connection:
         mine = _Sent(envelope)
         with self._lock:
             if self._closed:
-                raise ServiceStopped("the connection to the service is closed", hint="open another one")
+                raise _closed()
             self._waiting.append(mine)
             self._queue.put(envelope)
         while mine.answer is None:
@@ -160,7 +162,7 @@ class Connection:
             ServiceStopped: the service is gone, or another one is in its place.
         """
         if self._closed:
-            raise ServiceStopped("the connection to the service is closed", hint="open another one") from cause
+            raise _closed() from cause
         self._greet_again(cause)
         with self._lock:
             self._queue.put(None)  # ends the sending thread of the channel that broke
@@ -260,6 +262,10 @@ def translate(error: grpc.RpcError) -> WaBucketError:
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return _stopped()
     return WaBucketError(f"the service broke: {code.name}: {error.details()}", hint="its log says more")
+
+
+def _closed() -> ServiceStopped:
+    return ServiceStopped("the connection to the service is closed", hint="open another one")
 
 
 def _stopped() -> ServiceStopped:

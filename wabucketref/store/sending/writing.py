@@ -178,6 +178,7 @@ class Writing:
         return room.guarded.stream(self._layout.entries, _chunks(spool), size, if_absent)
 
     def _commit(self, claim: Held, header: Header) -> Committed:
+        self._crew.check()
         self._storage.flush()
         claim.renew()
         claim.check()
