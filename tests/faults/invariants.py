@@ -64,7 +64,7 @@ def settled(world: World) -> None:
     """No journal waits, and nothing of an upload under way is left."""
     assert world.journals == [], world.journals
     memory = world.home / "cache" / "uploads"
-    assert list(memory.glob("*.jsonl")) == []
+    assert list(memory.glob("*")) == []
     left = no_claims(world)
     assert left == []
 

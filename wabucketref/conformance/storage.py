@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from wabucketref.conformance import storage_conditions, storage_objects, storage_uploads
+from wabucketref.conformance import storage_conditions, storage_objects, storage_parts, storage_uploads
 from wabucketref.conformance.results import CheckResult, run_check
 from wabucketref.conformance.storage_bench import Bench
 from wabucketref.contracts.storage import Storage
@@ -17,7 +17,12 @@ OpenStore = Callable[[], Storage]
 Check = Callable[[Bench], None]
 PREFIX = ".wabucket-check/"
 
-CHECKS: tuple[Check, ...] = (*storage_objects.CHECKS, *storage_conditions.CHECKS, *storage_uploads.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *storage_objects.CHECKS,
+    *storage_conditions.CHECKS,
+    *storage_uploads.CHECKS,
+    *storage_parts.CHECKS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
-"""Checks of streams, multipart uploads and copies."""
+"""Checks of streams and copies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
-from wabucketref.conformance.results import Broken, NotApplicable, expect, race, same
+from wabucketref.conformance.results import Broken, expect, same
 from wabucketref.conformance.storage_bench import Bench
-from wabucketref.errors import AlreadyExists, LocalIOError, NotFound, TransientError, Unsupported
+from wabucketref.errors import LocalIOError, NotFound, TransientError, Unsupported
 
 LARGE = 20 << 20
 
@@ -49,75 +48,6 @@ def check_stream_of_wrong_size(bench: Bench) -> None:
     with expect(LocalIOError, doing="more bytes than announced"):
         bench.store.put_stream(bench.key("a"), iter([b"x" * (1 << 20)] * 25), LARGE)
     bench.holds("a", None)
-
-
-def check_multipart(bench: Bench) -> None:
-    """Parts may come in parallel, in any order and twice; nothing shows before the end."""
-    store, key = bench.store, bench.key("a")
-    if not store.capabilities.multipart:
-        with expect(Unsupported, doing="start_multipart without the capability"):
-            store.start_multipart(key)
-        return
-    size = max(store.capabilities.min_part_bytes, 1)
-    parts = {number: bytes([number]) * size for number in (1, 2, 3)} | {4: b"the end"}
-    upload = store.start_multipart(key)
-    upload.put_part(2, parts[2])
-    for outcome in race([partial(upload.put_part, number, parts[number]) for number in (4, 3, 1, 2)]):
-        if isinstance(outcome, Exception):
-            raise outcome
-    bench.holds("a", None)
-    whole = b"".join(parts[number] for number in sorted(parts))
-    same(upload.complete().size, len(whole), "size")
-    bench.holds("a", whole)
-    upload.abort()
-    bench.holds("a", whole)
-
-
-def check_multipart_part_again(bench: Bench) -> None:
-    """Of a part put twice the last one counts."""
-    if not bench.store.capabilities.multipart:
-        raise NotApplicable("no multipart")
-    upload = bench.store.start_multipart(bench.key("a"))
-    upload.put_part(1, b"first")
-    upload.put_part(1, b"second")
-    upload.complete()
-    bench.holds("a", b"second")
-
-
-def check_multipart_abort(bench: Bench) -> None:
-    """An aborted upload leaves nothing; aborting twice is harmless."""
-    if not bench.store.capabilities.multipart:
-        raise NotApplicable("no multipart")
-    upload = bench.store.start_multipart(bench.key("a"))
-    upload.put_part(1, b"x")
-    upload.abort()
-    upload.abort()
-    bench.holds("a", None)
-    same(bench.names(), set(), "listing")
-
-
-def check_multipart_create(bench: Bench) -> None:
-    """Completing only if absent: refused where there is an object, without the capability refused at all."""
-    store = bench.store
-    if not store.capabilities.multipart:
-        raise NotApplicable("no multipart")
-    store.put(bench.key("taken"), b"old")
-    for name, refusal in (("taken", AlreadyExists), ("free", Unsupported)):
-        if store.capabilities.create_if_absent and name == "free":
-            continue
-        kind = refusal if store.capabilities.create_if_absent else Unsupported
-        upload = store.start_multipart(bench.key(name))
-        upload.put_part(1, b"new")
-        with expect(kind, doing=f"complete(if_absent) on {name}"):
-            upload.complete(if_absent=True)
-        upload.abort()
-    bench.holds("taken", b"old")
-    bench.holds("free", None)
-    if store.capabilities.create_if_absent:
-        upload = store.start_multipart(bench.key("free"))
-        upload.put_part(1, b"new")
-        upload.complete(if_absent=True)
-        bench.holds("free", b"new")
 
 
 def check_copy(bench: Bench) -> None:
@@ -175,10 +105,6 @@ CHECKS = (
     check_stream,
     check_stream_fails,
     check_stream_of_wrong_size,
-    check_multipart,
-    check_multipart_part_again,
-    check_multipart_abort,
-    check_multipart_create,
     check_copy,
     check_flush_and_close,
 )

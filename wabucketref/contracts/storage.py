@@ -13,9 +13,12 @@ What an implementation promises
     * What its capabilities do not name is refused with ``Unsupported``, never imitated by check-then-write.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_PARTS: Final = 10_000
+"""Of one upload; no store takes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,12 @@ class Capabilities:
     """``put(if_match=ETAG)`` and ``delete(if_match=ETAG)`` are atomic among all writers."""
     server_side_copy: bool = False
     multipart: bool = False
-    """Parts may be sent in parallel and in any order."""
+    """Objects may be sent in parts, in parallel and in any order (but see `parts_in_order`)."""
+    parts_in_order: bool = False
+    """Parts must come one at a time, from the first on. How much of one landed only the store knows, and may be less
+    than the whole part: what is put again is taken from there."""
+    resumable: bool = False
+    """Another process can go on with an upload in parts."""
     min_part_bytes: int = 5 << 20
     max_key_bytes: int = 1024
     local: bool = False
@@ -49,17 +57,48 @@ class ObjectInfo:
     """Seconds since the epoch by the *store's* clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart upload, as the store confirmed it."""
+
+    number: int
+    """Counts from 1."""
+    size: int
+    etag: str | None = None
+    """Opaque; some stores ask for it when the object is made."""
+
+
 class Multipart(Protocol):
-    """A multipart upload under way. Part numbers count from 1; parts may be put by several threads at once."""
+    """A multipart upload under way: parts 1 to n of one size, of which only the last may be smaller.
 
-    def put_part(self, number: int, data: bytes) -> None:
-        """Store one part; idempotent: the last one with a number counts."""
+    Parts may be put by several threads at once. ``NotFound`` means everywhere that the upload is over: completed,
+    aborted, or given up by the store; then it has to start over.
+    """
 
-    def complete(self, *, if_absent: bool = False) -> ObjectInfo:
-        """Make the object of all parts put, in order of number. As ``Storage.put`` for `if_absent`."""
+    @property
+    def upload_id(self) -> str:
+        """What names it, with its key, to ``resume_multipart`` and ``abort_multipart`` of any process."""
+
+    @property
+    def landed(self) -> Mapping[int, Part]:
+        """The parts that are stored, by number."""
+
+    def put_part(self, number: int, data: bytes) -> Part:
+        """Store one part; idempotent: the last one with a number counts.
+
+        Raises:
+            NotFound: the upload is over.
+        """
+
+    def complete(self) -> ObjectInfo:
+        """Make the object of all parts, in order of number. As ``Storage.put`` if the upload was to create it only.
+
+        Raises:
+            NotFound: the upload is over, and the object was not made of these parts.
+        """
 
     def abort(self) -> None:
-        """Give the parts back; harmless when already completed or aborted. Raises nothing but TransientError."""
+        """As ``Storage.abort_multipart``."""
 
 
 class Storage(Protocol):
@@ -107,11 +146,30 @@ class Storage(Protocol):
         Raises as :meth:`put`; LocalIOError when the chunks do not add up to `size`.
         """
 
-    def start_multipart(self, key: str) -> Multipart:
-        """Begin a multipart upload.
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        """Begin an upload in parts of `part_bytes`. `if_absent` as for :meth:`put`, once it is completed.
+
+        An earlier upload of the same key that is not over may be given up.
 
         Raises:
             Unsupported: without the capability.
+        """
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        """Go on with an upload that any process began with the same arguments and whose `parts` it stored.
+
+        Raises:
+            NotFound: the upload is over (where the store does not say so yet, its parts and its end will).
+            Unsupported: without the capability.
+        """
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Give the parts of an upload back, whoever began it; idempotent, and harmless when it is over.
+
+        Raises:
+            Unsupported: without uploads in parts.
         """
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

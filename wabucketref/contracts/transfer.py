@@ -1,6 +1,7 @@
 """What a transfer is given besides its plan: a memory that survives crashes, and a way to be stopped."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,14 +22,60 @@ class StoredFile:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload in parts that is not over, and what the source looked like when it began."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    key: str
+    upload_id: str
+    """The store's name for it."""
+    part_bytes: int
+    """Its plan, which a later try keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """One part of an open upload."""
+
+    number: int
+    size: int
+    etag: str | None
+    digest: str
+    """Of the file from its beginning to the end of this part: costs no second hashing, and one that fits vouches for
+    all parts before it."""
+
+
 class TransferMemory(Protocol):
-    """What earlier tries of the same upload already stored. Thread-safe."""
+    """What earlier tries of the same upload already stored: a hint, checked before it is used. Thread-safe.
+
+    What it was told survives a kill of this process, unless said otherwise.
+    """
 
     def recall(self, path: str) -> StoredFile | None:
         """The file as it was stored, or None."""
 
     def remember(self, stored: StoredFile) -> None:
-        """Note that a file is in the bucket; survives a kill of this process."""
+        """Note that a file is in the bucket; its open upload, if it has one, is over."""
+
+    def begin(self, upload: OpenUpload) -> bool:
+        """Note that an upload in parts was begun; False when that will not survive this process."""
+
+    def landed(self, upload: OpenUpload, part: StoredPart) -> None:
+        """Note a part; at most ``MAX_PARTS`` an upload."""
+
+    def unfinished(self) -> Sequence[OpenUpload]:
+        """The uploads that were begun, here or by an earlier try, and are not over."""
+
+    def parts_of(self, upload: OpenUpload) -> Mapping[int, StoredPart]:
+        """Its parts by number."""
+
+    def end(self, upload: OpenUpload) -> None:
+        """Note that an upload is over."""
 
 
 class NoMemory:
@@ -38,6 +85,19 @@ class NoMemory:
         return None
 
     def remember(self, stored: StoredFile) -> None: ...
+
+    def begin(self, upload: OpenUpload) -> bool:
+        return False
+
+    def landed(self, upload: OpenUpload, part: StoredPart) -> None: ...
+
+    def unfinished(self) -> Sequence[OpenUpload]:
+        return ()
+
+    def parts_of(self, upload: OpenUpload) -> Mapping[int, StoredPart]:
+        return {}
+
+    def end(self, upload: OpenUpload) -> None: ...
 
 
 class Cancel:

@@ -33,6 +33,8 @@ class Plane(Protocol):
 
     def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched: ...
 
+    def give_back(self, bucket: str, ref: ArtifactRef, memory: TransferMemory) -> None: ...
+
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None: ...
 
     def find(self, bucket: str, ref: ArtifactRef) -> Header | None: ...
@@ -92,11 +94,20 @@ class Transfers:
         memory = FileMemory(self._memory_directory, plan.bucket, plan.ref.directory)
         try:
             committed = self._plane.upload(plan, progress=progress, cancel=cancel, memory=memory)
-        except WaBucketError:
-            memory.close()
+        except WaBucketError as error:
+            if isinstance(error, NotFound | AliasTaken):
+                memory.forget()
+            else:
+                memory.close()
             raise
         memory.forget()
         return committed
+
+    def _give_up(self, plan: UploadPlan | LinkPlan) -> None:
+        """Nobody will go on with what earlier tries of `plan` left: give it back and forget it."""
+        memory = FileMemory(self._memory_directory, plan.bucket, plan.ref.directory)
+        self._plane.give_back(plan.bucket, plan.ref, memory)
+        memory.forget()
 
     def recover(self, plan: Plan) -> Record | None:
         """What became of a plan before a crash, as the bucket tells: its commit, or None to carry it out again.
@@ -108,9 +119,10 @@ class Transfers:
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
         if committed is not None:
-            FileMemory(self._memory_directory, plan.bucket, plan.ref.directory).forget()
+            self._give_up(plan)
             return Record(committed=convert.committed_to_record(plan.xid, committed))
         if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
+            self._give_up(plan)
             later = AliasTaken(f"{plan.ref} was uploaded anew after this overwrite began", hint="upload it again")
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(later)))
         return None

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from wabucketref.contracts.storage import MAX_PARTS
 from wabucketref.errors import UsageError
 
-MAX_PARTS: Final = 10_000
 MAX_OBJECT_BYTES: Final = 5 << 40
 _MIB: Final = 1 << 20
 

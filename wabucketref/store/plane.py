@@ -1,5 +1,6 @@
 """The data plane: everything that moves or judges the bytes of artifacts, behind one object."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import Unsupported, UsageError
+from wabucketref.errors import Unsupported, UsageError, WaBucketError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
@@ -27,10 +28,13 @@ from wabucketref.store.receiving.staging import real_destination
 from wabucketref.store.selection import Selection
 from wabucketref.store.sending.committed import committed
 from wabucketref.store.sending.link import check_source, link
+from wabucketref.store.sending.unfinished import give_unfinished_back, is_for_good
 from wabucketref.store.sending.upload import upload
 from wabucketref.store.source.scan import Rules, scan
 from wabucketref.store.source.tree import Tree
 from wabucketref.store.verify import Verified
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,31 @@ class DataPlane:
             AliasTaken: the alias holds other content.
             UploadInProgress: another live writer holds the alias.
             Interrupted: `cancel` was set.
+
+        After a failure that may pass, `memory` has what a later try need not send again; otherwise parts of files are
+        given back.
         """
-        storage = self._storage(plan.bucket)
-        tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
-        Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
-        with self._crew(cancel, progress) as crew:
-            return upload(storage, plan, tree, self._me, crew, memory)
+        try:
+            storage = self._storage(plan.bucket)
+            tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
+            Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
+            with self._crew(cancel, progress) as crew:
+                return upload(storage, plan, tree, self._me, crew, memory)
+        except WaBucketError as error:
+            if is_for_good(error):
+                self.give_back(plan.bucket, plan.ref, memory)
+            raise
+
+    def give_back(self, bucket: str, ref: ArtifactRef, memory: TransferMemory) -> None:
+        """Give back the parts of files that earlier tries of an upload left, as nobody will finish it.
+
+        Those of a live writer stay. What cannot be given back now stays remembered; nothing is raised for it.
+        """
+        if memory.unfinished():
+            try:
+                give_unfinished_back(self._storage(bucket), ref, self._me, memory)
+            except WaBucketError as error:
+                _log.info("parts of files of %s are not given back now: %s", ref, error)
 
     def link(self, plan: LinkPlan, *, progress: Progress, cancel: Cancel) -> Committed:
         """Commit an artifact out of files that lie in the bucket; they are read once, not copied.

@@ -133,6 +133,7 @@ class MemoryPlane:
     committed: dict[str, tuple[str, Committed]] = field(default_factory=dict)
     during: Callable[[str, Cancel], None] = lambda xid, cancel: None
     uploads: list[str] = field(default_factory=list)
+    given_back: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def upload(self, plan: UploadPlan, *, progress: Progress, cancel: Cancel, memory: TransferMemory) -> Committed:
@@ -151,6 +152,11 @@ class MemoryPlane:
         self.during(plan.xid, cancel)
         figures = TransferFigures(bytes_moved=10, files_moved=1)
         return Fetched(plan.destination, plan.digest, 1, 10, figures, True, f"{plan.bucket}/{plan.ref.directory}")
+
+    def give_back(self, bucket: str, ref: ArtifactRef, memory: TransferMemory) -> None:
+        for upload in memory.unfinished():
+            self.given_back.append(upload.upload_id)
+            memory.end(upload)
 
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
         with self.lock:

@@ -10,7 +10,7 @@ from typing import Any
 
 from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.storage import Capabilities, Storage
-from wabucketref.contracts.transfer import Cancel, NoMemory, StoredFile, TransferMemory
+from wabucketref.contracts.transfer import Cancel, NoMemory, OpenUpload, StoredFile, StoredPart, TransferMemory
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.drivers.memory import MemoryStorage
@@ -23,7 +23,7 @@ REF = ArtifactRef("model", "net", "one")
 RUN = RunFacts("r1", "project", "me")
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SMALL = TransferLimits(concurrency=4, memory=1 << 20, part_size=1 << 10, multipart_threshold=2 << 10)
-UNCONDITIONAL = Capabilities(multipart=True, min_part_bytes=1)
+UNCONDITIONAL = Capabilities(multipart=True, resumable=True, min_part_bytes=1)
 _names = itertools.count()
 
 
@@ -106,12 +106,32 @@ class Memory:
 
     def __init__(self) -> None:
         self.files: dict[str, StoredFile] = {}
+        self.open: dict[OpenUpload, dict[int, StoredPart]] = {}
 
     def recall(self, path: str) -> StoredFile | None:
         return self.files.get(path)
 
     def remember(self, stored: StoredFile) -> None:
         self.files[stored.path] = stored
+        for upload in self.unfinished():
+            if upload.path == stored.path:
+                self.end(upload)
+
+    def begin(self, upload: OpenUpload) -> bool:
+        self.open[upload] = {}
+        return True
+
+    def landed(self, upload: OpenUpload, part: StoredPart) -> None:
+        self.open[upload][part.number] = part
+
+    def unfinished(self) -> list[OpenUpload]:
+        return list(self.open)
+
+    def parts_of(self, upload: OpenUpload) -> dict[int, StoredPart]:
+        return dict(self.open[upload])
+
+    def end(self, upload: OpenUpload) -> None:
+        self.open.pop(upload, None)
 
 
 def dead(who: Identity) -> Identity:

@@ -121,7 +121,7 @@ def test_the_end_of_an_upload_is_read_back(moto_s3: Server, lost: Exception) -> 
     store.lost = lost
 
     def upload() -> ObjectInfo:
-        parts = store.start_multipart("a")
+        parts = store.start_multipart("a", 5 << 20)
         parts.put_part(1, b"x" * (5 << 20))
         parts.put_part(2, b"y")
         return parts.complete()

@@ -76,7 +76,7 @@ def test_a_lost_answer_to_the_completion_of_parts(source: Path, tmp_path: Path, 
     faulty = Faulty(bucket(), [Fault("complete", "*/b", error=OutcomeUnknown("lost"), after=after)])
     send(faulty, upload_plan(source))
     sent = [call for call in faulty.calls if call.method == "put_part"]
-    assert len(sent) == (9 if after else 18)
+    assert len(sent) == 9, "the parts are there: only their end is asked for again"
     check(faulty, tmp_path)
 
 
@@ -111,7 +111,7 @@ def test_an_error_of_the_store_commits_nothing_and_gives_parts_back(source: Path
     faulty = Faulty(bucket(), [Fault("put_part", "*/b", nth=3, error=NotAuthorised("403"))])
     with pytest.raises(NotAuthorised):
         send(faulty, upload_plan(source))
-    assert any(call.method == "abort" for call in faulty.calls)
+    assert any(call.method == "abort_multipart" for call in faulty.calls)
     assert LAYOUT.header not in keys(faulty)
     with pytest.raises(UnfinishedUpload):
         plane(faulty).find("memory://b", REF)

@@ -42,6 +42,8 @@ class TestStackConformance(StorageConformance):
             "delete",
             "copy",
             "start_multipart",
+            "resume_multipart",
+            "abort_multipart",
             "put_part",
             "complete",
         )
@@ -103,7 +105,7 @@ def test_parts_are_sent_again_but_the_end_of_an_upload_is_not(memory: MemoryStor
             Fault("complete", error=OutcomeUnknown("lost"), after=True),
         ],
     )
-    upload = Retrying(faulty, QUICK).start_multipart("a")
+    upload = Retrying(faulty, QUICK).start_multipart("a", 1)
     upload.put_part(1, b"x")
     with pytest.raises(OutcomeUnknown):
         upload.complete()
@@ -210,13 +212,16 @@ def test_a_script_of_faults(memory: MemoryStorage) -> None:
 def test_declared_capabilities_are_enforced(memory: MemoryStorage) -> None:
     weak = Declared(memory, Capabilities(multipart=True, min_part_bytes=1))
     weak.put("a", b"1")
-    upload = weak.start_multipart("m")
+    assert weak.start_multipart("m", 1).put_part(1, b"x").size == 1
     for refused in (
         lambda: weak.put("b", b"", if_absent=True),
         lambda: weak.put("a", b"", if_match="1"),
         lambda: weak.delete("a", if_match="1"),
         lambda: weak.put_stream("b", iter([]), 0, if_absent=True),
-        lambda: upload.complete(if_absent=True),
+        lambda: weak.start_multipart("b", 1, if_absent=True),
+        lambda: weak.resume_multipart("m", "1", 1, []),
+        lambda: Declared(memory, Capabilities()).start_multipart("b", 1),
+        lambda: Declared(memory, Capabilities()).abort_multipart("m", "1"),
     ):
         with pytest.raises(Unsupported):
             refused()

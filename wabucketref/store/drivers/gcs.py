@@ -7,12 +7,12 @@ then writes on the condition of that generation: atomic, at the price of one sma
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
 from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, Unsupported
 from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
@@ -118,7 +118,15 @@ class GcsStorage:
 
         return self._info(key, upload_blocks(self._client, request, start, chunks, size).json())
 
-    def start_multipart(self, key: str) -> Multipart:
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
         raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

@@ -6,13 +6,13 @@ is written, writes go to a temporary name beside it first, which listings leave 
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
 from wabucketref.errors import IntegrityError, LocalIOError, NotFound, SettingsError, Unsupported, UsageError
 from wabucketref.store.drivers.generic_errors import translate
 from wabucketref.store.drivers.keys import check_key, check_prefix
@@ -91,7 +91,15 @@ class GenericStorage:
             raise NotFound(f"{self._what(key)}: removed while it was written", hint="try again")
         return info
 
-    def start_multipart(self, key: str) -> Multipart:
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        raise self._refused(key, "take uploads in parts")
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        raise self._refused(key, "take uploads in parts")
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
         raise self._refused(key, "take uploads in parts")
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

@@ -7,13 +7,13 @@ may contain, symbolic links: they are followed, save that a listing does not ent
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
 from wabucketref.errors import (
     AlreadyExists,
     IntegrityError,
@@ -91,7 +91,15 @@ class LocalStorage:
                 raise LocalIOError(f"{self._what(key)}: {sent} bytes came, {size} were announced", hint="try again")
             return self._publish(key, path, file, if_absent, None)
 
-    def start_multipart(self, key: str) -> Multipart:
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
         raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

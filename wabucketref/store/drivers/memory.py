@@ -3,17 +3,23 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
 from wabucketref.errors import AlreadyExists, IntegrityError, LocalIOError, NotFound, PreconditionFailed, UsageError
 from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
 _CAPABILITIES = Capabilities(
-    create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True, min_part_bytes=1
+    create_if_absent=True,
+    replace_if_match=True,
+    server_side_copy=True,
+    multipart=True,
+    resumable=True,
+    min_part_bytes=1,
 )
 
 
@@ -21,6 +27,8 @@ _CAPABILITIES = Capabilities(
 class _Bucket:
     lock: threading.Lock = field(default_factory=threading.Lock)
     objects: dict[str, tuple[bytes, ObjectInfo]] = field(default_factory=dict)
+    uploads: dict[tuple[str, str], dict[int, bytes]] = field(default_factory=dict)
+    """Parts of open uploads, by key and upload id."""
     generation: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
@@ -69,9 +77,30 @@ class MemoryStorage:
             raise LocalIOError(f"{self._what(key)}: {len(data)} bytes came, {size} were announced", hint="try again")
         return self.put(key, data, if_absent=if_absent)
 
-    def start_multipart(self, key: str) -> "MemoryMultipart":
-        self._full(key)
-        return MemoryMultipart(self, key)
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> "MemoryMultipart":
+        upload_id = str(next(self._bucket.generation))
+        self._bucket.uploads[self._full(key), upload_id] = {}
+        return MemoryMultipart(self, key, upload_id, if_absent)
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> "MemoryMultipart":
+        self.parts(key, upload_id)
+        return MemoryMultipart(self, key, upload_id, if_absent)
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self._bucket.uploads.pop((self._full(key), upload_id), None)
+
+    def parts(self, key: str, upload_id: str) -> dict[int, bytes]:
+        """What is stored of an open upload.
+
+        Raises:
+            NotFound: it is over.
+        """
+        try:
+            return self._bucket.uploads[self._full(key), upload_id]
+        except KeyError as error:
+            raise NotFound(f"{self._what(key)}: the upload is over", hint="start it over") from error
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix))
@@ -121,28 +150,34 @@ class MemoryStorage:
 
 
 class MemoryMultipart:
-    """Parts kept until :meth:`complete`."""
+    """Parts kept in the bucket until :meth:`complete`."""
 
-    def __init__(self, storage: MemoryStorage, key: str) -> None:
+    def __init__(self, storage: MemoryStorage, key: str, upload_id: str, if_absent: bool) -> None:
+        self.upload_id = upload_id
         self._storage = storage
         self._key = key
-        self._parts: dict[int, bytes] = {}
-        self._over = False
+        self._if_absent = if_absent
 
-    def put_part(self, number: int, data: bytes) -> None:
-        if self._over or number < 1:
-            raise UsageError(f"part {number} of an upload that is over, or below 1")
-        self._parts[number] = bytes(data)
+    @property
+    def landed(self) -> Mapping[int, Part]:
+        parts = dict(self._storage.parts(self._key, self.upload_id))
+        return {number: Part(number, len(data)) for number, data in parts.items()}
 
-    def complete(self, *, if_absent: bool = False) -> ObjectInfo:
-        data = b"".join(self._parts[number] for number in sorted(self._parts))
-        info = self._storage.put(self._key, data, if_absent=if_absent)
+    def put_part(self, number: int, data: bytes) -> Part:
+        if number < 1:
+            raise UsageError(f"part {number}: parts count from 1")
+        self._storage.parts(self._key, self.upload_id)[number] = bytes(data)
+        return Part(number, len(data))
+
+    def complete(self) -> ObjectInfo:
+        parts = dict(self._storage.parts(self._key, self.upload_id))
+        data = b"".join(parts[part.number] for part in in_a_row(self.landed, self._key))
+        info = self._storage.put(self._key, data, if_absent=self._if_absent)
         self.abort()
         return info
 
     def abort(self) -> None:
-        self._over = True
-        self._parts.clear()
+        self._storage.abort_multipart(self._key, self.upload_id)
 
 
 class MemoryFactory:

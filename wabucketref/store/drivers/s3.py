@@ -1,9 +1,9 @@
 """``s3://``: Amazon S3 and whatever speaks its protocol."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
 from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_copy import copy_object
 from wabucketref.store.drivers.s3_multipart import S3Multipart
@@ -11,7 +11,9 @@ from wabucketref.store.drivers.s3_objects import S3Objects
 from wabucketref.store.drivers.s3_stream import put_stream
 from wabucketref.store.drivers.urls import parse_bucket_url
 
-_CAPABILITIES = Capabilities(create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True)
+_CAPABILITIES = Capabilities(
+    create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True, resumable=True
+)
 
 
 class S3Storage(S3Objects):
@@ -28,8 +30,17 @@ class S3Storage(S3Objects):
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         return put_stream(self, key, chunks, size, if_absent=if_absent)
 
-    def start_multipart(self, key: str) -> S3Multipart:
-        return S3Multipart(self, key, self.start_upload(key))
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> S3Multipart:
+        return S3Multipart(self, key, self.start_upload(key), if_absent=if_absent)
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> S3Multipart:
+        self.check_upload(key, upload_id)
+        return S3Multipart(self, key, upload_id, parts, if_absent=if_absent)
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self.drop_upload(key, upload_id)
 
     def copy(self, source: str, key: str) -> ObjectInfo:
         return copy_object(self, source, key)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.errors import IntegrityError, NotFound, TransientError
+from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.s3_client import S3Client
@@ -116,6 +116,20 @@ class S3Objects:
         names = self.names(key)
         answer = self._client.call(self.request(key, writing=True), lambda s3: s3.create_multipart_upload(**names))
         return str(answer["UploadId"])
+
+    def check_upload(self, key: str, upload_id: str) -> None:
+        """Ask whether an upload is still open, so that one that is not is known before anything is sent.
+
+        What cannot be asked (no permission to list parts, no such request) counts as open: its parts will tell.
+
+        Raises:
+            NotFound: it is over.
+        """
+        arguments = {**self.names(key), "UploadId": upload_id, "MaxParts": 1}
+        try:
+            self._client.call(self.request(key), lambda s3: s3.list_parts(**arguments))
+        except (NotAuthorised, UsageError):
+            return
 
     def send_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
         """Store one part of a multipart upload; its etag."""

@@ -5,14 +5,13 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo, Part
 from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.s3_multipart import S3Multipart
 from wabucketref.store.drivers.s3_objects import S3Objects
 
 PART_BYTES = 8 << 20
-MAX_PARTS = 10_000
 MAX_PART_BYTES = 5 << 30
 _UNDER_WAY = 4
 _log = logging.getLogger(__name__)
@@ -36,10 +35,10 @@ def put_stream(objects: S3Objects, key: str, chunks: Iterator[bytes], size: int,
     part = part_bytes(size)
     if size <= part:
         return objects.put(key, b"".join(blocks(chunks, part, size, what)), if_absent=if_absent)
-    upload = S3Multipart(objects, key, objects.start_upload(key))
+    upload = S3Multipart(objects, key, objects.start_upload(key), if_absent=if_absent)
     try:
         _send(upload, blocks(chunks, part, size, what))
-        return upload.complete(if_absent=if_absent)
+        return upload.complete()
     except BaseException:
         _give_back(upload, what)
         raise
@@ -47,7 +46,7 @@ def put_stream(objects: S3Objects, key: str, chunks: Iterator[bytes], size: int,
 
 def _send(upload: S3Multipart, parts: Iterator[bytes]) -> None:
     with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="s3-parts") as pool:
-        under_way: deque[Future[None]] = deque()
+        under_way: deque[Future[Part]] = deque()
         for number, data in enumerate(parts, 1):
             under_way.append(pool.submit(upload.put_part, number, data))
             if len(under_way) > _UNDER_WAY:

@@ -1,8 +1,8 @@
 """Writes under a claim, each on the condition of what was seen under it: a writer that slept cannot undo another's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from wabucketref.contracts.storage import Multipart, ObjectInfo, Storage
+from wabucketref.contracts.storage import Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError
 from wabucketref.store.claims.held import Held
 from wabucketref.store.pool import Crew
@@ -36,7 +36,7 @@ class Guarded:
     def put_large(
         self, key: str, seen: ObjectInfo | None, send: Callable[[bool], ObjectInfo], *, streamed: bool
     ) -> ObjectInfo:
-        """Store a large object in the place of `seen` by `send(if_absent)`, which starts over when called again.
+        """Store a large object in the place of `seen` by `send(if_absent)`, which may be called again.
 
         What was seen goes first: no store replaces on a condition in parts. `streamed`: no lower floor could try
         again what `send` does, since it reads its chunks once.
@@ -58,9 +58,19 @@ class Guarded:
         self._claim.touch()
         delete_seen(self.storage, seen.key, seen.etag)
 
-    def start_multipart(self, key: str) -> Multipart:
+    def start_multipart(self, key: str, part_bytes: int, if_absent: bool) -> Multipart:
         self._claim.touch()
-        return self.storage.start_multipart(key)
+        return self.storage.start_multipart(key, part_bytes, if_absent=if_absent)
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], if_absent: bool
+    ) -> Multipart:
+        self._claim.touch()
+        return self.storage.resume_multipart(key, upload_id, part_bytes, parts, if_absent=if_absent)
+
+    def complete(self, upload: Multipart) -> ObjectInfo:
+        self._claim.check()
+        return upload.complete()
 
     def stream(self, key: str, chunks: Iterator[bytes], size: int, if_absent: bool) -> ObjectInfo:
         self._claim.touch()

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.contracts.transfer import StoredFile, TransferMemory
+from wabucketref.contracts.transfer import OpenUpload, StoredFile, TransferMemory
+from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import Committed, UploadPlan
-from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.digest import Digest, ManifestDigest, digest_of
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.file import FileSender
+from wabucketref.store.sending.readback import read_back
+from wabucketref.store.sending.unfinished import Unfinished
 from wabucketref.store.sending.writing import Moved, Room, Writing
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
@@ -86,48 +89,53 @@ class _Filling:
         self._memory = memory
         self._room = room
         self._moved = moved
-        self._sender = FileSender(source, room.guarded, crew)
+        self._storage = room.guarded.storage
+        self._unfinished = Unfinished(self._storage, memory, reusable=room.claim.reusable)
+        self._sender = FileSender(source, room.guarded, crew, memory)
 
     def entries(self) -> Iterator[Entry]:
-        for entry, sent in self._crew.in_order(self._store, self._tree):
-            if entry.type == "file":
-                self._count(entry, sent)
-            yield entry
+        try:
+            for entry, moved in self._crew.in_order(self._store, self._tree):
+                if entry.type == "file":
+                    self._count(entry, moved)
+                yield entry
+            self._unfinished.give_rest_back()
+        except WaBucketError as error:
+            self._unfinished.failed(error)
+            raise
 
-    def _count(self, entry: Entry, sent: bool) -> None:
-        if sent:
-            self._moved.files += 1
-            self._moved.bytes += entry.size
-        else:
+    def _count(self, entry: Entry, moved: int | None) -> None:
+        if moved is None:
             self._moved.files_reused += 1
-            self._moved.bytes_reused += entry.size
+        else:
+            self._moved.files += 1
+            self._moved.bytes += moved
+        self._moved.bytes_reused += entry.size - (moved or 0)
 
-    def _store(self, found: Found) -> tuple[Entry, bool]:
+    def _store(self, found: Found) -> tuple[Entry, int | None]:
+        """Have the file in the bucket; with its entry, how many bytes were sent, None when it was all there."""
         if found.directory:
-            return Entry(found.path, 0, "", "directory"), False
+            return Entry(found.path, 0, "", "directory"), None
         key = self._room.layout.file(found.path)
         seen = self._room.seen.take(key)
-        kept = self._kept(found, seen)
+        left = self._unfinished.take(found, key)
+        kept = self._kept(found, seen) or self._completed(found, seen, left)
         if kept is not None:
+            if left is not None:
+                self._unfinished.give_back(left)
+            self._remember(found, kept)
             self._crew.progress.advance(files=1, bytes=found.size)
-            return kept, False
-        sent = self._sender.send(found, key, seen)
-        info = sent.info
-        self._memory.remember(
-            StoredFile(
-                found.path,
-                found.size,
-                found.mtime_ns,
-                found.ctime_ns,
-                found.inode,
-                sent.digest,
-                info.etag,
-                info.version,
-            )
-        )
+            return kept, None
+        sent = self._sender.send(found, key, seen, left)
+        stored = _entry(found, sent.digest, sent.info)
+        self._remember(found, stored)
         hit("upload.file_stored")
         self._crew.progress.advance(files=1)
-        return Entry(found.path, found.size, sent.digest, "file", info.etag, info.version), True
+        return stored, sent.moved
+
+    def _remember(self, found: Found, stored: Entry) -> None:
+        facts = (found.path, found.size, found.mtime_ns, found.ctime_ns, found.inode)
+        self._memory.remember(StoredFile(*facts, stored.digest, stored.etag, stored.version))
 
     def _kept(self, found: Found, seen: ObjectInfo | None) -> Entry | None:
         """The entry when an earlier try stored the very bytes and nobody touched the object since.
@@ -144,3 +152,18 @@ class _Filling:
         if hash_file(self._source, found, self._crew) != known.digest:
             return None
         return Entry(found.path, found.size, known.digest, "file", known.etag, known.version)
+
+    def _completed(self, found: Found, seen: ObjectInfo | None, left: OpenUpload | None) -> Entry | None:
+        """The entry when an earlier try died between putting all parts together and noting it: the object tells."""
+        if seen is None or left is None or seen.size != found.size:
+            return None
+        if sum(part.size for part in self._memory.parts_of(left).values()) != found.size:
+            return None
+        digest = hash_file(self._source, found, self._crew)
+        if digest_of(read_back(self._storage, seen, self._crew)) != digest:
+            return None
+        return _entry(found, digest, seen)
+
+
+def _entry(found: Found, digest: str, info: ObjectInfo) -> Entry:
+    return Entry(found.path, found.size, digest, "file", info.etag, info.version)

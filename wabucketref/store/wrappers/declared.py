@@ -1,10 +1,10 @@
 """Makes a storage declare the capabilities that a probe found, and refuse what it then lacks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Storage
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import Unsupported
-from wabucketref.store.wrappers.wrapper import WrappedMultipart, Wrapper
+from wabucketref.store.wrappers.wrapper import Wrapper
 
 
 class Declared(Wrapper):
@@ -26,8 +26,22 @@ class Declared(Wrapper):
         self.need(if_absent, None)
         return self.inner.put_stream(key, chunks, size, if_absent=if_absent)
 
-    def start_multipart(self, key: str) -> Multipart:
-        return _DeclaredMultipart(self, key, self.inner.start_multipart(key))
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        self.need(if_absent, None)
+        self._need_parts()
+        return self.inner.start_multipart(key, part_bytes, if_absent=if_absent)
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        self.need(if_absent, None)
+        if not self.capabilities.resumable:
+            raise refusal(self.url, "go on with an upload in parts")
+        return self.inner.resume_multipart(key, upload_id, part_bytes, parts, if_absent=if_absent)
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self._need_parts()
+        self.inner.abort_multipart(key, upload_id)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         self.need(False, if_match)
@@ -40,15 +54,9 @@ class Declared(Wrapper):
         if if_match is not None and not self.capabilities.replace_if_match:
             raise refusal(self.url, "replace or remove an object only if unchanged")
 
-
-class _DeclaredMultipart(WrappedMultipart):
-    def __init__(self, storage: Declared, key: str, inner: Multipart) -> None:
-        super().__init__(storage, key, inner)
-        self._storage = storage
-
-    def complete(self, *, if_absent: bool = False) -> ObjectInfo:
-        self._storage.need(if_absent, None)
-        return super().complete(if_absent=if_absent)
+    def _need_parts(self) -> None:
+        if not self.capabilities.multipart:
+            raise refusal(self.url, "take uploads in parts")
 
 
 def refusal(url: str, what: str) -> Unsupported:

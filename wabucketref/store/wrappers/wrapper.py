@@ -1,10 +1,10 @@
 """The base of all wrappers: delegates every call through one method, which a wrapper overrides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Storage
+from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part, Storage
 
 T = TypeVar("T")
 
@@ -59,9 +59,22 @@ class Wrapper:
         call = Call("put_stream", key, size, idempotent=not if_absent, repeatable=False)
         return self.around(call, lambda: self.inner.put_stream(key, chunks, size, if_absent=if_absent))
 
-    def start_multipart(self, key: str) -> Multipart:
-        inner = self.around(Call("start_multipart", key), lambda: self.inner.start_multipart(key))
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
+        call = Call("start_multipart", key)
+        inner = self.around(call, lambda: self.inner.start_multipart(key, part_bytes, if_absent=if_absent))
         return WrappedMultipart(self, key, inner)
+
+    def resume_multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
+    ) -> Multipart:
+        inner = self.around(
+            Call("resume_multipart", key),
+            lambda: self.inner.resume_multipart(key, upload_id, part_bytes, parts, if_absent=if_absent),
+        )
+        return WrappedMultipart(self, key, inner)
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self.around(Call("abort_multipart", key), lambda: self.inner.abort_multipart(key, upload_id))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         return WrappedListing(self, prefix)
@@ -88,14 +101,22 @@ class WrappedMultipart:
         self._key = key
         self._inner = inner
 
-    def put_part(self, number: int, data: bytes) -> None:
-        call = Call("put_part", self._key, len(data))
-        self._wrapper.around(call, lambda: self._inner.put_part(number, data))
+    @property
+    def upload_id(self) -> str:
+        return self._inner.upload_id
 
-    def complete(self, *, if_absent: bool = False) -> ObjectInfo:
+    @property
+    def landed(self) -> Mapping[int, Part]:
+        return self._inner.landed
+
+    def put_part(self, number: int, data: bytes) -> Part:
+        call = Call("put_part", self._key, len(data))
+        return self._wrapper.around(call, lambda: self._inner.put_part(number, data))
+
+    def complete(self) -> ObjectInfo:
         # A second try of one that was carried out would meet an upload that is gone.
         call = Call("complete", self._key, idempotent=False)
-        return self._wrapper.around(call, lambda: self._inner.complete(if_absent=if_absent))
+        return self._wrapper.around(call, self._inner.complete)
 
     def abort(self) -> None:
         self._wrapper.around(Call("abort", self._key), self._inner.abort)

@@ -1,0 +1,134 @@
+"""What the service does with the memory of an upload once it is settled, over a real data plane."""
+
+import queue
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store import support
+from tests.unit.store.support import CREATED, REF, SMALL, bucket, make_tree, upload_plan
+from wabucketref import failpoints
+from wabucketref.contracts.progress import SilentProgress
+from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import SourceChanged, TransientError, WaBucketError
+from wabucketref.model.plan import UploadPlan
+from wabucketref.service.transfers import Transfers
+from wabucketref.service.wabucket_pb2 import Record
+from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.limits import TransferLimits
+
+ONE_AT_A_TIME = replace(SMALL, concurrency=1)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "src", {"a": b"small", "big": b"x" * 20 * SMALL.part_size})
+
+
+@pytest.fixture(autouse=True)
+def no_failpoints() -> Iterator[None]:
+    yield
+    failpoints.install(None)
+
+
+def transfers(store: Storage, tmp_path: Path, limits: TransferLimits = SMALL) -> Transfers:
+    return Transfers(support.plane(store, limits=limits), tmp_path / "cache")
+
+
+def carry_out(floor: Transfers, plan: UploadPlan) -> Record:
+    notes: queue.Queue[Record] = queue.Queue()
+    floor.submit(plan, SilentProgress(), Cancel(), notes.put)
+    return notes.get(timeout=30)
+
+
+def stopped(store: Storage, tmp_path: Path, plan: UploadPlan, error: WaBucketError) -> Record:
+    """What is told of a plan that fails after some parts of its large file."""
+    hits = 0
+
+    def hook(name: str) -> None:
+        nonlocal hits
+        hits += name == "upload.part"
+        if hits == 5:
+            raise error
+
+    failpoints.install(hook)
+    record = carry_out(transfers(store, tmp_path, ONE_AT_A_TIME), plan)
+    failpoints.install(None)
+    assert record.failed.error.message == str(error)
+    return record
+
+
+def parts_in(store: MemoryStorage) -> int:
+    return sum(len(parts) for parts in store._bucket.uploads.values())
+
+
+def remembered(tmp_path: Path) -> set[str]:
+    return {path.suffix for path in (tmp_path / "cache").glob("*")}
+
+
+@pytest.mark.row("K1")
+def test_what_may_pass_leaves_the_parts_and_the_next_try_forgets_them(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    stopped(store, tmp_path, upload_plan(source), TransientError("reset"))
+    assert parts_in(store) == 5
+    assert remembered(tmp_path) == {".jsonl", ".parts"}
+    floor = transfers(store, tmp_path)
+    assert floor.recover(upload_plan(source)) is None, "it is carried out again"
+    record = carry_out(floor, upload_plan(source))
+    assert record.committed.figures.bytes_moved == 15 * SMALL.part_size
+    assert record.committed.figures.bytes_reused == 5 * SMALL.part_size + 5
+    assert store._bucket.uploads == {}
+    assert remembered(tmp_path) == set()
+
+
+@pytest.mark.row("O7")
+def test_what_does_not_pass_keeps_whole_files_only(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    stopped(store, tmp_path, upload_plan(source), SourceChanged("written to"))
+    assert store._bucket.uploads == {}
+    assert remembered(tmp_path) == {".jsonl"}
+
+
+@pytest.mark.row("O7")
+def test_an_operation_whose_source_is_gone(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    stopped(store, tmp_path, upload_plan(source), TransientError("reset"))
+    shutil.rmtree(source)
+    floor = transfers(store, tmp_path)
+    assert floor.recover(upload_plan(source)) is None
+    assert carry_out(floor, upload_plan(source)).failed.error.exit_code == 3
+    assert store._bucket.uploads == {}
+    assert remembered(tmp_path) == set()
+
+
+@pytest.mark.row("O7")
+def test_an_overwrite_that_was_overtaken(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    plan = upload_plan(source, "old", overwrite=True)
+    stopped(store, tmp_path, plan, TransientError("reset"))
+    later = replace(upload_plan(make_tree(tmp_path / "new", {"x": b"x"}), "new"), created=CREATED + timedelta(1))
+    support.send(store, replace(later, overwrite=True))
+    record = transfers(store, tmp_path).recover(plan)
+    assert record is not None
+    assert record.failed.error.exit_code == 6
+    assert store._bucket.uploads == {}
+    assert remembered(tmp_path) == set()
+    assert [key for key in support.keys(store) if "claim" in key] == []
+    assert store.head(f"{REF.directory}/x") is not None
+
+
+def test_a_commit_whose_process_died_before_it_was_told(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    plan = upload_plan(source)
+    stopped(store, tmp_path, plan, TransientError("reset"))
+    support.send(store, plan)
+    record = transfers(store, tmp_path).recover(plan)
+    assert record is not None
+    assert record.committed.artifact.files == 2
+    assert store._bucket.uploads == {}
+    assert remembered(tmp_path) == set()
