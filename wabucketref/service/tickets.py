@@ -1,9 +1,10 @@
 """The ticket table: where what became of an operation is published, and where waiters wait for it.
 
-Nothing downstream ever puts into an upstream queue: results go here. The table forgets a result once it is delivered,
-and the oldest undelivered ones beyond a bound (the journal and the tracker still have them).
+Nothing downstream ever puts into an upstream queue: results go here. The table forgets a result once it is delivered;
+undelivered ones beyond a bound, the oldest first, and after a time (the journal and the tracker still have them).
 """
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -13,7 +14,13 @@ from typing import Final
 from wabucketref.errors import NotFound, WaBucketError
 from wabucketref.service.wabucket_pb2 import ArtifactDone
 
+log = logging.getLogger(__name__)
+
 _MAX_KEPT: Final = 10_000
+_KEPT_SECONDS: Final = 7 * 86_400.0
+"""A script may train for days before it asks its ticket."""
+
+Listener = Callable[[], None]
 
 
 class TransferProgress:
@@ -46,16 +53,25 @@ class TicketTable:
     """Results by xid. Thread-safe."""
 
     def __init__(
-        self, max_kept: int = _MAX_KEPT, on_publish: Callable[[ArtifactDone], None] = lambda done: None
+        self,
+        max_kept: int = _MAX_KEPT,
+        on_publish: Callable[[ArtifactDone], None] = lambda done: None,
+        kept_seconds: float = _KEPT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_publish` is told each result before waiters are; from the publishing thread."""
+        """Of undelivered results at most `max_kept` are kept, each for at most `kept_seconds` by `clock`.
+
+        `on_publish` is told each result before waiters are; from the publishing thread.
+        """
         self._condition = threading.Condition()
         self._open: dict[str, TransferProgress] = {}
-        self._done: OrderedDict[str, ArtifactDone] = OrderedDict()
+        self._done: OrderedDict[str, tuple[float, ArtifactDone]] = OrderedDict()
+        self._listeners: dict[str, list[Listener]] = {}
         self._max_kept = max_kept
         self._on_publish = on_publish
+        self._kept_seconds = kept_seconds
+        self._clock = clock
         self._broken: WaBucketError | None = None
-        self._subscribers: dict[str, list[Callable[[], None]]] = {}
 
     def open(self, xid: str, what: str = "") -> TransferProgress:
         """Announce an operation; announcing it again, or when it has ended, is harmless."""
@@ -67,21 +83,19 @@ class TicketTable:
     def withdraw(self, xid: str) -> None:
         """The operation was announced, but not accepted."""
         with self._condition:
-            self._open.pop(xid, None)
-            self._condition.notify_all()
+            self._close(xid)
+            listeners = self._listeners.pop(xid, [])
+        _tell(listeners)
 
     def publish(self, done: ArtifactDone) -> None:
         """The operation ended; a second publication of an xid changes nothing."""
         self._on_publish(done)
         with self._condition:
-            self._open.pop(done.xid, None)
-            self._done.setdefault(done.xid, done)
-            while len(self._done) > self._max_kept:
-                self._done.popitem(last=False)
-            self._condition.notify_all()
-            told = self._subscribers.pop(done.xid, [])
-        for callback in told:
-            callback()
+            self._close(done.xid)
+            self._done.setdefault(done.xid, (self._clock(), done))
+            self._expire()
+            listeners = self._listeners.pop(done.xid, [])
+        _tell(listeners)
 
     def poll(self, xid: str, timeout: float | None) -> ArtifactDone | None:
         """The result, waiting up to `timeout` seconds (None: without end); None when it is still under way.
@@ -90,40 +104,35 @@ class TicketTable:
             NotFound: unknown or already delivered and forgotten.
             WaBucketError: the service broke and will never answer.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        if timeout is None or timeout > 0:
+            settled = threading.Event()
+            unsubscribe = self.subscribe(xid, settled.set)
+            try:
+                settled.wait(timeout)
+            finally:
+                unsubscribe()
         with self._condition:
-            while xid not in self._done:
-                if self._broken is not None:
-                    raise self._broken
-                if xid not in self._open:
-                    raise NotFound(f"no operation {xid} is known here", hint="its result was delivered or expired")
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return None
-                self._condition.wait(left)
-            return self._done[xid]
+            return self._look(xid)
+
+    def subscribe(self, xid: str, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called once, when :meth:`poll` has more to say of `xid` than that it is under way.
+
+        It is called on the thread that publishes, or at once on this one when nothing is left to wait for: the
+        operation has ended, is unknown, or the service broke. It must be quick. Returns what takes the subscription
+        back, which is harmless when it was called already.
+        """
+        with self._condition:
+            waiting = xid in self._open and self._broken is None
+            if waiting:
+                self._listeners.setdefault(xid, []).append(listener)
+        if not waiting:
+            listener()
+        return lambda: self._unsubscribe(xid, listener)
 
     def knows(self, xid: str) -> bool:
         """Whether the operation is under way, or its result is kept."""
         with self._condition:
             return xid in self._open or xid in self._done
-
-    def subscribe(self, xid: str, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` once there is an answer to :meth:`poll`: from the publishing thread, or at once when there
-        is one already. What is returned takes the subscription back."""
-        with self._condition:
-            waits = self._broken is None and xid in self._open
-            if waits:
-                self._subscribers.setdefault(xid, []).append(callback)
-        if not waits:
-            callback()
-        return lambda: self._unsubscribe(xid, callback)
-
-    def _unsubscribe(self, xid: str, callback: Callable[[], None]) -> None:
-        with self._condition:
-            left = [one for one in self._subscribers.pop(xid, []) if one is not callback]
-            if left:
-                self._subscribers[xid] = left
 
     def forget(self, xid: str) -> None:
         """The result was delivered."""
@@ -148,7 +157,8 @@ class TicketTable:
     def kept(self) -> list[ArtifactDone]:
         """Results that nobody has fetched yet, oldest first."""
         with self._condition:
-            return list(self._done.values())
+            self._expire()
+            return [done for _, done in self._done.values()]
 
     def wait_settled(self, deadline: float | None) -> bool:
         """Wait until no operation is under way, up to `deadline` (``time.monotonic``; None: without end)."""
@@ -165,7 +175,44 @@ class TicketTable:
         with self._condition:
             self._broken = self._broken or error
             self._condition.notify_all()
-            told = [callback for callbacks in self._subscribers.values() for callback in callbacks]
-            self._subscribers.clear()
-        for callback in told:
-            callback()
+            waiting, self._listeners = self._listeners, {}
+        for listeners in waiting.values():
+            _tell(listeners)
+
+    def _look(self, xid: str) -> ArtifactDone | None:
+        self._expire()
+        if xid in self._done:
+            return self._done[xid][1]
+        if self._broken is not None:
+            raise self._broken
+        if xid not in self._open:
+            raise NotFound(f"no operation {xid} is known here", hint="its result was delivered or expired")
+        return None
+
+    def _close(self, xid: str) -> None:
+        self._open.pop(xid, None)
+        if not self._open:
+            self._condition.notify_all()
+
+    def _expire(self) -> None:
+        """Results lie in the order of their publication, so those to go are the first."""
+        oldest = self._clock() - self._kept_seconds
+        while self._done and (len(self._done) > self._max_kept or next(iter(self._done.values()))[0] < oldest):
+            self._done.popitem(last=False)
+
+    def _unsubscribe(self, xid: str, listener: Listener) -> None:
+        with self._condition:
+            waiting = self._listeners.get(xid, [])
+            if listener in waiting:
+                waiting.remove(listener)
+            if not waiting:
+                self._listeners.pop(xid, None)
+
+
+def _tell(listeners: list[Listener]) -> None:
+    """Without the lock: a listener may ask the table. One that fails harms neither the publisher nor the others."""
+    for listener in listeners:
+        try:
+            listener()
+        except Exception:
+            log.exception("a waiter could not be told")

@@ -1,8 +1,10 @@
 """The ticket table and the tickets over it: every wait ends, with the result, its error, or the time."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +18,13 @@ from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
 
 def done(xid: str, version: str = "v0") -> ArtifactDone:
     return ArtifactDone(xid=xid, version=version)
+
+
+def is_kept(table: TicketTable, xid: str) -> bool:
+    try:
+        return table.poll(xid, 0) is not None
+    except NotFound:
+        return False
 
 
 def test_a_result_is_there_until_forgotten() -> None:
@@ -92,6 +101,7 @@ def test_breaking_wakes_all_now_and_later_but_keeps_results() -> None:
     assert table.poll("there", 0) == done("there")
 
 
+@pytest.mark.row("V2")
 def test_results_nobody_fetches_are_bounded() -> None:
     table = TicketTable(max_kept=3)
     for number in range(10):
@@ -100,6 +110,140 @@ def test_results_nobody_fetches_are_bounded() -> None:
     with pytest.raises(NotFound):
         table.poll("6", 0)
     assert table.poll("7", 0) == done("7")
+
+
+@pytest.mark.row("V2")
+def test_ten_thousand_results_nobody_fetches_stay_within_the_bound() -> None:
+    table = TicketTable(max_kept=100)
+    for number in range(10_000):
+        table.open(str(number))
+        table.publish(done(str(number)))
+    there = [number for number in range(10_000) if is_kept(table, str(number))]
+    assert there == list(range(9_900, 10_000))
+    assert table.open_xids() == []
+
+
+@pytest.mark.row("V2")
+def test_a_result_nobody_fetches_expires() -> None:
+    now = 1000.0
+    table = TicketTable(kept_seconds=60, clock=lambda: now)
+    for number in range(3):
+        table.publish(done(str(number)))
+        now += 30
+    now = 1059.0
+    assert table.poll("0", 0) == done("0")
+    now = 1061.0
+    with pytest.raises(NotFound, match="no operation 0"):
+        table.poll("0", 0)
+    assert table.poll("1", 0) == done("1")
+    now = 1121.0
+    table.publish(done("late"))
+    for number in range(3):
+        with pytest.raises(NotFound):
+            table.poll(str(number), 0)
+    assert table.poll("late", 0) == done("late")
+
+
+@pytest.mark.row("V2")
+def test_an_operation_under_way_never_expires() -> None:
+    now = 0.0
+    table = TicketTable(kept_seconds=60, clock=lambda: now)
+    table.open("slow")
+    now = 1e9
+    assert table.poll("slow", 0) is None
+    table.publish(done("slow"))
+    assert table.poll("slow", 0) == done("slow")
+
+
+# ---- subscriptions --------------------------------------------------------------------------------------------------
+
+
+def test_a_listener_is_called_once_by_the_publisher() -> None:
+    table = TicketTable()
+    table.open("x")
+    heard: list[tuple[str, ArtifactDone | None]] = []
+    table.subscribe("x", lambda: heard.append((threading.current_thread().name, table.poll("x", 0))))
+    assert heard == []
+    publisher = threading.Thread(target=lambda: table.publish(done("x")), name="publisher")
+    publisher.start()
+    publisher.join(5)
+    table.publish(done("x", "v1"))
+    table.break_all(LocalIOError("later"))
+    assert heard == [("publisher", done("x"))]
+
+
+@pytest.mark.parametrize("settle", ["done", "broken", "unknown"])
+def test_a_listener_is_called_at_once_when_nothing_is_left_to_wait_for(settle: str) -> None:
+    table = TicketTable()
+    if settle != "unknown":
+        table.open("x")
+    if settle == "done":
+        table.publish(done("x"))
+    if settle == "broken":
+        table.break_all(LocalIOError("the disk is full"))
+    heard: list[str] = []
+    unsubscribe = table.subscribe("x", lambda: heard.append(settle))
+    assert heard == [settle]
+    unsubscribe()
+    table.publish(done("x"))
+    assert heard == [settle]
+
+
+def test_withdrawing_and_breaking_tell_each_listener() -> None:
+    table = TicketTable()
+    heard: list[str] = []
+    for xid in ("refused", "a", "b"):
+        table.open(xid)
+        for number in range(2):
+            table.subscribe(xid, lambda xid=xid, number=number: heard.append(f"{xid}{number}"))  # type: ignore[misc]
+    table.withdraw("refused")
+    assert heard == ["refused0", "refused1"]
+    table.break_all(LocalIOError("the disk is full"))
+    assert heard[2:] == ["a0", "a1", "b0", "b1"]
+
+
+def test_who_unsubscribes_is_not_told_and_the_others_are() -> None:
+    table = TicketTable()
+    table.open("x")
+    heard: list[str] = []
+    first = table.subscribe("x", lambda: heard.append("first"))
+    table.subscribe("x", lambda: heard.append("second"))
+    first()
+    first()
+    table.publish(done("x"))
+    assert heard == ["second"]
+
+
+def test_a_listener_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    table = TicketTable()
+    table.open("x")
+    heard: list[str] = []
+
+    def broken() -> None:
+        raise RuntimeError("the event loop is closed")
+
+    table.subscribe("x", broken)
+    table.subscribe("x", lambda: heard.append("second"))
+    table.publish(done("x"))
+    assert heard == ["second"]
+    assert "event loop is closed" in caplog.text
+
+
+def test_a_wait_that_timed_out_leaves_nothing_behind() -> None:
+    table = TicketTable()
+    table.open("x")
+    seen: list[weakref.ref[threading.Event]] = []
+
+    class Watched(threading.Event):
+        def __init__(self) -> None:
+            super().__init__()
+            seen.append(weakref.ref(self))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "Event", Watched)
+        assert table.poll("x", 0.01) is None
+    gc.collect()
+    assert [one() for one in seen] == [None]
 
 
 def test_an_operation_that_was_never_accepted_is_withdrawn() -> None:
