@@ -83,3 +83,16 @@ def test_what_no_program_survives_is_in_the_journal(tmp_path: Path, how: str) ->
 def test_importing_costs_no_sdk(tmp_path: Path) -> None:
     text = "import sys, wabucketref; print([m for m in ('wandb', 's3fs', 'gcsfs', 'sqlalchemy') if m in sys.modules])"
     assert script(tmp_path, text).stdout == "[]\n"
+
+
+@pytest.mark.row("K7")
+def test_a_failure_that_nobody_waited_for_is_raised_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    (tmp_path / "two").write_bytes(b"2")
+    text = "api.upload('one', 'n', 't', 'a')\nticket = api.upload('two', 'n', 't', 'a', wait=False)\n"
+    ended = script(tmp_path, HEAD + text + "api.close()")
+    assert (ended.returncode, "AliasTaken" in ended.stderr) == (1, True)
+    heard = "try: ticket.wait()\nexcept FileExistsError: pass\n"
+    assert script(tmp_path, HEAD.replace("script", "heard") + text + heard + "api.close()").returncode == 0
+    states = {run["name"]: (run["state"], run["exit_code"]) for run in command(tmp_path, "runs")["items"]}
+    assert states == {"script": ("failed", 6), "heard": ("finished", 0)}

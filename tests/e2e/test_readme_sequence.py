@@ -18,10 +18,12 @@ def test_records_are_journaled_before_anything_acts_on_them(tmp_path: Path) -> N
     for source, target, message in story:
         if source == "journal":
             assert story.index(("WriterT", "journal", message)) < story.index((source, target, message))
-    assert {name for name, _ in sequence.PARTICIPANTS} == {name for event in events for name in event[1:3]}
+    assert {name for name, _ in sequence.PARTICIPANTS} == {
+        name for event in events for name in (event.source, event.target)
+    }
 
 
 def test_an_unknown_story_is_refused(tmp_path: Path) -> None:
     events = sequence.record_upload(tmp_path)
     with pytest.raises(ValueError, match="left over"):
-        sequence.in_order([*events, sequence.Event("sender-1", "journal", "SenderT", "something new")])
+        sequence.in_order([*events, sequence.Event(0.0, "sender-1", "journal", "SenderT", "something new")])

@@ -8,12 +8,11 @@ its end while the client polls, and each stage of finish is answered before the 
 import re
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.tools.generate import DOCS, run
+from wabucketref.service.trace import Event, read_trace
 
 PAGE = "explanation/service.md"
 BEGIN, END = "<!-- sequence begin -->\n", "<!-- sequence end -->\n"
@@ -31,15 +30,6 @@ PARTICIPANTS = (
 )
 
 
-class Event(NamedTuple):
-    """One hand-over, and the thread on which it was made."""
-
-    thread: str
-    source: str
-    target: str
-    message: str
-
-
 def record_upload(work: Path) -> list[Event]:
     """Upload a small directory with the embedded defaults in `work`; the trace."""
     from wabucketref.operations.upload import upload
@@ -49,14 +39,11 @@ def record_upload(work: Path) -> list[Event]:
     (work / "photos").mkdir()
     (work / "photos" / "one.jpg").write_bytes(b"tabby")
     environ = {"WABUCKET_HOME": str(work / "home"), "USER": "team"}
-    settings = load_settings({"project_name": "demo", "tracker": "embedded"}, environ=environ, directory=work)
-    events: list[Event] = []
-
-    def trace(source: str, target: str, message: str) -> None:
-        events.append(Event(threading.current_thread().name, source, target, message))
-
-    with open_workspace(settings, trace=trace, environ={}) as workspace:
+    given = {"project_name": "demo", "tracker": "embedded", "trace": "trace"}
+    settings = load_settings(given, environ=environ, directory=work)
+    with open_workspace(settings, environ={}) as workspace:
         upload(workspace, work / "photos", "cats", "dataset", "2024-06-01")
+    events = list(read_trace(work / "trace"))
     # The journal's note of what is acknowledged comes by the clock, on a slow machine in the middle of things.
     return [event for event in events if not event.message.startswith("acknowledged ")]
 

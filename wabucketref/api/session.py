@@ -18,7 +18,7 @@ from wabucketref.runs import active
 from wabucketref.runs.console import ConsoleCapture
 from wabucketref.runs.process import check_process
 from wabucketref.runs.run import Run
-from wabucketref.service.ticket import Ticket
+from wabucketref.service.ticket import Ticket, unheard_failure
 from wabucketref.settings import Settings, load_settings
 from wabucketref.wiring import open_workspace
 
@@ -87,11 +87,14 @@ class Session:
         Transfers begun with ``wait=False`` end first; with a background service it ends them, and then the run.
 
         Raises:
+            WaBucketError: a transfer failed that nobody waited for: its own error.
             TimedOut: the run could not be recorded in time; the journal has everything.
             TrackingPending: the tracker could not be reached; the journal has everything.
         """
         run = self.run
-        self._end(0, RunState.FINISHED)
+        failure = self._end(0, RunState.FINISHED)
+        if failure is not None:
+            raise failure
         if run is not None and run.tracking == "pending" and not run.left and not self._ws.offline:
             raise TrackingPending(
                 f"the run {run.id} is not recorded: the tracker {self._ws.tracker.name} is out of reach",
@@ -145,26 +148,34 @@ class Session:
         if self._ws.run is run:
             self._ws.run = None
 
-    def _end(self, exit_code: int, state: RunState) -> None:
+    def _end(self, exit_code: int, state: RunState) -> WaBucketError | None:
+        """The failure of a transfer that nobody has heard of, if there is one."""
         if os.getpid() != self._pid:  # before the lock, which the parent may have held when it forked
-            return
+            return None
         with self._lock:
             if self._closed:
-                return
+                return None
             self._closed = True
             atexit.unregister(self._exit_hook)
             try:
-                if self._ws.run is not None:
-                    self._end_run(self._ws.run, exit_code, state)
+                return None if self._ws.run is None else self._end_run(self._ws.run, exit_code, state)
             finally:
                 self._ws.close()
 
-    def _end_run(self, run: Run, exit_code: int, state: RunState) -> None:
+    def _end_run(self, run: Run, exit_code: int, state: RunState) -> WaBucketError | None:
         """Transfers that nobody waits for outlive this process where a background service has them."""
         if run.client.outlives and any(not ticket.done() for ticket in self._unwaited):
             run.finish_later(exit_code, state)
-        else:
+            return None
+        if exit_code:  # that is told already
             run.finish(exit_code, state=state)
+            return None
+        limit = self.settings.finish_timeout
+        failures = [found for ticket in self._unwaited if (found := unheard_failure(ticket, limit))]
+        if failures:
+            exit_code, state = failures[0].exit_code, RunState.from_exit_code(failures[0].exit_code)
+        run.finish(exit_code, state=state)
+        return failures[0] if failures else None
 
     def _check_open(self) -> None:
         check_process(self._pid, "this WaBucketRefAPI")

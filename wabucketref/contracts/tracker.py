@@ -119,5 +119,12 @@ class Tracker(Protocol):
     def history(self, key: RunKey) -> Sequence[HistoryRow]:
         """All rows in order of index."""
 
+    def check(self) -> None:
+        """Look for damage in what is kept, as far as that is quick.
+
+        Raises:
+            WaBucketError: what is damaged, with what to do.
+        """
+
     def close(self) -> None:
         """Give connections back; idempotent."""

@@ -7,9 +7,11 @@ from typing import Final
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import WaBucketError
+from wabucketref.operations.background import service_status
 from wabucketref.operations.status import status
 from wabucketref.operations.workspace import Workspace
 from wabucketref.registry import Registry
+from wabucketref.service.remote.place import Place
 
 _CLOCK_SECONDS: Final = 300.0
 
@@ -26,7 +28,7 @@ class Probe:
 
 def doctor(ws: Workspace) -> Sequence[Probe]:
     """All probes, in the order in which to mend what fails. The bucket is written to below a random name."""
-    probes = [_home, _journal, _tracker, _plugins]
+    probes = [_home, _service, _journal, _tracker, _plugins]
     found = [_guarded(probe, ws) for probe in probes]
     return [*found, *_bucket(ws)]
 
@@ -43,15 +45,38 @@ def _home(ws: Workspace) -> Probe:
     return Probe("home", True, f"{home} can be written")
 
 
+def _service(ws: Workspace) -> Probe:
+    found = service_status(ws.settings)
+    if found.running:
+        return Probe("service", True, f"process {found.pid} answers, {len(found.report.runs)} run(s) in it")
+    if Place.of(ws.settings.home).has_socket():
+        return Probe(
+            "service", True, "it was killed and its socket is left", "`wabucket service start` goes on with it"
+        )
+    return Probe("service", None, "none runs in the background")
+
+
 def _journal(ws: Workspace) -> Probe:
+    aside = sorted(path.name for path in (ws.settings.home / "journal").glob("*.damaged-*"))
+    if aside:
+        return Probe(
+            "journal",
+            False,
+            f"damaged parts of {len(aside)} journal(s) were set aside: {', '.join(aside[:3])}",
+            "what was whole is recorded; keep these files for a report, or delete them",
+        )
     items = status(ws.settings).items
-    waiting = [item for item in items if item.state != "running"]
+    unreadable = [item for item in items if item.state == "unreadable"]
+    if unreadable:
+        return Probe("journal", False, f"{unreadable[0].run_id}: {unreadable[0].cause}", "upgrade, or move it aside")
+    waiting = [item for item in items if item.state == "waiting"]
     if waiting:
         return Probe("journal", True, f"{len(waiting)} run(s) wait to be recorded", "run `wabucket sync`")
     return Probe("journal", True, f"nothing waits to be recorded, {len(items)} run(s) under way")
 
 
 def _tracker(ws: Workspace) -> Probe:
+    ws.tracker.check()
     if not ws.tracker.capabilities.queries:
         return Probe("tracker", None, f"{ws.tracker.name} answers no questions")
     if ws.settings.project_name is None:

@@ -43,6 +43,7 @@ class Ticket(Generic[T]):
         self._finish = finish
         self._lock = threading.Lock()
         self._done: ArtifactDone | None = None
+        self._heard = False
         self._progress = TicketProgress(0, 0, None)
 
     def done(self) -> bool:
@@ -59,6 +60,7 @@ class Ticket(Generic[T]):
         done = self._look(timeout)
         if done is None:
             raise TimedOut(f"operation {self.xid} has not ended within {timeout} s", hint="wait again; it goes on")
+        self._heard = True
         if done.HasField("error"):
             raise convert.error_from_message(done.error)
         return self._finish(done)
@@ -103,6 +105,19 @@ class Ticket(Generic[T]):
             self._done = polled.done
         self._line.acknowledge(self.xid)  # only now: another thread may be asking for it
         return polled.done
+
+
+def unheard_failure(ticket: Ticket[Any], timeout: float) -> WaBucketError | None:
+    """The error of an operation that nobody has waited for, once it has ended; None when there is none to tell."""
+    if ticket._heard:
+        return None
+    try:
+        ticket.wait(timeout)
+    except TimedOut:
+        return None
+    except WaBucketError as error:
+        return error
+    return None
 
 
 class _Shown:

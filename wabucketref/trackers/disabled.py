@@ -42,6 +42,9 @@ class DisabledTracker:
             job=dict(update.job or {}),
         )
 
+    def check(self) -> None:
+        """Nothing is kept."""
+
     def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
         """Nothing is kept."""
 

@@ -161,12 +161,15 @@ class Floor:
     storages: Storages
     plane: DataPlane
     service: Service
+    file_trace: FileTrace | None = None
 
     def close(self) -> None:
         """Give everything back; idempotent."""
         self.service.close()
         self.storages.close()
         self.tracker.close()
+        if self.file_trace is not None:
+            self.file_trace.close()
 
 
 def open_floor(
@@ -174,7 +177,7 @@ def open_floor(
     environ: Mapping[str, str],
     *,
     tracker: str | None = None,
-    trace: Trace = no_trace,
+    trace: Trace | None = None,
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
 ) -> Floor:
@@ -188,16 +191,17 @@ def open_floor(
         limits=_limits(settings),
         home=str(settings.home),
     )
+    file_trace = FileTrace(settings.trace) if settings.trace and trace is None else None
     options = ServiceOptions(
         journal_directory=settings.home / "journal",
         memory_directory=settings.home / "cache" / "uploads",
         sync=settings.journal_sync,
         tracker_policy=RetryPolicy(deadline=30.0, attempts=4),
-        trace=trace,
+        trace=trace or file_trace or no_trace,
     )
     offline = settings.mode == "offline" and keeps
     transfers = Transfers(plane, settings.home / "cache" / "uploads")
-    return Floor(found, storages, plane, Service(transfers, None if offline else found, options))
+    return Floor(found, storages, plane, Service(transfers, None if offline else found, options), file_trace)
 
 
 def open_workspace(
@@ -219,8 +223,7 @@ def open_workspace(
     """
     install_from_environment()
     environ = dict(os.environ) if environ is None else environ
-    sink = trace or (FileTrace(settings.trace) if settings.trace else no_trace)
-    floor = open_floor(settings, environ, tracker=tracker, trace=sink, below=below, above=above)
+    floor = open_floor(settings, environ, tracker=tracker, trace=trace, below=below, above=above)
     alone = trace is not None or below is not unwrapped or above is not unwrapped or tracker is not None
     line = Line(settings, environ, floor.service, alone=alone)
     registry = registries()

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
 
 from wabucketref.errors import SettingsError, TransientError
 from wabucketref.trackers.embedded import sqlite
-from wabucketref.trackers.embedded.errors import mapped
+from wabucketref.trackers.embedded.errors import damaged, mapped
 
 
 class Catalog:
@@ -68,6 +68,21 @@ class Catalog:
         with self._transaction(**{sqlite.WRITE: True, sqlite.ALTER: True}) as connection:
             yield connection
 
+    def check(self) -> None:
+        """Let the database look for damage, where it can.
+
+        Raises:
+            WaBucketError: it found some.
+        """
+        if self._file is None:
+            with self.read() as connection:
+                connection.execute(text("SELECT 1"))
+            return
+        with self.read() as connection:
+            found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+        if found != "ok":
+            raise damaged(self.where, str(found))
+
     def close(self) -> None:
         """Give the connections back; idempotent."""
         pid, engine = self._engine
@@ -115,9 +130,9 @@ class Catalog:
             )
 
 
-def _checked(text: str) -> URL:
+def _checked(given: str) -> URL:
     with mapped("the catalog"):
-        url = make_url(text)
+        url = make_url(given)
     if url.drivername in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "postgresql":

@@ -88,6 +88,12 @@ def mapped(where: str) -> Iterator[None]:
         raise WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it") from error
 
 
+def damaged(where: str, what: str) -> WaBucketError:
+    """The error for damage that the database itself reports."""
+    kind, words, hint = _DAMAGED
+    return kind(f"{where} {words}: {what}", hint=hint)
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether waiting can help."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)

@@ -51,6 +51,9 @@ class EmbeddedTracker:
         with self._catalog.write() as connection:
             return runs.upsert(connection, update)
 
+    def check(self) -> None:
+        self._catalog.check()
+
     def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
         with self._catalog.write() as connection:
             runs.add_history(connection, key, rows)
