@@ -27,6 +27,7 @@ def test_check(check: Callable[[Bench], None], open_tracker: Callable[[], Tracke
         check(Bench(tracker))
 
 
+@pytest.mark.row("A5")
 def test_concurrent_versions(open_tracker: Callable[[], Tracker]) -> None:
     concurrent_versions(open_tracker)
 

@@ -96,6 +96,7 @@ BAD_NAMES = {
 }
 
 
+@pytest.mark.row("N1")
 @pytest.mark.parametrize("field", ["name", "type", "alias"])
 @pytest.mark.parametrize("bad", BAD_NAMES)
 def test_N1_names(bench: Bench, field: str, bad: str) -> None:
@@ -107,14 +108,17 @@ def test_N1_names(bench: Bench, field: str, bad: str) -> None:
     assert not bench.bucket.exists(), "refused before any I/O"
 
 
+@pytest.mark.row("N1")
 def test_N1_limits(bench: Bench) -> None:
     bench.ok(*upload(name="x" * 128, kind="A-Za-z0-9_.-", alias="1"))
 
 
+@pytest.mark.row("N2")
 def test_N2_latest_is_reserved(bench: Bench) -> None:
     bench.refused(2, *upload(alias="latest"), says="latest")
 
 
+@pytest.mark.row("N2")
 def test_N2_version_like_aliases_are_warned_of(bench: Bench) -> None:
     assert "v12" in bench.ok(*upload(alias="v12"))
     for alias in ("V1", "v1-rc"):
@@ -123,16 +127,19 @@ def test_N2_version_like_aliases_are_warned_of(bench: Bench) -> None:
     assert json.loads(out)["artifact"]["alias"] == "v12"
 
 
+@pytest.mark.row("N3")
 def test_N3_a_leading_dash_works_after_two_dashes(bench: Bench) -> None:
     bench.ok(*upload(name="-x"))
     bench.ok("download", "--", "dataset", "-x", "one")
 
 
+@pytest.mark.row("N3")
 @pytest.mark.parametrize("name", ["x.", "CON", "nul.txt", "COM1"])
 def test_N3_names_that_windows_cannot_have(bench: Bench, name: str) -> None:
     bench.refused(2, *upload(name=name), says="Windows")
 
 
+@pytest.mark.row("N4")
 @pytest.mark.parametrize(
     "argv",
     [
@@ -153,6 +160,7 @@ def test_N4_references(bench: Bench, argv: list[str]) -> None:
     bench.refused(2, "download", *argv)
 
 
+@pytest.mark.row("N6")
 def test_N6_three_kinds_of_nothing(bench: Bench) -> None:
     bench.ok(*upload())
     bench.ok(*upload(alias="two"))
@@ -166,6 +174,7 @@ def test_N6_three_kinds_of_nothing(bench: Bench) -> None:
     assert not (bench.here / "dataset").exists()
 
 
+@pytest.mark.row("N8")
 def test_N8_the_hash_of_the_config(bench: Bench) -> None:
     bench.refused(2, *upload(alias="!other"))
     code, out, _ = bench.run(*upload(alias="!run-config-hash"))
@@ -178,10 +187,12 @@ def test_N8_the_hash_of_the_config(bench: Bench) -> None:
 # ---- source ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("S1")
 def test_S1_missing(bench: Bench) -> None:
     bench.refused(3, *upload("nothing"), says="nothing")
 
 
+@pytest.mark.row("S1")
 @pytest.mark.timeout(LIMIT)
 @pytest.mark.parametrize("inside", [False, True], ids=["itself", "inside"])
 @pytest.mark.parametrize("what", ["fifo", "socket", "device"])
@@ -211,12 +222,14 @@ LINKS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.row("S2")
 @pytest.mark.parametrize("kind", LINKS)
 def test_S2_links(bench: Bench, kind: str) -> None:
     LINKS[kind](bench.here / "src")
     bench.refused(2, *upload(), says="odd")
 
 
+@pytest.mark.row("S2")
 def test_S2_links_inside_are_followed(bench: Bench) -> None:
     (bench.here / "src/link.txt").symlink_to("a.txt")
     bench.ok(*upload())
@@ -224,6 +237,7 @@ def test_S2_links_inside_are_followed(bench: Bench) -> None:
     assert (bench.here / "out/link.txt").read_bytes() == trees.TWO_FILES["a.txt"]
 
 
+@pytest.mark.row("S7")
 @pytest.mark.parametrize("name", [b"\xff", b"tab\there", b"line\nbreak", b"e\xcc\x81"], ids=repr)
 def test_S7_file_names(bench: Bench, name: bytes) -> None:
     (bench.here / "src" / os.fsdecode(name)).touch()
@@ -232,6 +246,7 @@ def test_S7_file_names(bench: Bench, name: bytes) -> None:
     bench.refused(2, *upload())
 
 
+@pytest.mark.row("S7")
 def test_S7_a_backslash_is_data(bench: Bench) -> None:
     (bench.here / "src/a\\b").write_text("x")
     bench.ok(*upload())
@@ -239,6 +254,7 @@ def test_S7_a_backslash_is_data(bench: Bench) -> None:
     assert (bench.here / "out/a\\b").read_text() == "x"
 
 
+@pytest.mark.row("S8")
 def test_S8_case_only_and_ours(bench: Bench) -> None:
     (bench.here / "src/A.TXT").write_text("x")
     assert "case" in bench.ok(*upload())
@@ -246,12 +262,14 @@ def test_S8_case_only_and_ours(bench: Bench) -> None:
     bench.refused(2, *upload(alias="two"), says=".wabucket")
 
 
+@pytest.mark.row("S9")
 def test_S9_nothing_matched(bench: Bench) -> None:
     bench.refused(2, *upload()[:-2], "--include", "*.nope", "--", "src", says="matched")
     trees.make(bench.here / "hollow", {"empty/directory": None})
     bench.ok(*upload("hollow"))
 
 
+@pytest.mark.row("S9")
 def test_S9_a_sparse_file_is_not_read_by_a_dry_run(bench: Bench) -> None:
     with open(bench.here / "src/sparse", "wb") as file:
         file.truncate(1 << 40)
@@ -261,12 +279,14 @@ def test_S9_a_sparse_file_is_not_read_by_a_dry_run(bench: Bench) -> None:
     assert not (bench.bucket / "dataset").exists()
 
 
+@pytest.mark.row("S10")
 def test_S10_the_source_holds_the_bucket(bench: Bench) -> None:
     bench.ok(*upload())
     bench.refused(2, *upload("..", alias="two"))
     bench.refused(2, *upload("/", alias="two"))
 
 
+@pytest.mark.row("S11")
 def test_S11_what_is_not_kept_is_no_error(bench: Bench) -> None:
     os.link(bench.here / "src/a.txt", bench.here / "src/hard")
     os.chmod(bench.here / "src/a.txt", 0o4755)
@@ -284,29 +304,34 @@ def uploaded(bench: Bench) -> Bench:
     return bench
 
 
+@pytest.mark.row("D1")
 def test_D1_a_file(uploaded: Bench) -> None:
     (uploaded.here / "out").write_text("mine")
     uploaded.refused(2, "download", "dataset/cats:one", "-d", "out", says="not a directory")
     assert (uploaded.here / "out").read_text() == "mine"
 
 
+@pytest.mark.row("D1")
 def test_D1_a_missing_parent_is_made(uploaded: Bench) -> None:
     uploaded.ok("download", "dataset/cats:one", "-d", "a/b/c")
     assert trees.read(uploaded.here / "a/b/c") == trees.TWO_FILES
 
 
+@pytest.mark.row("D2")
 def test_D2_foreign_files_stay_and_ours_are_made_right(uploaded: Bench) -> None:
     trees.make(uploaded.here / "out", {"foreign": b"mine", "a.txt": b"wrong"})
     uploaded.ok("download", "dataset/cats:one", "-d", "out")
     assert trees.read(uploaded.here / "out") == {**trees.TWO_FILES, "foreign": b"mine"}
 
 
+@pytest.mark.row("D2")
 def test_D2_a_file_where_a_directory_must_be(uploaded: Bench) -> None:
     trees.make(uploaded.here / "out", {"deep": b"mine"})
     uploaded.refused(6, "download", "dataset/cats:one", "-d", "out", says="deep")
     assert trees.read(uploaded.here / "out") == {"deep": b"mine"}
 
 
+@pytest.mark.row("D3")
 @pytest.mark.parametrize("where", ["a.txt", "deep"])
 def test_D3_a_link_inside(uploaded: Bench, where: str) -> None:
     outside = trees.make(uploaded.here / "outside", {"canary": b"c"})
@@ -316,6 +341,7 @@ def test_D3_a_link_inside(uploaded: Bench, where: str) -> None:
     assert trees.read(outside) == {"canary": b"c"}
 
 
+@pytest.mark.row("D3")
 def test_D3_the_destination_may_be_one(uploaded: Bench) -> None:
     (uploaded.here / "real").mkdir()
     (uploaded.here / "out").symlink_to("real")
@@ -326,6 +352,7 @@ def test_D3_the_destination_may_be_one(uploaded: Bench) -> None:
 # ---- bucket and settings ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("B2")
 @pytest.mark.parametrize(
     "bucket",
     [
@@ -347,6 +374,7 @@ def test_B2_buckets(bench: Bench, bucket: str) -> None:
     bench.refused(2, "--bucket", bucket, *upload()) if bucket else bench.ok("--bucket", bucket, "ls")
 
 
+@pytest.mark.row("B4")
 def test_B4_links(bench: Bench) -> None:
     bench.refused(3, "link", "no/such", "-n", "x", "-t", "t", says="does not exist or not a directory")
     bench.refused(2, "link", "s3://elsewhere/x", "-n", "x", "-t", "t", says="outside")
@@ -357,6 +385,7 @@ def test_B4_links(bench: Bench) -> None:
     assert trees.read(bench.here / "out", without="") == trees.TWO_FILES
 
 
+@pytest.mark.row("B6")
 def test_B6_a_file_under_an_alias_goes(uploaded: Bench) -> None:
     (uploaded.bucket / "dataset/cats/one/a.txt").unlink()
     uploaded.refused(7, "download", "dataset/cats:one", "-d", "out", says="a.txt")
@@ -374,6 +403,7 @@ SETTINGS_FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.row("F1")
 @pytest.mark.parametrize("kind", SETTINGS_FILES)
 def test_F1_settings_files(bench: Bench, kind: str) -> None:
     content, says = SETTINGS_FILES[kind]
@@ -381,11 +411,13 @@ def test_F1_settings_files(bench: Bench, kind: str) -> None:
     bench.refused(2, "ls", says=says)
 
 
+@pytest.mark.row("F1")
 def test_F1_a_directory(bench: Bench) -> None:
     (bench.here / "wabucket.toml").mkdir()
     bench.refused(2, "ls", says="wabucket.toml")
 
 
+@pytest.mark.row("F2")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -400,6 +432,7 @@ def test_F2_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
     bench.refused(2, "ls", says=name)
 
 
+@pytest.mark.row("F4")
 def test_F4_a_home_that_is_a_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (bench.here / "file").touch()
     monkeypatch.setenv("WABUCKET_HOME", str(bench.here / "file"))
@@ -413,6 +446,7 @@ def test_F4_a_home_that_is_a_file(bench: Bench, monkeypatch: pytest.MonkeyPatch)
 # ---- config, metadata ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("M5")
 @pytest.mark.parametrize(
     "given", [["-m", "K"], ["-m", "=v"], ["-m", "a=1", "-m", "a=2"], ["-m", f"a={'x' * 1_000_000}"]]
 )
@@ -421,11 +455,13 @@ def test_M5_metadata(bench: Bench, given: list[str]) -> None:
     assert not (bench.bucket / "dataset").exists()
 
 
+@pytest.mark.row("M5")
 def test_M5_run_arguments(uploaded: Bench) -> None:
     uploaded.refused(2, "download", "dataset/cats:one", "-d", "out", "--run_args", '{"a": ', says="run")
     assert not (uploaded.here / "out").exists()
 
 
+@pytest.mark.row("M1")
 def test_M1_metadata_that_is_no_number(bench: Bench) -> None:
     bench.ok("upload", "src", "-n", "cats", "-t", "dataset", "-a", "one", "-m", "a=NaN")
     _, out, _ = bench.run("--json", "show", "dataset/cats:one")
@@ -435,6 +471,7 @@ def test_M1_metadata_that_is_no_number(bench: Bench) -> None:
 # ---- hostile manifests -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("H5")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -458,6 +495,7 @@ def test_H5_headers(uploaded: Bench, change: Callable[[dict[str, Any]], None], c
     assert not (uploaded.here / "out").exists()
 
 
+@pytest.mark.row("H5")
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 100, b"[]", b"{" * 100_000, b"x" * (2 << 20)], ids=lambda one: str(len(one))
 )
@@ -468,6 +506,7 @@ def test_H5_no_header_at_all(uploaded: Bench, content: bytes) -> None:
     uploaded.refused(7, "download", "dataset/cats:one", "-d", "out")
 
 
+@pytest.mark.row("H3")
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x28\xb5\x2f\xfd" + b"\0" * 50], ids=["empty", "text", "zstd"])
 def test_H3_entries(uploaded: Bench, content: bytes) -> None:
     path = uploaded.bucket / "dataset/cats/one/.wabucket/entries.jsonl.zst"
@@ -477,6 +516,7 @@ def test_H3_entries(uploaded: Bench, content: bytes) -> None:
     uploaded.refused(7, "show", "dataset/cats:one", "--files")
 
 
+@pytest.mark.row("H6")
 def test_H6_replaced_behind_the_trackers_back(uploaded: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     trees.make(uploaded.here / "other", {"x": b"other"})
     with monkeypatch.context() as elsewhere:
@@ -490,6 +530,7 @@ def test_H6_replaced_behind_the_trackers_back(uploaded: Bench, monkeypatch: pyte
 # ---- command line ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("U1")
 @pytest.mark.parametrize(
     "argv", [[], ["uplaod"], ["ls", "--nope"], ["upload"], ["upload", "src"], ["download"], ["alias", "t/n:a"]], ids=str
 )
@@ -497,10 +538,12 @@ def test_U1_usage(bench: Bench, argv: list[str]) -> None:
     bench.refused(2, *argv)
 
 
+@pytest.mark.row("U1")
 def test_U1_nearest(bench: Bench) -> None:
     bench.refused(2, "uplaod", says="upload")
 
 
+@pytest.mark.row("U3")
 def test_U3_no_project(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_PROJECT")
     for argv in (upload(), ["ls"], ["download", "dataset/cats:one"], ["runs"]):

@@ -43,6 +43,7 @@ def run(command: Sequence[str | Path], directory: Path = ROOT, **environ: str) -
     return result.stdout
 
 
+@pytest.mark.row("X18")
 @pytest.mark.slow
 def test_wheel(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
@@ -69,6 +70,7 @@ def wanted(path: Path) -> bool:
     return path.is_file() and "__pycache__" not in path.parts
 
 
+@pytest.mark.row("X18")
 @pytest.mark.slow
 def test_source_distribution(built: Path) -> None:
     (source,) = built.glob("*.tar.gz")

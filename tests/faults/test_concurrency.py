@@ -136,6 +136,7 @@ def test_many_syncs_finish_a_crashed_upload_once(world: World) -> None:
     invariants.settled(world)
 
 
+@pytest.mark.row("D5")
 def test_downloads_into_one_directory(world: World) -> None:
     trees.make(world.directory / "src", trees.TWO_FILES)
     assert world.run(*upload("src")).code == 0

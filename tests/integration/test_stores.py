@@ -128,6 +128,7 @@ def test_a_link_copies_nothing_and_rm_leaves_its_files(ws: Workspace, store: Sto
         download(ws, REF, tmp_path / "out2")
 
 
+@pytest.mark.row("B5")
 def test_a_linked_file_that_changed_is_an_integrity_error(ws: Workspace, store: Store, tmp_path: Path) -> None:
     store.put("raw/cats/a", b"before")
     link(ws, f"{store.bucket}/raw/cats", "cats", "dataset", "one")
@@ -138,6 +139,7 @@ def test_a_linked_file_that_changed_is_an_integrity_error(ws: Workspace, store: 
     assert [damage.path for damage in verify(ws, REF, deep=True).damage] == ["a"]
 
 
+@pytest.mark.row("B4")
 def test_a_link_to_nothing(ws: Workspace, store: Store) -> None:
     with pytest.raises(LinkSourceNotFound, match="does not exist or not a directory") as caught:
         link(ws, "no/such", "cats", "dataset", "one")
@@ -146,6 +148,7 @@ def test_a_link_to_nothing(ws: Workspace, store: Store) -> None:
     assert look.list_runs(ws) == []
 
 
+@pytest.mark.row("B6")
 def test_damage_is_found_and_nothing_wrong_gets_a_final_name(
     ws: Workspace, store: Store, source: Path, tmp_path: Path
 ) -> None:
@@ -189,6 +192,7 @@ def test_another_home_finds_it_in_the_bucket_alone(store: Store, source: Path, t
             assert trees.read(tmp_path / tracker, without="") == trees.VARIED
 
 
+@pytest.mark.row("N6")
 def test_an_unfinished_upload_is_said(ws: Workspace, store: Store, tmp_path: Path) -> None:
     store.put("dataset/cats/one/.wabucket/entries.jsonl.zst", b"x")
     store.put("dataset/cats/one/a", b"x")

@@ -74,6 +74,7 @@ def test_unknown_name_has_the_nearest_as_hint(site: Installed) -> None:
     assert caught.value.hint == "known are first, second, extra"
 
 
+@pytest.mark.row("U4")
 @pytest.mark.parametrize(
     ("code", "says"),
     [
@@ -99,6 +100,7 @@ def test_a_broken_plugin_harms_nothing_else(site: Installed, code: str, says: st
     assert says in str(problem)
 
 
+@pytest.mark.row("U4")
 def test_clashing_names(site: Installed) -> None:
     site.add("one", {"same": "wbplug_one:THING", "first": "wbplug_one:THING"}, wbplug_one=GOOD)
     site.add("two", {"same": "wbplug_two:THING", "extra": "wbplug_two:THING"}, wbplug_two=GOOD)
@@ -113,6 +115,7 @@ def test_clashing_names(site: Installed) -> None:
     ]
 
 
+@pytest.mark.row("U4")
 def test_a_plugin_that_prints_does_not_reach_stdout(site: Installed, capsys: pytest.CaptureFixture[str]) -> None:
     site.add("loud", {"loud": "wbplug_loud:THING"}, wbplug_loud="print('hello')\n" + GOOD)
     registry().get("loud")
@@ -121,6 +124,7 @@ def test_a_plugin_that_prints_does_not_reach_stdout(site: Installed, capsys: pyt
     assert captured.err == "hello\n"
 
 
+@pytest.mark.row("X7")
 def test_what_lies_in_the_working_directory_is_no_plugin(site: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
     site.add("planted", {"planted": "wbplug_planted:THING"}, wbplug_planted=GOOD)
     assert "planted" in registry().names()

@@ -158,6 +158,7 @@ def test_git_cuts_users_from_remotes(tmp_path: Path, url: str, public: str) -> N
     assert facts.values["vcs.repository.url.full"] == public
 
 
+@pytest.mark.row("X6")
 @pytest.mark.parametrize(
     "head", [b"ref: ../../../etc/passwd\n", b"\xff\xfe", b"", b"ref: refs/../../x", b"secret text"]
 )
@@ -198,6 +199,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.row("X6")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_become_one_harmless_line(name: str) -> None:
     environ = {
@@ -211,6 +213,7 @@ def test_hostile_names_become_one_harmless_line(name: str) -> None:
     assert all(len(value) <= 1024 for value in found.values.values())
 
 
+@pytest.mark.row("X6", "X19")
 def test_secrets_of_the_environment_never_become_facts() -> None:
     secrets = [
         "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "WANDB_API_KEY", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN",
@@ -222,6 +225,7 @@ def test_secrets_of_the_environment_never_become_facts() -> None:
     assert CANARY not in str(collect(ALL, environ, NOWHERE))
 
 
+@pytest.mark.row("M6")
 @given(st.lists(st.text()))
 def test_tags_are_always_fit_for_a_tracker(tags: list[str]) -> None:
     found = clean_tags(tags)

@@ -45,6 +45,7 @@ def test_document(wabucket: Run) -> None:
     assert found["api_key"]["value"] == "********"
 
 
+@pytest.mark.row("U1")
 def test_U1_an_unknown_variable_is_a_warning(wabucket: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WABUCKET_BUKET", "x")
     ran = wabucket("config", "list")
@@ -53,6 +54,7 @@ def test_U1_an_unknown_variable_is_a_warning(wabucket: Run, monkeypatch: pytest.
     assert "WABUCKET_BUCKET" in ran.err
 
 
+@pytest.mark.row("F1")
 def test_F1_a_bad_file_is_2_and_names_the_place(wabucket: Run, tmp_path: Path) -> None:
     (tmp_path / "wabucket.toml").write_text('buckt = "x"\n')
     ran = wabucket("config", "list")

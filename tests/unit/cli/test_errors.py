@@ -55,6 +55,7 @@ def test_an_unexpected_exception_is_an_internal_error_without_traceback(wabucket
     assert "hunter22" not in ran.err
 
 
+@pytest.mark.row("X19")
 def test_verbose_shows_the_traceback_without_secrets(wabucket: Run, floors: Floors) -> None:
     floors.answers["upload"] = RuntimeError("at https://key:hunter22@host/x")
     ran = wabucket("-v", *UPLOAD)
@@ -62,6 +63,7 @@ def test_verbose_shows_the_traceback_without_secrets(wabucket: Run, floors: Floo
     assert "hunter22" not in ran.err
 
 
+@pytest.mark.row("X6")
 def test_hostile_text_in_errors_is_escaped(wabucket: Run, floors: Floors) -> None:
     floors.answers["upload"] = NotFound("no '\x1b[31m\n::set-output x\u202e'")
     assert wabucket(*UPLOAD).err == "error: no '\\x1b[31m\\n::set-output x\\u202e'\n"
@@ -121,6 +123,7 @@ def test_log_records_are_shown_by_level(wabucket: Run, floors: Floors) -> None:
     assert not logging.getLogger("wabucketref").handlers
 
 
+@pytest.mark.row("X19")
 @pytest.mark.parametrize("arguments", [(), ("-v",), ("--json",)])
 def test_X19_secrets_among_the_settings_are_cut(wabucket: Run, floors: Floors, arguments: tuple[str, ...]) -> None:
     def answer(_: Floors) -> object:

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.cli.conftest import Ran
 
 
+@pytest.mark.row("F4")
 def test_a_home_that_is_a_file_does_not_stop_download_and_show(
     wabucket: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, 
     return {"storage": Registry("wabucketref.storage", {"file": "json:loads"}, api_version=1)}
 
 
+@pytest.mark.row("U4")
 def test_U4_broken_plugins_are_listed_beside_the_others(registries: Mapping[str, Registry]) -> None:
     found = {(one.name, one.package): one.problem for one in listed(registries)}
     assert found["file", None] is None

@@ -49,6 +49,7 @@ def script(body: str, *arguments: str, closing: str = "") -> list[str]:
 DOWNLOAD = script("return samples.download_result()", "download", "dataset/cats:first")
 
 
+@pytest.mark.row("U2")
 def test_U2_a_reader_that_went_away_is_no_error() -> None:
     process = subprocess.Popen(DOWNLOAD, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
@@ -59,6 +60,7 @@ def test_U2_a_reader_that_went_away_is_no_error() -> None:
     assert (process.wait(), err) == (0, b"closed\n")
 
 
+@pytest.mark.row("U2")
 @pytest.mark.parametrize("command", [DOWNLOAD, HELP, [*HELP[:-1], "--version"]])
 def test_U2_a_full_device_is_5(command: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
@@ -68,11 +70,13 @@ def test_U2_a_full_device_is_5(command: list[str]) -> None:
     assert b"Traceback" not in ran.stderr
 
 
+@pytest.mark.row("U2")
 def test_U2_a_full_device_for_errors_is_still_an_exit_code() -> None:
     with Path("/dev/full").open("w") as full:
         assert subprocess.run([*HELP, "--json"], stdout=full, stderr=full, cwd=ROOT).returncode == 2
 
 
+@pytest.mark.row("U2")
 def test_U2_closed_descriptors() -> None:
     command = "exec " + " ".join(HELP)
     for redirection in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
@@ -80,6 +84,7 @@ def test_U2_closed_descriptors() -> None:
         assert (ran.returncode, ran.stderr) == (0, b"")
 
 
+@pytest.mark.row("U2")
 @pytest.mark.parametrize(
     "environment",
     [
@@ -100,6 +105,7 @@ def test_U2_names_survive_odd_environments(environment: dict[str, str]) -> None:
     assert subprocess.run(HELP, env=environ, capture_output=True, cwd=ROOT).returncode == 0
 
 
+@pytest.mark.row("U2")
 def test_U2_a_name_that_is_not_utf8_comes_out_byte_for_byte() -> None:
     body = r"from pathlib import Path; return samples.download_result(path=Path('\udcff x'))"
     ran = subprocess.run(script(body, "download", "a/b:c"), capture_output=True)
@@ -111,6 +117,7 @@ def wait_for(process: "subprocess.Popen[bytes]", line: bytes) -> None:
     assert process.stderr.readline() == line
 
 
+@pytest.mark.row("K3", "K4")
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [
@@ -130,6 +137,7 @@ def test_K3_K4_one_signal_ends_orderly(number: int, code: int, word: bytes) -> N
     assert b"Traceback" not in err
 
 
+@pytest.mark.row("K3")
 def test_K3_an_error_on_the_way_out_keeps_the_signals_code() -> None:
     body = "print('ready', file=sys.stderr, flush=True)\n    try: time.sleep(60)\n    finally: raise OSError('x')"
     with subprocess.Popen(script(body, "runs"), stderr=subprocess.PIPE) as process:
@@ -140,6 +148,7 @@ def test_K3_an_error_on_the_way_out_keeps_the_signals_code() -> None:
     assert b"error: terminated by SIGTERM" in err
 
 
+@pytest.mark.row("K3")
 def test_K3_the_second_ctrl_c_leaves_at_once() -> None:
     command = script('print("ready", file=sys.stderr, flush=True); time.sleep(60)', "runs", closing="time.sleep(60)")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

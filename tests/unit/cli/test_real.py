@@ -79,6 +79,7 @@ def test_damage_in_the_bucket_is_found(wabucket: Run, source: Path) -> None:
     assert wabucket("download", "dataset/cats:one").code == 7
 
 
+@pytest.mark.row("U3")
 def test_U3_no_project(wabucket: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_PROJECT")
     for arguments in (("ls",), ("runs",), ("upload", "data", *IDENTITY), ("download", "a/b:c"), ("rm", "a/b:c")):

@@ -125,6 +125,7 @@ def test_lineage_dot_and_mermaid(wabucket: Run, floors: Floors) -> None:
     assert '  n1(["calm-river"])' in mermaid
 
 
+@pytest.mark.row("X6")
 @given(st.text() | st.just(HOSTILE))
 def test_X6_labels_cannot_leave_their_quotes(name: str) -> None:
     lineage = samples.lineage(produced_by=samples.run(name=name, inputs=(name,)), used_by=())

@@ -13,6 +13,7 @@ Run = Callable[..., Ran]
 UPLOAD = ("upload", "data", "-n", "cats", "-t", "dataset")
 
 
+@pytest.mark.row("U1")
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
@@ -46,6 +47,7 @@ def test_U1_usage_errors_have_our_shape(
     assert hint in advice
 
 
+@pytest.mark.row("U1")
 def test_U1_json_covers_errors_in_the_command_line_itself(wabucket: Run) -> None:
     ran = wabucket("uplaod", "--json")
     assert ran.err == ""
@@ -65,6 +67,7 @@ def test_json_after_the_dashes_is_a_name(wabucket: Run, floors: Floors) -> None:
     assert ran.err.startswith("error: '--json' is not a reference")
 
 
+@pytest.mark.row("U1")
 def test_U1_json_with_help_is_refused(wabucket: Run) -> None:
     ran = wabucket("--json", "ls", "--help")
     assert (ran.code, json.loads(ran.out)["error"]["code"]) == (2, 2)
@@ -119,6 +122,7 @@ def test_notices_of_the_settings_are_shown_but_not_when_quiet(wabucket: Run, flo
     assert wabucket("-q", "ls").err == ""
 
 
+@pytest.mark.row("N4")
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -141,12 +145,14 @@ def test_N4_references(wabucket: Run, floors: Floors, words: tuple[str, ...], hi
     assert hint in ran.err.splitlines()[1]
 
 
+@pytest.mark.row("N3")
 def test_N3_names_that_start_with_a_dash_work_after_the_dashes(wabucket: Run, floors: Floors) -> None:
     floors.answers["download"] = download_result()
     assert wabucket("download", "--", "-model", "best", "v1").code == 0
     assert str(floors.calls[0][1][0]) == "-model/best:v1"
 
 
+@pytest.mark.row("M5", "N1")
 @pytest.mark.parametrize(
     "options",
     [
@@ -167,6 +173,7 @@ def test_M5_N1_bad_values_fail_before_anything_is_opened(
     assert "hint: " in ran.err
 
 
+@pytest.mark.row("M5")
 def test_M5_run_args_that_cannot_be_read(wabucket: Run, floors: Floors) -> None:
     ran = wabucket("download", "a/b:c", "--run_args", "--lr 'open")
     assert (ran.code, floors.opened) == (2, {})

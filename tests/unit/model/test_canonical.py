@@ -13,6 +13,7 @@ from wabucketref.model.canonical import resolve_alias, run_config_hash
 EMPTY = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
+@pytest.mark.row("N8")
 @pytest.mark.parametrize(
     ("config", "text"),
     [
@@ -29,6 +30,7 @@ def test_golden_vectors(config: dict[str, Any], text: str) -> None:
     assert run_config_hash(config) == hashlib.sha256(text.encode()).hexdigest()
 
 
+@pytest.mark.row("N8")
 def test_hash_of_nothing_is_the_documented_constant() -> None:
     assert run_config_hash({}) == EMPTY
 
@@ -45,6 +47,7 @@ def test_unrecordable_config_is_a_typed_error() -> None:
         run_config_hash({"f": len})
 
 
+@pytest.mark.row("N8")
 def test_alias() -> None:
     assert uuid.UUID(resolve_alias(None, {})).version == 4
     assert resolve_alias("!run-config-hash", {"job": 1}) == EMPTY

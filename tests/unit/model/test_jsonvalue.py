@@ -73,6 +73,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.row("M2")
 @given(json_values)
 def test_json_like_data_is_kept_exactly(value: Any) -> None:
     found = normalize(value, "config")
@@ -94,6 +95,7 @@ def test_fast_and_slow_path_agree(value: dict[str, Any]) -> None:
     assert outcome(value) == outcome(OrderedDict(value))
 
 
+@pytest.mark.row("M2")
 @pytest.mark.parametrize(
     ("given_value", "kept"),
     [
@@ -132,10 +134,12 @@ def test_table_of_conversions(given_value: Any, kept: Any) -> None:
     assert type(found) is type(kept)
 
 
+@pytest.mark.row("M2")
 def test_negative_zero_stays_negative() -> None:
     assert math.copysign(1, normalize([-0.0], "log")[0]) == -1
 
 
+@pytest.mark.row("M2", "M3")
 @pytest.mark.parametrize(
     "refused",
     [
@@ -187,6 +191,7 @@ def _shared() -> list[Any]:
     return value
 
 
+@pytest.mark.row("M3", "X20")
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -218,6 +223,7 @@ def test_hostile_values_are_refused_quickly(make: Any, says: str) -> None:
     assert caught.value.message.startswith("log")
 
 
+@pytest.mark.row("M3")
 def test_no_recursion_error_on_a_nearly_full_stack() -> None:
     outcome: list[Any] = []
 
@@ -243,6 +249,7 @@ def test_dotted_key_without_a_rival_is_fine() -> None:
     assert normalize({"a.b": 1, "a": {"c": 2}}, "log") == {"a.b": 1, "a": {"c": 2}}
 
 
+@pytest.mark.row("M4")
 def test_later_mutation_does_not_matter() -> None:
     inner = [1, {"x": 2}]
     flat, nested = {"a": 1}, {"a": inner}
@@ -253,6 +260,7 @@ def test_later_mutation_does_not_matter() -> None:
     assert kept == [{"a": 1}, {"a": [1, {"x": 2}]}]
 
 
+@pytest.mark.row("M1")
 def test_nan_and_infinities() -> None:
     value = {"a": math.nan, "b": [math.inf, -math.inf], "c": 1.0}
     kept = normalize(value, "log")
@@ -263,6 +271,7 @@ def test_nan_and_infinities() -> None:
         normalize({"a": math.nan}, "log", allow_nan=False)
 
 
+@pytest.mark.row("M1")
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, FakeArray(math.nan)])
 def test_metadata_refuses_what_is_not_finite(number: Any) -> None:
     with pytest.raises(UsageError, match=r"^metadata\.score is") as caught:

@@ -68,6 +68,7 @@ def test_unknown_fields_of_the_entries_object_are_kept_too() -> None:
     assert json.loads(found.encode()) == data
 
 
+@pytest.mark.row("H5")
 def test_minor_formats_pass_and_major_ones_do_not() -> None:
     assert Header.decode(changed(format="1.9"), "x").name == "net"
     for newer in ("2.0", "2", 2, "999999999999999999999"):
@@ -77,6 +78,7 @@ def test_minor_formats_pass_and_major_ones_do_not() -> None:
         assert caught.value.hint == "upgrade wabucket"
 
 
+@pytest.mark.row("H4", "H5")
 @pytest.mark.parametrize(
     "data",
     [
@@ -135,12 +137,14 @@ def test_h4_h5_hostile_headers_are_refused(data: bytes) -> None:
     assert caught.value.exit_code == 7
 
 
+@pytest.mark.row("H5")
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_are_refused_or_read(data: bytes) -> None:
     with pytest.raises((IntegrityError, UpgradeRequired)):
         Header.decode(data, "x")
 
 
+@pytest.mark.row("H5")
 @given(st.integers(0, len(HEADER.encode()) - 1), st.integers(1, 255))
 def test_a_flipped_byte_never_crashes(position: int, flip: int) -> None:
     data = bytearray(HEADER.encode())
@@ -164,6 +168,7 @@ def test_entry_round_trip(entry: Entry) -> None:
     assert Entry.from_dict(json.loads(json.dumps(entry.to_dict())), "x") == entry
 
 
+@pytest.mark.row("H1", "H2", "H4")
 @pytest.mark.parametrize(
     "data",
     [

@@ -10,6 +10,7 @@ from wabucketref.model.redact import public_place
 CANARY = "cAnArY0x7f"
 
 
+@pytest.mark.row("X19")
 @pytest.mark.parametrize("kind", [WaBucketError, UsageError, TransientError, Conflict])
 def test_messages_and_hints_are_clean(kind: type[WaBucketError]) -> None:
     error = kind(f"cannot reach https://KEY:{CANARY}@host/b?sig={CANARY}", hint=f"see s3://k:{CANARY}@b#x")

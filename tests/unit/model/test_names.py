@@ -39,6 +39,7 @@ def accepts(text: str) -> bool:
         return False
 
 
+@pytest.mark.row("N1")
 @given(
     st.text(alphabet=ALLOWED, max_size=140) | st.text(max_size=10) | st.from_regex(r"\.[wW]abucket.*", fullmatch=True)
 )
@@ -46,6 +47,7 @@ def test_n1_exactly_the_names_of_the_rule_pass(text: str) -> None:
     assert accepts(text) == is_a_name(text)
 
 
+@pytest.mark.row("N1", "N3")
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -81,6 +83,7 @@ def test_names_that_look_odd_but_are_fine(text: str) -> None:
     assert check_component(text, "name") == text
 
 
+@pytest.mark.row("N2")
 def test_n2_latest_is_reserved_and_versions_are_known() -> None:
     with pytest.raises(UsageError, match="'latest' is reserved"):
         check_new_alias("latest")
@@ -105,6 +108,7 @@ def test_project_with_punctuation() -> None:
     assert check_project("my-w&b-project") == "my-w&b-project"
 
 
+@pytest.mark.row("H1")
 @pytest.mark.parametrize(
     "path",
     [
@@ -120,6 +124,7 @@ def test_h1_paths_that_are_refused(path: str) -> None:
     assert caught.value.message.isprintable()
 
 
+@pytest.mark.row("H1")
 @pytest.mark.parametrize("path", ["C:\\x", "c:/x", "\\\\host\\x", "\\x"])
 def test_h1_windows_paths_are_data_in_a_source_but_refused_in_a_manifest(path: str) -> None:
     assert path_problem(path) is None
@@ -135,6 +140,7 @@ def test_paths_that_pass(path: str) -> None:
     assert check_manifest_path(path, "x") == path
 
 
+@pytest.mark.row("H1")
 @given(st.text(alphabet="ab./\\ \0\n:é\u0301\udcff", max_size=20))
 def test_a_path_that_passes_stays_below_its_directory(path: str) -> None:
     if path_problem(path) is None:
@@ -144,6 +150,7 @@ def test_a_path_that_passes_stays_below_its_directory(path: str) -> None:
         assert path.encode().decode() == unicodedata.normalize("NFC", path)
 
 
+@pytest.mark.row("S7")
 def test_offending_paths_are_listed_escaped_and_counted() -> None:
     error = explain_paths([(f"a\n{n}", "has the character U+000A") for n in range(25)], "source /x")
     assert error.exit_code == 2

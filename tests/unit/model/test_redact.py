@@ -9,6 +9,7 @@ from wabucketref.model.redact import MASK, public_url, redact
 CANARY = "cAnArY0x7f"
 
 
+@pytest.mark.row("B3", "X19")
 @pytest.mark.parametrize(
     "text",
     [
@@ -48,6 +49,7 @@ def test_other_text_stays(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.row("X19")
 def test_known_secrets_are_cut_in_every_spelling() -> None:
     secret = "p/w+ä x&"
     text = "a p/w+ä x& b p%2Fw%2B%C3%A4%20x%26 c p%2Fw%2B%C3%A4+x%26"
@@ -71,11 +73,13 @@ def test_public_url(url: str, public: str) -> None:
     assert public_url(url) == public
 
 
+@pytest.mark.row("X19")
 @given(st.text(), st.from_regex(r"[A-Za-z0-9]{3,12}", fullmatch=True))
 def test_a_known_secret_never_survives(text: str, secret: str) -> None:
     assert secret not in redact(f"{text}{secret}{text}", [secret]).replace(MASK, "\0")
 
 
+@pytest.mark.row("X20")
 @pytest.mark.parametrize("part", ["a", "://", "s3://@", "x-amz-", "authorization:", "?=", 'secret="', "https://a?"])
 def test_long_hostile_text_takes_linear_time(part: str) -> None:
     started = time.thread_time()

@@ -21,6 +21,7 @@ def test_what_is_written_reads_back(kind: str, name: str, alias: str, digest: st
     assert ref.directory == f"{kind}/{name}/{alias}"
 
 
+@pytest.mark.row("N4")
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
@@ -44,6 +45,7 @@ def test_n4_hint_has_the_right_spelling(text: str, hint: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.row("N1")
 @pytest.mark.parametrize("text", ["model/net:..", "mo del/net:a", "model/.wabucket:a", "model/net:a\n", "CON/net:a"])
 def test_n1_parts_follow_the_rules_for_names(text: str) -> None:
     with pytest.raises(UsageError):
@@ -56,6 +58,7 @@ def test_pin_must_be_a_whole_digest(pin: str) -> None:
         ArtifactRef.parse(f"model/net:v1@{pin}")
 
 
+@pytest.mark.row("N4")
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

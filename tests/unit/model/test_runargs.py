@@ -32,6 +32,7 @@ def test_strings(text: str, found: dict[str, Any]) -> None:
     assert parse_run_args(text) == found
 
 
+@pytest.mark.row("M5")
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -75,6 +76,7 @@ def test_any_string_is_read_or_refused(text: str) -> None:
         assert isinstance(parse_run_args(text), dict)
 
 
+@pytest.mark.row("M5")
 def test_metadata() -> None:
     assert parse_metadata(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
     for pairs, says in (

@@ -93,6 +93,7 @@ def test_config_values_can_be_guarded(bench: Bench) -> None:
     assert run.config.lr == 1
 
 
+@pytest.mark.row("M1")
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_m1_floats_that_are_no_numbers_are_kept(bench: Bench, value: float) -> None:
     run = bench.start()
@@ -108,6 +109,7 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+@pytest.mark.row("M2")
 def test_m2_what_can_be_recorded_is_made_plain(bench: Bench) -> None:
     run = bench.start()
     run.log({"big": 2**53 + 1, "huge": 10**400, "path": Path("/x"), "enum": Colour.RED, "set": {2, 1}, "zero": -0.0})
@@ -141,6 +143,7 @@ BAD = {
 }
 
 
+@pytest.mark.row("M3")
 @pytest.mark.parametrize("name", BAD)
 def test_m3_what_cannot_be_recorded_raises_at_the_call_and_the_run_goes_on(bench: Bench, name: str) -> None:
     run = bench.start()
@@ -163,6 +166,7 @@ def test_log_takes_a_mapping(bench: Bench, data: Any) -> None:
     run.finish()
 
 
+@pytest.mark.row("M4")
 def test_m4_the_value_at_the_call_counts(bench: Bench) -> None:
     run = bench.start()
     values = {"list": [0], "number": 0}
@@ -177,6 +181,7 @@ def test_m4_the_value_at_the_call_counts(bench: Bench) -> None:
     assert found["config"]["c"] == {"x": [1]}
 
 
+@pytest.mark.row("M6")
 @pytest.mark.parametrize("step", [1.5, "3", True, -1, 10**18])
 def test_m6_steps_that_are_none(bench: Bench, step: Any) -> None:
     run = bench.start()
@@ -187,6 +192,7 @@ def test_m6_steps_that_are_none(bench: Bench, step: Any) -> None:
     assert list(bench.tracker.rows) == [0]
 
 
+@pytest.mark.row("M6")
 @pytest.mark.parametrize("tag", ["", "x" * 65, "a\nb", "\x1b[31m", 5])
 def test_m6_tags_that_are_none(bench: Bench, tag: Any) -> None:
     with pytest.raises(UsageError):
@@ -198,6 +204,7 @@ def test_m6_tags_that_are_none(bench: Bench, tag: Any) -> None:
     run.finish()
 
 
+@pytest.mark.row("M6")
 def test_m6_after_the_end_it_is_read_only(bench: Bench) -> None:
     run = bench.start(config={"a": 1})
     run.finish()

@@ -58,6 +58,7 @@ def test_precedence_from_the_top_down(load: Load, tmp_path: Path) -> None:
         removals[position]()
 
 
+@pytest.mark.row("F3")
 def test_enforced_value_is_reported_with_both_origins(load: Load, tmp_path: Path) -> None:
     enforced = write(tmp_path / "policy.toml", 'tracker = "wandb"\nconcurrency = 8\napi_key = "' + CANARY + '"\n')
     settings = load(
@@ -72,6 +73,7 @@ def test_enforced_value_is_reported_with_both_origins(load: Load, tmp_path: Path
     assert CANARY not in settings.notices[1]
 
 
+@pytest.mark.row("F3")
 @pytest.mark.parametrize("make", ["missing", "directory", "forbidden", "huge", "fifo"])
 def test_unreadable_policy_refuses_everything(load: Load, tmp_path: Path, make: str) -> None:
     path = tmp_path / "policy.toml"
@@ -88,6 +90,7 @@ def test_unreadable_policy_refuses_everything(load: Load, tmp_path: Path, make: 
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.row("F1")
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
@@ -117,6 +120,7 @@ def test_bad_project_files(load: Load, tmp_path: Path, text: bytes, says: str, h
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.row("F1")
 def test_project_file_is_a_directory_or_loops(load: Load, tmp_path: Path) -> None:
     (tmp_path / "work" / "wabucket.toml").mkdir(parents=True)
     with pytest.raises(SettingsError, match="it is a directory"):
@@ -148,6 +152,7 @@ def test_foreign_pyproject_with_mistakes_is_not_ours_to_report(tmp_path: Path) -
         load_settings(environ={"WABUCKET_HOME": str(tmp_path)}, directory=tmp_path)
 
 
+@pytest.mark.row("X3")
 def test_planted_project_file_is_ignored(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to change the owner of a file")
@@ -173,6 +178,7 @@ def test_key_and_server_in_a_project_file_are_noticed(load: Load, tmp_path: Path
     assert load().notices == (f"{path}:1: a key in a project file is easily shared; use WANDB_API_KEY",)
 
 
+@pytest.mark.row("F2")
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
@@ -217,10 +223,12 @@ def test_an_overridden_bad_value_does_no_harm(load: Load) -> None:
     assert load({"concurrency": 4}, WABUCKET_CONCURRENCY="many").concurrency == 4
 
 
+@pytest.mark.row("F2")
 def test_empty_variables_count_as_unset(load: Load) -> None:
     assert load(WANDB_PROJECT="", WABUCKET_CONCURRENCY="", WANDB_MODE="", WABUCKET_ENFORCED="").project_name is None
 
 
+@pytest.mark.row("F2")
 @pytest.mark.parametrize(
     ("word", "mode"),
     [("run", "online"), ("dryrun", "offline"), ("shared", "online"), ("OFFLINE", "offline"), ("disabled", "disabled")],
@@ -242,6 +250,7 @@ def test_tags(load: Load) -> None:
     assert load({"tags": ["x", "y,z"]}).tags == ("x", "y,z")
 
 
+@pytest.mark.row("F2")
 def test_api_key_is_stripped_with_a_notice_and_never_shown(load: Load) -> None:
     settings = load(WANDB_API_KEY=f" {CANARY}\r\n")
     assert settings.secrets() == (CANARY,)
@@ -249,6 +258,7 @@ def test_api_key_is_stripped_with_a_notice_and_never_shown(load: Load) -> None:
     assert settings.origin("api_key").shown == "********"
 
 
+@pytest.mark.row("B3", "X19")
 def test_secrets_in_urls_are_never_shown(load: Load) -> None:
     settings = load(
         {"bucket": f"s3://key:{CANARY}@b/p", "catalog": f"postgresql://u:{CANARY}@db/x", "api_key": CANARY},
@@ -259,6 +269,7 @@ def test_secrets_in_urls_are_never_shown(load: Load) -> None:
     assert settings.bucket_url() == f"s3://key:{CANARY}@b/p"
 
 
+@pytest.mark.row("U1")
 def test_unknown_variables_are_noticed_with_the_nearest_name(load: Load) -> None:
     settings = load(WABUCKET_BUKCET="x", WABUCKET_ZZZZZZ="y", WABUCKET_DOTENV="z")
     assert settings.notices == (

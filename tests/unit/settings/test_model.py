@@ -40,6 +40,7 @@ def test_buckets(text: str, url: str) -> None:
     assert resolve_bucket(text, ROOT) == url
 
 
+@pytest.mark.row("B2")
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -92,6 +93,7 @@ def test_malformed_buckets(text: str, says: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.row("B3", "X19")
 def test_refusals_do_not_repeat_secrets() -> None:
     for text in ("s3://k:CANARY9@b?x", "https://h/c?sig=CANARY9", "s3://k:CANARY9@b//x", "https://CANARY9@h/.."):
         with pytest.raises(UsageError) as caught:
@@ -99,6 +101,7 @@ def test_refusals_do_not_repeat_secrets() -> None:
         assert "CANARY9" not in f"{caught.value.message} {caught.value.hint}"
 
 
+@pytest.mark.row("B2")
 @given(st.text(alphabet="ab./%2e5cfF\\?#:@ \0é", max_size=25))
 def test_what_resolves_stays_below_its_root(text: str) -> None:
     try:
@@ -196,6 +199,7 @@ def test_user_without_an_entry_is_local(monkeypatch: pytest.MonkeyPatch) -> None
     assert user_name({}) == "local"
 
 
+@pytest.mark.row("F4", "X3")
 def test_home_is_made_private_whatever_the_umask(load: Load, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -206,6 +210,7 @@ def test_home_is_made_private_whatever_the_umask(load: Load, tmp_path: Path) -> 
     assert load(WABUCKET_HOME=str(home)).home_ready() == home
 
 
+@pytest.mark.row("F4")
 def test_home_that_is_a_file(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
@@ -214,6 +219,7 @@ def test_home_that_is_a_file(load: Load, tmp_path: Path) -> None:
             load(WABUCKET_HOME=str(home)).home_ready()
 
 
+@pytest.mark.row("F4")
 def test_home_that_cannot_be_written(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -225,6 +231,7 @@ def test_home_that_cannot_be_written(load: Load, tmp_path: Path, monkeypatch: py
         load(WABUCKET_HOME="/proc/1/task/1/wabucket" if os.geteuid() else "/sys/kernel/wabucket").home_ready()
 
 
+@pytest.mark.row("F4", "X3")
 def test_home_of_another_user(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()

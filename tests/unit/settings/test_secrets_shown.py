@@ -19,6 +19,7 @@ MISTYPED = [
 ]
 
 
+@pytest.mark.row("B3", "X19")
 @pytest.mark.parametrize("text", MISTYPED)
 @pytest.mark.parametrize("resolve", [lambda text: resolve_bucket(text, "file:///root"), resolve_root])
 def test_a_mistyped_url_does_not_show_its_secret(resolve: object, text: str) -> None:
@@ -29,6 +30,7 @@ def test_a_mistyped_url_does_not_show_its_secret(resolve: object, text: str) -> 
     assert "********@" in caught.value.message or "component" in caught.value.message
 
 
+@pytest.mark.row("B3", "X19")
 @pytest.mark.parametrize("name", ["bucket", "storage"])
 @pytest.mark.parametrize("text", MISTYPED)
 def test_nor_do_the_settings(load: Load, name: str, text: str) -> None:

@@ -50,6 +50,7 @@ def left_over(tmp_path: Path) -> list[str]:
     return [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
+@pytest.mark.row("D2")
 def test_foreign_files_stay_and_equal_ones_are_not_fetched_again(storage: Storage, tmp_path: Path) -> None:
     out = make_tree(tmp_path / "out", {"foreign": b"f", "d/b": FILES["d/b"], "a": b"old"})
     fetched = fetch(storage, download_plan(out))
@@ -59,6 +60,7 @@ def test_foreign_files_stay_and_equal_ones_are_not_fetched_again(storage: Storag
     assert (again.figures.bytes_moved, again.figures.bytes_reused) == (0, 9003)
 
 
+@pytest.mark.row("B6")
 def test_damage_in_the_bucket_stops_everything(storage: Storage, tmp_path: Path) -> None:
     out = make_tree(tmp_path / "out", {"a": b"mine"})
     for key, data in (("d/b", b"B" * 9000), ("a", b"bad"), ("a", b"longer"), ("a", None)):
@@ -184,6 +186,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_
         assert sum(call.method == "read_range" and call.key.endswith("/b") for call in counting.calls) == 7
 
 
+@pytest.mark.row("D2", "D3")
 @pytest.mark.parametrize(
     ("plant", "kind"),
     [
@@ -216,6 +219,7 @@ def test_what_is_in_the_way_stays_untouched(
     assert left_over(tmp_path) == []
 
 
+@pytest.mark.row("D3", "H2")
 def test_a_link_planted_during_the_download_is_not_followed(storage: Storage, tmp_path: Path) -> None:
     outside, out = make_tree(tmp_path / "outside", {"b": b"canary"}), make_tree(tmp_path / "out", {"x": b""})
 
@@ -232,6 +236,7 @@ def test_a_link_planted_during_the_download_is_not_followed(storage: Storage, tm
     assert read_tree(outside) == {"b": b"canary"}
 
 
+@pytest.mark.row("D1")
 def test_the_destination_itself(storage: Storage, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="not a directory"):
@@ -244,6 +249,7 @@ def test_the_destination_itself(storage: Storage, tmp_path: Path) -> None:
     assert read_tree(tmp_path / "not" / "yet" / "there") == FILES
 
 
+@pytest.mark.row("D1")
 def test_below_a_mount_point_the_staging_directory_lies_inside(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +265,7 @@ def test_below_a_mount_point_the_staging_directory_lies_inside(
     assert read_tree(out) == FILES
 
 
+@pytest.mark.row("D5")
 def test_two_downloads_into_one_directory_both_succeed(storage: Storage, tmp_path: Path) -> None:
     outcomes: list[object] = []
 
@@ -278,6 +285,7 @@ def test_two_downloads_into_one_directory_both_succeed(storage: Storage, tmp_pat
     assert left_over(tmp_path) == []
 
 
+@pytest.mark.row("X2")
 def test_a_pinned_digest_must_be_the_one_in_the_bucket(storage: Storage, tmp_path: Path) -> None:
     known = plane(storage).find("memory://b", REF)
     assert known is not None
@@ -287,6 +295,7 @@ def test_a_pinned_digest_must_be_the_one_in_the_bucket(storage: Storage, tmp_pat
     assert known.digest in caught.value.message
 
 
+@pytest.mark.row("H5")
 def test_a_manifest_of_another_artifact_is_refused(storage: Storage, tmp_path: Path) -> None:
     for key in keys(storage):
         storage.copy(key, key.replace("/one/", "/two/"))
@@ -295,6 +304,7 @@ def test_a_manifest_of_another_artifact_is_refused(storage: Storage, tmp_path: P
         fetch(storage, download_plan(tmp_path / "out", other))
 
 
+@pytest.mark.row("D4")
 def test_case_twins_are_refused_where_the_disk_folds_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = bucket()
     send(storage, upload_plan(make_tree(tmp_path / "src", {"a/x": b"1", "A/x": b"2"})))
@@ -305,6 +315,7 @@ def test_case_twins_are_refused_where_the_disk_folds_case(tmp_path: Path, monkey
     assert not (tmp_path / "out2").exists()
 
 
+@pytest.mark.row("H1")
 def test_hostile_listings_of_old_uploads_are_refused(tmp_path: Path) -> None:
     storage = bucket()
     storage.put("model/net/one/a", b"1")

@@ -25,6 +25,7 @@ def moto(moto_s3: Server) -> Iterator[S3Storage]:
     store.close()
 
 
+@pytest.mark.row("B1")
 @pytest.mark.needs("moto", "gcs")
 def test_a_missing_bucket_is_said_to_be_missing(moto_s3: Server, gcs_emulator: Server) -> None:
     for factory, server in ((S3, moto_s3), (GCS, gcs_emulator)):

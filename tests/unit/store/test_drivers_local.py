@@ -86,6 +86,7 @@ def test_a_file_in_the_way_of_a_directory_and_the_reverse(store: LocalStorage) -
     assert store.head("d/x") is not None
 
 
+@pytest.mark.row("S7")
 def test_too_long_names_are_a_usage_error(store: LocalStorage) -> None:
     with pytest.raises(UsageError):
         store.put("n" * 300, b"")
@@ -149,6 +150,7 @@ def test_kinds_of_system_errors(code: int, kind: type[Exception]) -> None:
     assert "file:///b" in error.message
 
 
+@pytest.mark.row("B2")
 @pytest.mark.parametrize(
     "url", ["file://", "file://host/x", "file:///a/../b", "file:///a/%2e%2e/b", "file:///a?b", "a/b"]
 )

@@ -41,6 +41,7 @@ def test_keys(key: str) -> None:
             check_key(key, 1 << 20)
 
 
+@pytest.mark.row("S7")
 def test_key_length_counts_bytes() -> None:
     check_key("ä" * 512, 1024)
     with pytest.raises(UsageError, match="1026 bytes"):
@@ -62,6 +63,7 @@ def test_bucket_urls(url: str, bucket: str, prefix: str) -> None:
     assert address.relative(address.key("x/y")) == "x/y"
 
 
+@pytest.mark.row("B2")
 @pytest.mark.parametrize(
     "url",
     [
@@ -88,6 +90,7 @@ def test_malformed_bucket_urls(url: str) -> None:
     assert "topsecret" not in str(caught.value)
 
 
+@pytest.mark.row("B2")
 @given(st.text(alphabet="ab/.%2eE?#\\ ", max_size=20))
 def test_no_url_leads_out_of_its_prefix(path: str) -> None:
     try:
@@ -98,6 +101,7 @@ def test_no_url_leads_out_of_its_prefix(path: str) -> None:
     assert address.key("type/name").endswith("type/name")
 
 
+@pytest.mark.row("B3", "X19")
 def test_public_urls_have_no_secrets() -> None:
     assert public("https://KEY:SECRET@host/a?sig=x#y") == "https://host/a"
     assert generic.FACTORY.open("sftp://user:SECRET@host/dir/", {}).url == "sftp://host/dir"

@@ -49,6 +49,7 @@ def test_nothing_is_copied_and_the_files_come_back(storage: Storage, tmp_path: P
         connect(storage, link_plan("data/set", "x3"))
 
 
+@pytest.mark.row("B5")
 def test_linked_files_that_change_are_found_and_never_removed(storage: Storage, tmp_path: Path) -> None:
     connect(storage, link_plan("data/set"))
     storage.put("data/set/x", b"y")
@@ -60,6 +61,7 @@ def test_linked_files_that_change_are_found_and_never_removed(storage: Storage, 
     assert keys(storage) == ["data/set/sub/large", "data/set/x"]
 
 
+@pytest.mark.row("B4")
 def test_an_alias_directory_can_be_linked_without_what_is_ours(storage: Storage, tmp_path: Path) -> None:
     other = ArtifactRef("model", "net", "two")
     send(storage, upload_plan(make_tree(tmp_path / "src", FILES), ref=other))
@@ -72,6 +74,7 @@ def test_an_alias_directory_can_be_linked_without_what_is_ours(storage: Storage,
     assert found.files == 4
 
 
+@pytest.mark.row("B4")
 @pytest.mark.parametrize("base", ["nowhere", "data/set/x", "data/se"])
 def test_a_missing_base_is_a_value_error(storage: Storage, base: str) -> None:
     with pytest.raises(ValueError, match="does not exist or not a directory") as caught:
@@ -83,6 +86,7 @@ def test_a_missing_base_is_a_value_error(storage: Storage, base: str) -> None:
     plane(storage).check_link_source("memory://b", "data/set")
 
 
+@pytest.mark.row("B4")
 @pytest.mark.parametrize("base", ["../x", "/x", "a//b", "model/net/one", "model/net/one/sub", "x/.wabucket/y"])
 def test_a_base_that_is_not_inside_or_our_own_is_refused(storage: Storage, base: str) -> None:
     with pytest.raises(UsageError):

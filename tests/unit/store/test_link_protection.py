@@ -52,6 +52,7 @@ def overwrite(storage: Storage, tmp_path: Path) -> None:
     send(storage, upload_plan(make_tree(tmp_path / "other", {"x": b"new"}), "u2", SOURCE, overwrite=True))
 
 
+@pytest.mark.row("B5")
 @pytest.mark.parametrize("base", ["data/set/one", "data/set/one/sub", "data/set", "data", ""])
 def test_the_upload_stays_while_the_link_is_there(storage: Storage, tmp_path: Path, base: str) -> None:
     connect(storage, link_plan(base, "l1", LINK))
@@ -134,6 +135,7 @@ def test_a_failed_link_leaves_no_mark(storage: Storage) -> None:
     assert keys(storage, MARKS) == []
 
 
+@pytest.mark.row("B5")
 @pytest.mark.parametrize("point", ["link.marked", "link.file_hashed", "upload.entries_put", "upload.header_answered"])
 def test_nothing_is_removed_while_it_is_being_linked(storage: Storage, tmp_path: Path, point: str) -> None:
     failures: list[Conflict] = []

@@ -9,6 +9,7 @@ from wabucketref.operations.link import relative_base
 CANARY = "cAnArY0x7f"
 
 
+@pytest.mark.row("B3", "B4")
 @pytest.mark.parametrize(
     "path",
     [
@@ -24,6 +25,7 @@ def test_a_url_with_credentials_is_refused_without_them(path: str) -> None:
     assert CANARY not in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.row("B3")
 @pytest.mark.parametrize("base", [f"s3:/K:{CANARY}@b/x", f"s3:K:{CANARY}@b"])
 def test_a_mistyped_one_does_not_show_them_either(base: str) -> None:
     for use in (

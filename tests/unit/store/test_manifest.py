@@ -101,6 +101,7 @@ def test_every_part_of_an_entry_counts(first: Entry, second: Entry) -> None:
     assert write(first)[1].digest == write(replace(first, etag="other", version="1"))[1].digest
 
 
+@pytest.mark.row("D4", "H4")
 @pytest.mark.parametrize(
     "entries",
     [(A, A), (B, A), (A, Entry("a/b", 1, D)), (Entry("a", 0, "", "directory"), Entry("a-b", 0, D), Entry("a/b", 1, D))],
@@ -115,6 +116,7 @@ def test_contradictions_are_refused_on_both_sides(entries: tuple[Entry, ...]) ->
         read(packed(lines), said)
 
 
+@pytest.mark.row("H4")
 @pytest.mark.parametrize(
     "change",
     [
@@ -137,6 +139,7 @@ def test_totals_that_do_not_add_up_are_refused(change: dict[str, object]) -> Non
         read(data, replace(said, **change))  # type: ignore[arg-type]
 
 
+@pytest.mark.row("H1", "H2", "H4")
 @pytest.mark.parametrize(
     "line",
     [
@@ -171,6 +174,7 @@ def test_hostile_entries_are_refused(line: dict[str, object]) -> None:
         read(packed(raw), said)
 
 
+@pytest.mark.row("H3")
 @pytest.mark.parametrize(
     "raw",
     [
@@ -191,6 +195,7 @@ def test_lines_that_are_no_entries_are_refused(raw: bytes) -> None:
         read(packed(raw), replace(write(A)[1], entries_bytes=len(raw)))
 
 
+@pytest.mark.row("H3")
 def test_a_bomb_is_cut_off_at_the_declared_size() -> None:
     bomb = packed(b"\0" * (256 << 20))
     assert len(bomb) < 64 << 10
@@ -200,6 +205,7 @@ def test_a_bomb_is_cut_off_at_the_declared_size() -> None:
         read(bomb, replace(write(A)[1], entries_bytes=1 << 40), 1 << 20)
 
 
+@pytest.mark.row("H3")
 def test_padding_garbage_and_truncation_are_refused() -> None:
     data, said = write(A, B)
     skippable = (0x184D2A50).to_bytes(4, "little") + (1 << 20).to_bytes(4, "little") + b"\0" * (1 << 20)
@@ -208,6 +214,7 @@ def test_padding_garbage_and_truncation_are_refused() -> None:
             read(bad, said, 1 << 16)
 
 
+@pytest.mark.row("H3")
 def test_a_window_larger_than_ours_is_refused() -> None:
     parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=30, write_content_size=0)
     out = io.BytesIO()
@@ -217,12 +224,14 @@ def test_a_window_larger_than_ours_is_refused() -> None:
         read(out.getvalue(), write(A)[1])
 
 
+@pytest.mark.row("H3")
 @given(st.binary(max_size=300))
 def test_random_bytes_never_pass_or_crash(data: bytes) -> None:
     with pytest.raises(IntegrityError):
         read(data, write(A)[1])
 
 
+@pytest.mark.row("H4")
 @given(st.integers(0, 200), st.integers(0, 255))
 def test_a_changed_byte_never_passes_as_other_entries(place: int, value: int) -> None:
     data, said = write(A, B)
@@ -234,12 +243,14 @@ def test_a_changed_byte_never_passes_as_other_entries(place: int, value: int) ->
         return
 
 
+@pytest.mark.row("H5")
 def test_a_later_format_asks_for_an_upgrade() -> None:
     text = write(A)[1].encode().replace(b'"format": "1.0"', b'"format": "2.0"')
     with pytest.raises(UpgradeRequired):
         Header.decode(text, "it")
 
 
+@pytest.mark.row("H3")
 def test_reading_is_lazy() -> None:
     data, said = write(*(Entry(f"{number:05}", 1, digest_of(b"%d" % number)) for number in range(20_000)))
     taken = 0

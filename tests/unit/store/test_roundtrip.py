@@ -65,6 +65,7 @@ def test_a_single_file_and_an_empty_directory(storage: Storage, tmp_path: Path) 
     assert read_tree(tmp_path / "out") == {"one.bin": b"1"}
 
 
+@pytest.mark.row("S9")
 def test_an_empty_directory_alone_is_an_artifact(storage: Storage, tmp_path: Path) -> None:
     done = send(storage, upload_plan(make_tree(tmp_path / "src", {"hollow": None})))
     assert done.artifact.files == 0
@@ -108,6 +109,7 @@ def test_a_replay_of_the_same_operation_knows_its_own_commit(storage: Storage, t
     assert send(storage, upload_plan(source, "mine")).already_there
 
 
+@pytest.mark.row("N6")
 def test_the_three_kinds_of_nothing_differ(storage: Storage, tmp_path: Path) -> None:
     face = plane(storage)
     with pytest.raises(NotFound) as nothing:
@@ -159,6 +161,7 @@ def test_previews_move_nothing(storage: Storage, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.row("B6")
 def test_verify_sees_damage_of_each_kind(storage: Storage, tmp_path: Path) -> None:
     send(storage, upload_plan(make_tree(tmp_path / "src", FILES)))
     face = plane(storage)

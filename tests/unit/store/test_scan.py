@@ -29,6 +29,7 @@ def test_paths_come_in_order_with_empty_directories(tmp_path: Path) -> None:
     assert (tree.files, tree.bytes, len(tree)) == (3, 3, 5)
 
 
+@pytest.mark.row("S1")
 def test_a_missing_source_and_special_files(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="does not exist"):
         scanned(tmp_path / "none")
@@ -44,6 +45,7 @@ def test_a_missing_source_and_special_files(tmp_path: Path) -> None:
         scanned(Path("/dev/null"))
 
 
+@pytest.mark.row("S1")
 def test_a_fifo_inside_is_named_unless_left_out(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"d/a": b"1"})
     os.mkfifo(source / "d" / "pipe")
@@ -52,6 +54,7 @@ def test_a_fifo_inside_is_named_unless_left_out(tmp_path: Path) -> None:
     assert list(scanned(source, exclude=("pipe",)).paths()) == ["d/a"]
 
 
+@pytest.mark.row("S2")
 def test_links_inside_are_followed(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"d/a": b"1", "f": b"22"})
     (source / "file").symlink_to("f")
@@ -68,6 +71,7 @@ def test_links_inside_are_followed(tmp_path: Path) -> None:
     assert contents == {"abs": b"1", "d/a": b"1", "dir/a": b"1", "f": b"22", "file": b"22"}
 
 
+@pytest.mark.row("S2")
 @pytest.mark.parametrize(
     ("target", "says"),
     [
@@ -88,6 +92,7 @@ def test_links_that_cannot_be_followed_are_named(tmp_path: Path, target: str, sa
     assert list(scanned(source, exclude=("self",)).paths()) == ["a"]
 
 
+@pytest.mark.row("S2")
 def test_a_loop_through_two_directories_is_found(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a/b/f": b"1"})
     (source / "a" / "b" / "up").symlink_to("../../a")
@@ -95,6 +100,7 @@ def test_a_loop_through_two_directories_is_found(tmp_path: Path) -> None:
         scanned(source)
 
 
+@pytest.mark.row("S7")
 @pytest.mark.parametrize("name", [b"\xff", b"a\nb", b"tab\t", b"esc\x1b[0m"])
 def test_names_that_cannot_be_stored_are_shown_escaped(tmp_path: Path, name: bytes) -> None:
     source = make_tree(tmp_path / "s", {"good": b"1"})
@@ -107,6 +113,7 @@ def test_names_that_cannot_be_stored_are_shown_escaped(tmp_path: Path, name: byt
     assert scanned(source, include=("good",)).files == 1
 
 
+@pytest.mark.row("S7")
 def test_names_are_stored_in_normal_form_unless_two_clash(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"e\u0301/e\u0301": b"1"})
     tree = scanned(source)
@@ -118,6 +125,7 @@ def test_names_are_stored_in_normal_form_unless_two_clash(tmp_path: Path) -> Non
         scanned(source)
 
 
+@pytest.mark.row("S7", "S8")
 def test_reserved_and_too_long_paths(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"x/.wabucket/ok": b"1", "n" * 255: b"2"})
     assert scanned(source).files == 2
@@ -128,6 +136,7 @@ def test_reserved_and_too_long_paths(tmp_path: Path) -> None:
         scanned(source)
 
 
+@pytest.mark.row("S7")
 def test_a_tree_deeper_than_paths_may_be_is_refused_not_crashed(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     descriptor = os.open(tmp_path / "s", os.O_RDONLY)
@@ -142,6 +151,7 @@ def test_a_tree_deeper_than_paths_may_be_is_refused_not_crashed(tmp_path: Path) 
         scanned(tmp_path / "s")
 
 
+@pytest.mark.row("S10")
 def test_our_own_directories_must_not_be_inside(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a": b"1", "bucket/x": b"1", "home/x": b"1"})
     with pytest.raises(UsageError, match="our own"):
@@ -152,6 +162,7 @@ def test_our_own_directories_must_not_be_inside(tmp_path: Path) -> None:
         scanned(Path("/"))
 
 
+@pytest.mark.row("S6")
 def test_unreadable_paths_are_counted_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(tmp_path / "s", {f"{number:02}": b"1" for number in range(30)})
     monkeypatch.setattr(os, "access", lambda *args, **more: False)
@@ -159,6 +170,7 @@ def test_unreadable_paths_are_counted_and_named(tmp_path: Path, monkeypatch: pyt
         scanned(source)
 
 
+@pytest.mark.row("S3")
 def test_a_link_swapped_in_after_the_scan_is_not_followed(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a": b"1", "d/b": b"2"})
     secret = make_tree(tmp_path / "out", {"b": b"secret"})
@@ -178,6 +190,7 @@ def test_a_link_swapped_in_after_the_scan_is_not_followed(tmp_path: Path) -> Non
         failpoints.install(None)
 
 
+@pytest.mark.row("S4")
 @pytest.mark.parametrize("size", [100, 5000])
 @pytest.mark.parametrize("how", ["grow", "shrink", "rewrite", "delete"])
 def test_a_file_that_changes_between_scan_and_read_stops_the_upload(tmp_path: Path, how: str, size: int) -> None:
@@ -201,6 +214,7 @@ def test_a_file_that_changes_between_scan_and_read_stops_the_upload(tmp_path: Pa
         failpoints.install(None)
 
 
+@pytest.mark.row("S4")
 def test_a_large_file_that_changes_while_it_is_sent_leaves_no_object(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a": b"1" * 9000})
 
@@ -223,6 +237,7 @@ def test_a_large_file_that_changes_while_it_is_sent_leaves_no_object(tmp_path: P
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
 
 
+@pytest.mark.row("S7")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.sets(names.filter(lambda name: name not in (".", "..") and len(name.encode()) < 200), max_size=5))
 def test_any_name_is_either_stored_or_refused(tmp_path_factory: pytest.TempPathFactory, chosen: set[str]) -> None:

@@ -162,6 +162,7 @@ def test_a_killed_try_is_taken_over_and_its_changed_files_are_sent_again(source:
     assert read_tree(tmp_path / "out") == FILES | {"z": b"ZZZ"}
 
 
+@pytest.mark.row("S5")
 def test_equal_times_do_not_prove_equal_content(source: Path, tmp_path: Path) -> None:
     storage, memory = bucket(), Memory()
     send(storage, upload_plan(source, "gone"), memory)
@@ -304,6 +305,7 @@ def test_an_interrupted_removal_is_finished_by_the_next(source: Path) -> None:
     assert keys(storage) == []
 
 
+@pytest.mark.row("M5")
 def test_metadata_that_does_not_fit_is_refused_before_anything_is_sent(source: Path) -> None:
     storage = bucket()
     with pytest.raises(UsageError, match="metadata"):

@@ -44,6 +44,7 @@ def pragma(catalog: Catalog, name: str) -> object:
         return connection.execute(text(f"PRAGMA {name}")).scalar()
 
 
+@pytest.mark.row("X3")
 def test_only_the_owner_reads_it(url: str) -> None:
     old = os.umask(0)
     try:
@@ -62,6 +63,7 @@ def test_settings_of_a_connection(url: str) -> None:
     assert found == ["wal", 2, 1, 30_000]
 
 
+@pytest.mark.row("F4")
 def test_no_write_ahead_log_on_a_network_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     EmbeddedTracker(url).close()
     monkeypatch.setattr(sqlite, "is_network", lambda path: True)

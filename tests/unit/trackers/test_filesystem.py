@@ -18,6 +18,7 @@ MOUNTS = r"""
 """
 
 
+@pytest.mark.row("F4")
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [

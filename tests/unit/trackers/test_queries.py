@@ -94,6 +94,7 @@ def scans(tracker: EmbeddedTracker, sent: list[tuple[str, Any]]) -> list[str]:
     return [one for one in found if one.split()[1] in BIG]
 
 
+@pytest.mark.row("L5")
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_reading_goes_by_index_in_few_statements(tracker: EmbeddedTracker, question: str) -> None:
     fill(tracker, 300, 200)
@@ -122,6 +123,7 @@ def test_a_miss_goes_by_index(tracker: EmbeddedTracker) -> None:
     assert scans(tracker, sent) == []
 
 
+@pytest.mark.row("L5")
 def test_ten_thousand_versions(tracker: EmbeddedTracker) -> None:
     fill(tracker, 10_000, 1000)
     listed = tracker.list_artifacts(PROJECT)
