@@ -28,6 +28,10 @@ class Transfer:
     files_total: int | None = None
     bytes_total: int | None = None
     error: str | None = None
+    bytes_moved: int | None = None
+    """Of the data, over the wire in the last try; None until it has ended."""
+    bytes_reused: int | None = None
+    """That were there already."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -38,6 +42,8 @@ class Transfer:
             "bytes": self.bytes,
             "files_total": self.files_total,
             "bytes_total": self.bytes_total,
+            "bytes_moved": self.bytes_moved,
+            "bytes_reused": self.bytes_reused,
             "error": self.error,
         }
 
@@ -144,7 +150,17 @@ def _over(done: ArtifactDone) -> Transfer:
     outcome = done.committed if done.HasField("committed") else done.fetched
     artifact = outcome.artifact
     what = f"{artifact.type}/{artifact.name}:{artifact.alias}"
-    return Transfer(done.xid, "done", what, artifact.files, artifact.bytes, artifact.files, artifact.bytes)
+    return Transfer(
+        xid=done.xid,
+        state="done",
+        what=what,
+        files=artifact.files,
+        bytes=artifact.bytes,
+        files_total=artifact.files,
+        bytes_total=artifact.bytes,
+        bytes_moved=outcome.figures.bytes_moved,
+        bytes_reused=outcome.figures.bytes_reused,
+    )
 
 
 def _status_of(path: Path) -> RunStatus:

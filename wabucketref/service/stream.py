@@ -182,6 +182,7 @@ class Stream:
                 self._leave_for_later(outcome.failed.xid, error)
             else:
                 self.handler.note(outcome)
+            log.info("run %s: %s", self.key.run_id, _figures(outcome))
         except WaBucketError as error:
             self.tickets.break_all(error)
         finally:
@@ -206,6 +207,18 @@ class Stream:
         """For a run that ends as its operations did. An earlier process's outcomes are known from the journal."""
         if self._recovered is None or done.xid not in self._recovered.settled:
             self._outcomes.setdefault(done.xid, _outcome(done))
+
+
+def _figures(outcome: Record) -> str:
+    """How a transfer ended, for the log."""
+    if outcome.HasField("failed"):
+        return f"xid={outcome.failed.xid} failed: {outcome.failed.error.message}"
+    ended = outcome.committed if outcome.HasField("committed") else outcome.fetched
+    figures = ended.figures
+    return (
+        f"xid={ended.xid} {outcome.WhichOneof('kind')} {ended.artifact.uri}: {figures.bytes_moved} bytes moved, "
+        f"{figures.bytes_reused} reused, {figures.seconds:.2f} s"
+    )
 
 
 def _outcome(done: ArtifactDone) -> tuple[int, str]:

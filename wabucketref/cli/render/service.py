@@ -43,4 +43,6 @@ def _line(transfer: "Transfer") -> str:
         files = "" if transfer.files_total is None else f" of {transfer.files_total}"
         total = "" if transfer.bytes_total is None else f" of {size(transfer.bytes_total)}"
         words.append(f"{transfer.files}{files} files, {size(transfer.bytes)}{total}")
+    if transfer.bytes_moved is not None and transfer.bytes_reused is not None:
+        words.append(f"{size(transfer.bytes_moved)} moved, {size(transfer.bytes_reused)} reused")
     return "  ".join(word for word in words if word)
