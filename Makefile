@@ -3,13 +3,15 @@ VENV ?= .venv
 PYTHON ?= python3
 WORKERS ?= auto
 BENCH ?=
+# Generated code works with this release of protobuf and grpcio and with all later ones.
+PROTO_TOOLS := "grpcio-tools>=1.74,<1.75"
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint proto bench docs clean
+.PHONY: help demo test lint proto check-proto bench docs clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
 
 demo: $(VENV)/product ## upload, download, train, link, lineage: real files, local bucket, no account
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
@@ -23,9 +25,12 @@ lint: $(VENV)/tests ## format, lint, types, the floors of the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proto: $(VENV)/proto ## generate the protocol's Python code
-	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. \
+proto: $(VENV)-proto/tools ## generate the protocol's Python code
+	$(VENV)-proto/bin/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. \
 		wabucketref/service/wabucket.proto
+
+check-proto: proto ## fail when the generated code is not what the protocol says
+	git diff --exit-code -- wabucketref/service
 
 bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
 	$(BIN)/python -m tests.benchmarks $(BENCH)
@@ -37,7 +42,7 @@ docs: $(VENV)/tests ## write the generated parts of docs/
 	$(BIN)/python -m tests.tools.sequence
 
 clean: ## remove what was built, the virtual environment included
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-proto build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is one set of extras, installed again when what is to be installed changes.
@@ -45,10 +50,15 @@ $(VENV)/made: .ci/venv
 	sh .ci/venv $(PYTHON) $(VENV)
 	@touch $@
 
-$(VENV)/product $(VENV)/tests $(VENV)/proto $(VENV)/bench: $(VENV)/made setup.cfg pyproject.toml
+# The generator has a virtual environment of its own: it needs an older protobuf than the one that we run with.
+$(VENV)-proto/tools:
+	sh .ci/venv $(PYTHON) $(VENV)-proto
+	$(VENV)-proto/bin/python -m pip install --quiet $(PROTO_TOOLS)
+	@touch $@
+
+$(VENV)/product $(VENV)/tests $(VENV)/bench: $(VENV)/made setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.$(EXTRAS)'
 	@touch $@
 
 $(VENV)/tests: EXTRAS := [test,lint]
-$(VENV)/proto: EXTRAS := [proto]
 $(VENV)/bench: EXTRAS := [bench]
