@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UsageError,
         WaBucketError,
     )
+    from wabucketref.model.audit import VerifyAllResult
     from wabucketref.model.reference import ArtifactRef
     from wabucketref.model.result import DownloadResult, UploadResult, VerifyResult
     from wabucketref.service.ticket import Ticket
@@ -49,6 +50,7 @@ __all__ = [
     "UpgradeRequired",
     "UploadResult",
     "UsageError",
+    "VerifyAllResult",
     "VerifyResult",
     "WaBucketError",
     "WaBucketRefAPI",
@@ -61,6 +63,7 @@ _HOMES = {
     "DownloadResult": "wabucketref.model.result",
     "Ticket": "wabucketref.service.ticket",
     "UploadResult": "wabucketref.model.result",
+    "VerifyAllResult": "wabucketref.model.audit",
     "VerifyResult": "wabucketref.model.result",
     "WaBucketRefAPI": "wabucketref.api",
 }

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 from wabucketref.api.session import Session
 from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.audit import VerifyAllResult
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import DownloadResult, UploadResult, VerifyResult
 from wabucketref.model.run import Lineage
@@ -18,6 +19,7 @@ from wabucketref.operations.download import begin_download, download
 from wabucketref.operations.download import temporary_destination as temporary
 from wabucketref.operations.outcome import finished
 from wabucketref.operations.upload import begin_upload, upload
+from wabucketref.operations.verify_all import verify_all
 from wabucketref.service.client import RunClient
 from wabucketref.service.ticket import Ticket
 
@@ -177,6 +179,13 @@ class WaBucketRefAPI(Session):
     def verify(self, ref: str, deep: bool = False) -> VerifyResult:
         """Compare the bucket with the manifest; with `deep` every byte. Records nothing."""
         return verifying.verify(self._workspace(), ArtifactRef.parse(ref), deep)
+
+    def verify_all(self, deep: bool = False) -> VerifyAllResult:
+        """Check every version of the project in this bucket, and compare bucket, tracker and journal. Records nothing.
+
+        What is wrong is in the result; it agrees when ``differing`` is empty and ``pending`` is 0.
+        """
+        return verify_all(self._workspace(), deep)
 
     # ---- the names of earlier releases -----------------------------------------------------------------------------
 

@@ -41,6 +41,12 @@ def reference(function: Decorated) -> Decorated:
     return click.argument("ref", metavar="TYPE/NAME:ALIAS", callback=_parse_reference)(function)
 
 
+def optional_reference(function: Decorated) -> Decorated:
+    """The argument REF, which may be left out."""
+    argument = click.argument("ref", metavar="[TYPE/NAME:ALIAS]", required=False, callback=_parse_reference)
+    return argument(function)
+
+
 def _parse_reference(ctx: click.Context, parameter: click.Parameter, value: str | None) -> ArtifactRef | None:
     return ArtifactRef.parse(value) if value is not None else None
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from wabucketref.service.journal import SUFFIX
+from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
 from wabucketref.settings import Settings
 
 
@@ -15,3 +15,16 @@ def journals(settings: Settings) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):  # finished meanwhile
             found.append((path.stat().st_mtime, path))
     yield from (path for _, path in sorted(found))
+
+
+def is_owned(path: Path) -> bool:
+    """Whether a live process writes the journal.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    try:
+        Journal.open(path).close()
+    except JournalInUse:
+        return True
+    return False

@@ -51,11 +51,11 @@ def _in_bucket(ws: Workspace, ref: ArtifactRef, tracker_says: WaBucketError) -> 
         if isinstance(tracker_says, Unsupported):
             raise
         raise tracker_says from None
-    return _info(ws.bucket, ref, header)
+    return info_of(ws.bucket, ref, header)
 
 
-def _info(bucket: str, ref: ArtifactRef, header: Header | None) -> ArtifactInfo:
-    """`header` None: an upload of an earlier release."""
+def info_of(bucket: str, ref: ArtifactRef, header: Header | None) -> ArtifactInfo:
+    """What the bucket alone says of an upload. `header` None: it is of an earlier release, or cannot be read."""
     found = ArtifactInfo(
         type=ref.type,
         name=ref.name,

@@ -8,8 +8,8 @@ from typing import Any
 
 from wabucketref.errors import NotFound, WaBucketError
 from wabucketref.operations.background import service_status
-from wabucketref.operations.journals import journals
-from wabucketref.service.journal import Journal, JournalInUse
+from wabucketref.operations.journals import is_owned, journals
+from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.wabucket_pb2 import ArtifactDone, StatusReport, TransferReport
 from wabucketref.settings import Settings
@@ -167,7 +167,7 @@ def _status_of(path: Path) -> RunStatus:
     """What a journal says, also while its owner writes it."""
     try:
         facts = path.stat()
-        alive = _is_owned(path)
+        alive = is_owned(path)
         with Journal.look(path) as journal:
             found = recover(journal)
     except NotFound:
@@ -183,11 +183,3 @@ def _status_of(path: Path) -> RunStatus:
 
 def _operations(found: Recovered) -> list[Transfer]:
     return [Transfer(xid, "ended" if xid in found.settled else "unfinished") for xid in sorted(found.state.xids)]
-
-
-def _is_owned(path: Path) -> bool:
-    try:
-        Journal.open(path).close()
-    except JournalInUse:
-        return True
-    return False

@@ -92,13 +92,14 @@ def _marks(storage: Storage, ref: ArtifactRef) -> Iterator[Mark]:
     """The marks of other artifacts at `ref`, above it and below it."""
     for prefix in mark_prefixes(ref.directory):
         for info in list(storage.list(prefix)):
-            mark = _read_mark(storage, info.key)
+            mark = read_mark(storage, info.key)
             # No link refers to files in its own directory.
             if mark is not None and mark.ref != ref:
                 yield mark
 
 
-def _read_mark(storage: Storage, key: str) -> Mark | None:
+def read_mark(storage: Storage, key: str) -> Mark | None:
+    """The mark under `key`, None when there is none. Raises IntegrityError."""
     try:
         data, _ = storage.read(key, limit=_MAX_BYTES)
     except NotFound:

@@ -32,6 +32,7 @@ from wabucketref.store.sending.unfinished import give_unfinished_back, is_for_go
 from wabucketref.store.sending.upload import upload
 from wabucketref.store.source.scan import Rules, scan
 from wabucketref.store.source.tree import Tree
+from wabucketref.store.survey import Survey, survey
 from wabucketref.store.verify import Verified
 
 _log = logging.getLogger(__name__)
@@ -210,8 +211,23 @@ class DataPlane:
         check_digest_known(ref, expected, header)
         if header is None:
             raise Unsupported(f"{ref} has no manifest to verify against", hint="an earlier release uploaded it")
+        return self.compare(bucket, ref, header, deep=deep, progress=progress, cancel=cancel)
+
+    def compare(
+        self, bucket: str, ref: ArtifactRef, header: Header, *, deep: bool, progress: Progress, cancel: Cancel
+    ) -> Verified:
+        """As :meth:`verify`, with the header that :meth:`find` found.
+
+        Raises:
+            IntegrityError: the list of files is damaged.
+            ReplacedWhileReading: another upload took its place meanwhile, or it was removed.
+        """
         with self._crew(cancel, progress) as crew:
             return verifying.verify(self._storage(bucket), ref, header, deep=deep, crew=crew)
+
+    def survey(self, bucket: str, *, cancel: Cancel) -> Survey:
+        """What lies in the whole bucket, by one listing."""
+        return survey(self._storage(bucket), self._me, cancel)
 
     def remove(self, bucket: str, ref: ArtifactRef, *, cancel: Cancel | None = None) -> None:
         """Remove the upload, header first; the files that a link refers to stay.

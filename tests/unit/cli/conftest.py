@@ -18,6 +18,7 @@ FLOORS = {
     "look": ("list_artifacts", "show", "lineage", "list_runs", "get_run"),
     "aliases": ("set_aliases", "remove_alias"),
     "verify": ("verify",),
+    "verify_all": ("verify_all",),
     "remove": ("remove",),
     "sync": ("sync",),
     "status": ("status",),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.audit import CheckedVersion, Finding, VerifyAllResult
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import TransferFigures
 from wabucketref.model.result import Damage, DownloadResult, RunSummary, UploadResult, VerifyResult
@@ -89,6 +90,10 @@ def damage(path: str = "a.txt") -> Damage:
 
 def verify_result(*found: Damage) -> VerifyResult:
     return VerifyResult(artifact(), True, 2, 2048, found, ("stray.txt",))
+
+
+def verify_all_result(*items: CheckedVersion, findings: tuple[Finding, ...] = ()) -> VerifyAllResult:
+    return VerifyAllResult("file:///b", "ada", "demo", False, items, findings)
 
 
 FILES = [Entry("a.txt", 10, DIGEST), Entry("empty", 0, "", "directory")]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.cli.conftest import Floors, Ran
-from tests.unit.cli.samples import damage, upload_result, verify_result
+from tests.unit.cli.samples import artifact, damage, upload_result, verify_all_result, verify_result
 from wabucketref.cli.root import EXIT_CODES
 from wabucketref.errors import (
     AliasTaken,
@@ -21,6 +21,7 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
+from wabucketref.model.audit import CheckedVersion, Finding
 
 Run = Callable[..., Ran]
 UPLOAD = ("upload", "data", "-n", "cats", "-t", "dataset")
@@ -101,6 +102,50 @@ def test_verify_without_damage(wabucket: Run, floors: Floors) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("dataset/cats:first: ok (2 files, 2.0 KiB, every byte read)")
     assert floors.calls[0][1][1] is True
+
+
+def test_verify_all_says_by_its_code_how_bad_it_is(wabucket: Run, floors: Floors) -> None:
+    waiting = Finding("waiting", "r\n1", "run `wabucket sync`")
+    unrecorded = CheckedVersion(artifact(), "ok", recorded=False)
+    damaged = CheckedVersion(artifact(), "damaged", damage=(damage(),), extra=("stray",))
+    for items, findings, code in (
+        ((), (), 0),
+        ((CheckedVersion(artifact(), "ok"),), (Finding("orphan", "k", "old"),), 0),
+        ((CheckedVersion(artifact(version=None), "unverifiable"),), (), 0),
+        ((), (waiting,), 8),
+        ((unrecorded,), (), 8),
+        ((CheckedVersion(artifact(), "pending"),), (), 8),
+        ((damaged,), (waiting,), 7),
+        ((CheckedVersion(artifact(), "gone", recorded=False),), (), 7),
+    ):
+        floors.answers["verify_all"] = verify_all_result(*items, findings=findings)
+        ran = wabucket("verify", "--all")
+        assert ran.code == code, (items, findings, ran)
+        document = json.loads(wabucket("--json", "verify", "--all").out)
+        assert [one["state"] for one in document["items"]] == [one.state for one in items]
+        assert document.get("error", {"code": 0})["code"] == code
+
+
+def test_verify_all_lists_only_what_needs_attention(wabucket: Run, floors: Floors) -> None:
+    damaged = CheckedVersion(artifact(alias="b"), "damaged", damage=(damage("a\n.txt"),), extra=("stray",))
+    findings = (Finding("waiting", "r\n1", "run `wabucket sync`"),)
+    floors.answers["verify_all"] = verify_all_result(CheckedVersion(artifact(), "ok"), damaged, findings=findings)
+    assert wabucket("verify", "--all", "--deep").out.splitlines() == [
+        "dataset/cats:b: damaged",
+        f"  a\\n.txt: digest, expected {artifact().digest}, found blake3:{'cd' * 32}",
+        "  stray: not in the manifest",
+        "journal r\\n1: run `wabucket sync`",
+        "2 versions (4.0 KiB, presence and sizes): 1 ok, 1 damaged",
+    ]
+    assert floors.calls[0][1][0] is True
+
+
+@pytest.mark.parametrize("arguments", [(), ("--deep",), ("dataset/cats:first", "--all")])
+def test_verify_takes_an_artifact_or_all(wabucket: Run, floors: Floors, arguments: tuple[str, ...]) -> None:
+    ran = wabucket("verify", *arguments)
+    assert ran.code == 2
+    assert "wabucket verify --all" in ran.err
+    assert not floors.opened
 
 
 def test_ctrl_c_is_130(wabucket: Run, floors: Floors) -> None:

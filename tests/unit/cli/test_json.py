@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from tests.unit.cli import samples, schemas
 from tests.unit.cli.conftest import Floors, Ran
 from wabucketref.errors import NotFound
+from wabucketref.model.audit import CheckedVersion, Finding
 
 Run = Callable[..., Ran]
 IDENTITY = ("-n", "cats", "-t", "dataset")
@@ -37,6 +38,17 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("alias", ("alias", REF, "prod"), {"set_aliases": samples.artifact()}),
     ("rm", ("rm", REF), {"remove": samples.artifact()}),
     ("verify", ("verify", REF), {"verify": samples.verify_result()}),
+    ("verify-all", ("verify", "--all"), {"verify_all": samples.verify_all_result()}),
+    (
+        "verify-all",
+        ("verify", "--all"),
+        {
+            "verify_all": samples.verify_all_result(
+                CheckedVersion(samples.artifact(), "ok", extra=("stray.txt",)),
+                findings=(Finding("orphan", "k", "nobody needs it"),),
+            )
+        },
+    ),
     ("completion", ("completion", "zsh"), {}),
     ("version", ("--version",), {}),
     ("error", ("show", REF), {"show": NotFound("gone", hint="look elsewhere")}),
