@@ -13,6 +13,7 @@ from tests.unit.service.fakes import KEY, MemoryPlane, MemoryTracker, download_p
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import AliasTaken, Conflict, Interrupted, NotFound, ServiceStopped, TimedOut, UsageError
 from wabucketref.model.run import RunState
+from wabucketref.service.client import RunClient
 from wabucketref.service.ticket import Ticket
 from wabucketref.service.wabucket_pb2 import (
     ArtifactDone,
@@ -279,7 +280,7 @@ def test_what_is_sent_again_is_answered_as_before(background: Background) -> Non
     assert transport.send(envelope) == first
     request = Request(artifact_send=ArtifactSend(xid="x1", record=Record()))
     assert transport.send(Envelope(uuid="u", stream=KEY.run_id, request=request)).response.HasField("error")
-    background.floor.service.stream(KEY.run_id).sender.filestream.flush(time.monotonic() + 5)
+    RunClient(transport, KEY.run_id).finish(0, RunState.FINISHED, 10)
     assert len(tracker_of(background).rows) == 1
 
 
@@ -326,6 +327,16 @@ def test_a_record_larger_than_the_usual_limit_of_grpc(background: Background) ->
     run.publish(Record(config=ConfigRecord(update_json=f'{{"text":"{text}"}}')))
     run.finish(0, RunState.FINISHED, 10)
     assert len(tracker_of(background).runs[KEY.run_id]["config"]["text"]) == 6 << 20
+
+
+def test_a_record_that_no_line_carries_is_refused_and_the_line_goes_on(background: Background) -> None:
+    run = start(background.connect())
+    text = "x" * (73 << 20)
+    with pytest.raises(UsageError, match="too large"):
+        run.publish(Record(config=ConfigRecord(update_json=f'{{"text":"{text}"}}')))
+    run.publish(row(1))
+    assert run.finish(0, RunState.FINISHED, 10) == "recorded"
+    assert len(tracker_of(background).rows) == 1
 
 
 def test_after_close_the_connection_says_so(background: Background) -> None:

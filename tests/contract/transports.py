@@ -13,7 +13,8 @@ from tests.unit.service.fakes import CREATED, KEY, Floor, MemoryPlane, MemoryTra
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import convert
 from wabucketref.service.client import InProcess, RunClient, Transport
-from wabucketref.service.remote.connection import OPTIONS, Connection
+from wabucketref.service.remote.calls import OPTIONS
+from wabucketref.service.remote.connection import Connection
 from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import PROTOCOL, Place
 from wabucketref.service.remote.server import Servicer

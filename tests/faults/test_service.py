@@ -332,6 +332,32 @@ def test_it_acts_with_the_credentials_of_its_client_and_keeps_none(
             assert ACCESS_KEY.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.needs("rclone")
+def test_it_does_not_lend_its_own_credentials(make_world: MakeWorld, serve: Serve, rclone_s3: Server) -> None:
+    world = make_world(rclone_s3)
+    trees.make(world.directory / "src", trees.TWO_FILES)
+    service = serve(world)
+    service.start()
+    world.env = {name: value for name, value in world.env.items() if "KEY" not in name} | {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": "not-the-secret-of-the-service-0123456789",
+    }
+    ended = world.run(*UPLOAD)
+    assert ended.code == 4, ended
+    invariants.honest(ended)
+
+
+def test_what_it_downloads_has_the_usual_rights(with_source: World, service: Service) -> None:
+    world = with_source
+    service.start()
+    assert world.run(*UPLOAD).code == 0
+    assert world.run("download", REF, "-d", "out").code == 0
+    plain = world.directory / "plain"
+    plain.touch()
+    assert (world.directory / "out/a.txt").stat().st_mode == plain.stat().st_mode
+    assert trees.read(world.directory / "out", without="") == trees.TWO_FILES
+
+
 def test_where_it_would_act_as_somebody_else_it_is_not_used(with_source: World, service: Service) -> None:
     world = with_source
     service.start()

@@ -52,6 +52,7 @@ def logging_to_file(path: Path, level: str, secrets: tuple[str, ...]) -> Iterato
     """Inside the block our records of `level` and above go to `path`, which is rotated, as ``key=value`` lines."""
     from logging.handlers import RotatingFileHandler
 
+    path.touch(mode=0o600)
     handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
     handler.setFormatter(_KeyValue(secrets))
     with _handled("wabucketref", handler, logging.getLevelNamesMapping()[level.upper()]):

@@ -91,7 +91,7 @@ def service_status(settings: Settings) -> ServiceStatus:
     if not place.is_listening():
         return ServiceStatus(False)
     _check_installed()
-    from wabucketref.service.remote.connection import look
+    from wabucketref.service.remote.calls import look
 
     try:
         found = look(place, __version__)

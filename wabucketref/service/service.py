@@ -207,6 +207,8 @@ class Service:
             return
         with self._lock:
             streams = list(self._streams.items())
+        for _, stream in streams:
+            stream.halt()  # all together, before the first is waited for
         for stream_id, stream in streams:
             stream.abandon()
             self._retire(stream_id, stream)

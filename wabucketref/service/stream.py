@@ -64,6 +64,7 @@ class Stream:
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
+        self._halted = False
         self._release_when_idle = False
         self.left_for_later: set[str] = set()
         """Operations that could not be ended now: the journal keeps them, and with them the run."""
@@ -120,20 +121,33 @@ class Stream:
             self._wind_up("the run could not be finished in time")
         return self.tracking
 
+    def halt(self) -> None:
+        """Begin to stop without finishing the run; :meth:`abandon` waits for it."""
+        self.handler.close()
+        self._halted = self._begin_end("the service was closed") or self._halted
+
     def abandon(self) -> None:
         """Stop without finishing the run: its journal keeps what is not settled."""
-        if self._ended:
-            return
-        self.handler.close()
-        self._wind_up("the service was closed")
+        self.halt()
+        if self._halted:
+            self._halted = False
+            self._give_back()
 
     def _wind_up(self, reason: str) -> None:
         """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned. Once."""
+        if self._begin_end(reason):
+            self._give_back()
+
+    def _begin_end(self, reason: str) -> bool:
+        """Whether this call is the one that ends the stream."""
         with self._idle:
             if self._ended:
-                return
+                return False
             self._ended = True
         self.cancel.set(Interrupted(reason, hint="run `wabucket sync`"))
+        return True
+
+    def _give_back(self) -> None:
         self.transfers_idle(time.monotonic() + _STOP_SECONDS)
         self.sender.stop(_STOP_SECONDS)
         with self._idle:

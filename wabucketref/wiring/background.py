@@ -10,7 +10,7 @@ from wabucketref.service.remote.caretaker import Caretaker
 from wabucketref.service.remote.daemon import Daemon, DaemonOptions
 from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import Place
-from wabucketref.service.remote.surroundings import check_surroundings, taken_along
+from wabucketref.service.remote.surroundings import FORWARDED, check_surroundings, taken_along
 from wabucketref.service.service import Service
 from wabucketref.settings import Settings
 from wabucketref.store.identity import process_started
@@ -42,7 +42,8 @@ def open_context(settings_json: str, environ: Mapping[str, str]) -> FloorContext
     """
     check_surroundings(environ, os.environ)
     settings = Settings.of_shared(settings_json)
-    return FloorContext(open_floor(settings, {**os.environ, **environ}), settings.finish_timeout)
+    own = {name: value for name, value in os.environ.items() if name not in FORWARDED}
+    return FloorContext(open_floor(settings, own | dict(environ)), settings.finish_timeout)
 
 
 @dataclass

@@ -17,44 +17,35 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from wabucketref.errors import ServiceStopped, TimedOut, UsageError, WaBucketError
-from wabucketref.service import convert
-from wabucketref.service.remote.place import PROTOCOL, Place
-from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Welcome
+from wabucketref.errors import ServiceStopped, UsageError, WaBucketError
+from wabucketref.service.remote.calls import BROKEN, OPTIONS, greet, seconds_for, stopped, translate
+from wabucketref.service.remote.place import Place
+from wabucketref.service.wabucket_pb2 import Envelope, Greeting
 from wabucketref.service.wabucket_pb2_grpc import WabucketStub
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MAX_MESSAGE: Final = 72 << 20
-"""Bytes: a little more than the journal takes for a record."""
-OPTIONS: Final = (
-    ("grpc.max_send_message_length", MAX_MESSAGE),
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.enable_http_proxy", 0),
-)
 _ALIVE: Final = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 """A service that is frozen is noticed, also by a caller that waits for it."""
-_HELLO_SECONDS: Final = 5.0
-_ANSWER_SECONDS: Final = 60.0
-"""Beyond what a request itself may take."""
 _AGAIN_SECONDS: Final = 3.0
 """How long a broken connection is tried again: a service that is restarting is another one anyway."""
 
 
 class _Sent:
-    """An envelope in the channel, and its answer once that has come."""
+    """An envelope in the channel, and its answer or why there will be none."""
 
-    __slots__ = ("answer", "envelope")
+    __slots__ = ("answer", "envelope", "error")
 
     def __init__(self, envelope: Envelope) -> None:
         self.envelope = envelope
         self.answer: Envelope | None = None
+        self.error: WaBucketError | None = None
 
 
 class Connection:
@@ -91,7 +82,7 @@ class Connection:
         if envelope.HasField("record"):
             return self._through_channel(envelope)
         answer: Envelope = self._asked(
-            lambda: self._stub.Ask(envelope, timeout=_seconds_for(envelope), metadata=self._who)
+            lambda: self._stub.Ask(envelope, timeout=seconds_for(envelope), metadata=self._who)
         )
         return answer
 
@@ -140,17 +131,25 @@ class Connection:
                 raise _closed()
             self._waiting.append(mine)
             self._queue.put(envelope)
-        while mine.answer is None:
+        while mine.answer is None and mine.error is None:
             with self._reading:  # whoever reads, reads for those before it too
-                if mine.answer is None:
+                if mine.answer is None and mine.error is None:
                     self._read_one()
+        if mine.answer is None:
+            raise mine.error or stopped()
         return mine.answer
 
     def _read_one(self) -> None:
         try:
             answer = next(self._answers)
-        except (grpc.RpcError, StopIteration) as error:
+        except StopIteration as error:
             self._reopen(error)
+            return
+        except grpc.RpcError as error:
+            if error.code() in BROKEN:
+                self._reopen(error)
+            else:
+                self._give_up(translate(error))
             return
         with self._lock:
             self._waiting.popleft().answer = answer
@@ -165,11 +164,22 @@ class Connection:
             raise _closed() from cause
         self._greet_again(cause)
         with self._lock:
-            self._queue.put(None)  # ends the sending thread of the channel that broke
-            self._queue = queue.SimpleQueue()
+            self._start_over()
+
+    def _give_up(self, error: WaBucketError) -> None:
+        """What is under way is refused by the line itself (too large, …): sending it again would not help."""
+        with self._lock:
             for sent in self._waiting:
-                self._queue.put(sent.envelope)
-            self._answers = self._open_channel()
+                sent.error = error
+            self._waiting.clear()
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self._queue.put(None)  # ends the sending thread of the channel that broke
+        self._queue = queue.SimpleQueue()
+        for sent in self._waiting:
+            self._queue.put(sent.envelope)
+        self._answers = self._open_channel()
 
     def _greet_again(self, cause: Exception) -> None:
         end = time.monotonic() + _AGAIN_SECONDS
@@ -177,13 +187,13 @@ class Connection:
         while True:
             try:
                 welcome = greet(self._stub, self._greeting)
-            except ServiceStopped as stopped:
+            except ServiceStopped as error:
                 if time.monotonic() >= end or not self._place.is_listening():
-                    raise _stopped() from stopped
+                    raise stopped() from error
                 time.sleep(0.1)
                 continue
             if welcome.instance != self.welcome.instance:
-                raise _stopped() from cause
+                raise stopped() from cause
             return
 
     # ---- requests --------------------------------------------------------------------------------------------------
@@ -199,94 +209,9 @@ class Connection:
                 self._greet_again(error)
 
 
-def greet(stub: WabucketStub, greeting: Greeting, *, any_version: bool = False) -> Welcome:
-    """The service's answer.
-
-    Raises:
-        ServiceStopped: nobody answers.
-        WaBucketError: it says why it does not serve this client.
-    """
-    try:
-        welcome: Welcome = stub.Hello(greeting, timeout=_HELLO_SECONDS)
-    except grpc.RpcError as error:
-        raise translate(error) from error
-    if welcome.protocol != PROTOCOL or (welcome.version != greeting.version and not any_version):
-        raise UsageError(
-            f"the running service is wabucket {welcome.version} (process {welcome.pid}), this is {greeting.version}",
-            hint="`wabucket service stop` with that release, then start it with this one",
-        )
-    if welcome.HasField("error"):
-        raise convert.error_from_message(welcome.error)
-    return welcome
-
-
-def look(
-    place: Place, version: str, *, any_version: bool = False
-) -> tuple[Welcome, Callable[[Envelope], Envelope], Callable[[], None]] | None:
-    """A line to the service for looking at it or stopping it, as (welcome, ask, close); None when none runs.
-
-    Raises:
-        TimedOut: one runs, but does not answer.
-        UsageError: it is of another release, unless `any_version`.
-    """
-    if not place.is_listening():
-        return None
-    channel = grpc.insecure_channel(f"unix:{place.socket}", options=OPTIONS)
-    stub = WabucketStub(channel)  # type: ignore[no-untyped-call]
-    try:
-        welcome = greet(stub, Greeting(version=version, protocol=PROTOCOL, looking=True), any_version=any_version)
-    except ServiceStopped:
-        channel.close()
-        return None
-    except BaseException:
-        channel.close()
-        raise
-
-    def ask(envelope: Envelope) -> Envelope:
-        try:
-            answer: Envelope = stub.Ask(envelope, timeout=_seconds_for(envelope))
-        except grpc.RpcError as error:
-            raise translate(error) from error
-        if answer.response.HasField("error"):
-            raise convert.error_from_message(answer.response.error)
-        return answer
-
-    return welcome, ask, channel.close
-
-
-def translate(error: grpc.RpcError) -> WaBucketError:
-    """What gRPC says in our own kinds."""
-    code = error.code()
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return TimedOut("the service does not answer", hint="see `wabucket service status` and its log")
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return _stopped()
-    return WaBucketError(f"the service broke: {code.name}: {error.details()}", hint="its log says more")
-
-
 def _closed() -> ServiceStopped:
     return ServiceStopped("the connection to the service is closed", hint="open another one")
 
 
-def _stopped() -> ServiceStopped:
-    return ServiceStopped(
-        "the service stopped; the operation is in the journal",
-        hint="`wabucket service start` goes on with it, or `wabucket sync` finishes it",
-    )
-
-
 def _code(error: Exception) -> str:
     return str(error.code().name) if isinstance(error, grpc.RpcError) else "it ended"
-
-
-def _seconds_for(envelope: Envelope) -> float:
-    """How long an answer may take: what the request itself says, and some."""
-    request = envelope.request
-    match request.WhichOneof("kind"):
-        case "artifact_poll":
-            return float(request.artifact_poll.timeout) + _ANSWER_SECONDS
-        case "defer":
-            return float(request.defer.timeout) + _ANSWER_SECONDS
-        case "run_start":
-            return float(request.run_start.timeout) + _ANSWER_SECONDS
-    return _ANSWER_SECONDS

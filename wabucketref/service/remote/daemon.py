@@ -16,8 +16,8 @@ from typing import Final
 import grpc.aio
 
 from wabucketref.errors import Conflict, LocalIOError
+from wabucketref.service.remote.calls import OPTIONS
 from wabucketref.service.remote.caretaker import Caretaker
-from wabucketref.service.remote.connection import OPTIONS
 from wabucketref.service.remote.host import Client, Host
 from wabucketref.service.remote.place import PROTOCOL, NamePlate, Place
 from wabucketref.service.remote.server import Servicer
@@ -63,7 +63,6 @@ class Daemon:
         """
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold credentials
-        os.umask(0o077)
         self._place.make()
         with held(self._place):
             try:
@@ -84,10 +83,11 @@ class Daemon:
         server = grpc.aio.server(options=OPTIONS)
         add_WabucketServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         self._place.socket.unlink(missing_ok=True)  # nobody listens there: the lock is ours
-        if not server.add_insecure_port(f"unix:{self._place.socket}"):
-            raise LocalIOError(f"cannot listen on {self._place.socket}", hint="see whether its directory can be used")
-        await server.start()
-        self._place.socket.chmod(0o600)
+        with _private_files():
+            if not server.add_insecure_port(f"unix:{self._place.socket}"):
+                raise LocalIOError(f"cannot listen on {self._place.socket}", hint="can its directory be used?")
+            await server.start()
+            self._place.socket.chmod(0o600)
         self._place.write_plate(NamePlate(welcome.pid, welcome.version, welcome.instance, welcome.started))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -130,6 +130,16 @@ class Daemon:
             pid=os.getpid(),
             started=time.time(),
         )
+
+
+@contextlib.contextmanager
+def _private_files() -> Iterator[None]:
+    """What is made in the block is this user's alone. Not for longer: downloads get the usual rights."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager

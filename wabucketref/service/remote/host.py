@@ -82,6 +82,7 @@ class Host:
     def __init__(self, open_context: OpenContext) -> None:
         self._open_context = open_context
         self._lock = threading.RLock()
+        self._opening = threading.Lock()
         self._contexts: OrderedDict[str, Context] = OrderedDict()
         self._clients: dict[str, Client] = {}
         self._own: Contexts | None = None
@@ -107,9 +108,10 @@ class Host:
                 return
             if self._draining:
                 raise ServiceStopped("the service is stopping and takes nothing new", hint="wait until it has stopped")
+        file_trace = FileTrace(greeting.trace) if greeting.trace else None
+        with self._opening:
             context = self._context(greeting.settings_json, greeting.environ)
-            file_trace = FileTrace(greeting.trace) if greeting.trace else None
-            self._clients[greeting.client] = Client(
+            client = Client(
                 greeting.client,
                 greeting.pid,
                 greeting.started,
@@ -117,6 +119,9 @@ class Host:
                 file_trace or no_trace,
                 file_trace.close if file_trace else lambda: None,
             )
+            with self._lock:
+                self._clients[greeting.client] = client
+        log.info("process %d is a client now", greeting.pid)
 
     def client(self, client_id: str) -> Client:
         """Raises NotFound when it did not greet."""
@@ -221,15 +226,19 @@ class Host:
             return [*self._contexts.values(), *(self._own.all() if self._own else ())]
 
     def _context(self, settings_json: str, environ: Mapping[str, str]) -> Context:
+        """Only under the lock for opening, not under the one that all calls take: it may wait for a database."""
         key = _fingerprint(settings_json, environ)
-        if key not in self._contexts:
-            self._contexts[key] = self._open_context(settings_json, dict(environ))
-        self._contexts.move_to_end(key)
-        return self._contexts[key]
+        with self._lock:
+            known = self._contexts.get(key)
+        found = known or self._open_context(settings_json, dict(environ))
+        with self._lock:
+            self._contexts[key] = found
+            self._contexts.move_to_end(key)
+        return found
 
     def _drop_idle_contexts(self) -> None:
         """The last few used stay: opening them again costs more than they take."""
-        with self._lock:
+        with self._opening, self._lock:
             used = {id(client.context) for client in self._clients.values()}
             idle = [key for key, one in self._contexts.items() if id(one) not in used and not one.service.busy]
             gone = [self._contexts.pop(key) for key in idle[:-_IDLE_CONTEXTS]]

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from wabucketref.errors import LocalIOError, TimedOut, WaBucketError
 from wabucketref.service import convert
-from wabucketref.service.remote.connection import look
+from wabucketref.service.remote.calls import look
 from wabucketref.service.remote.place import Place
 from wabucketref.service.wabucket_pb2 import Envelope, Error, Request, Shutdown
 

@@ -76,6 +76,7 @@ class Place:
 
     def write_plate(self, plate: NamePlate) -> None:
         part = self.plate.with_suffix(".part")
+        part.touch(mode=0o600)
         part.write_text(json.dumps(asdict(plate)))
         part.replace(self.plate)
 
