@@ -70,7 +70,7 @@ def settled(world: World) -> None:
 
 
 def no_claims(world: World) -> list[str]:
-    """Claims in a local bucket. A kill may leave a temporary file of the local disk's driver, which nothing lists."""
+    """Claims in a local bucket. A kill may leave a temporary file of a small object, which nothing lists."""
     if not world.bucket.startswith("file://"):
         return []
     root = Path(world.bucket.removeprefix("file://"))

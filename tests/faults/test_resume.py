@@ -19,6 +19,7 @@ SIZE = PARTS * PART - 100
 
 @pytest.fixture(
     params=[
+        "local",
         pytest.param("moto_s3", marks=pytest.mark.needs("moto")),
         pytest.param("rclone_s3", marks=pytest.mark.needs("rclone")),
     ]

@@ -20,17 +20,24 @@ from wabucketref.errors import (
     LocalIOError,
     NotFound,
     PreconditionFailed,
-    Unsupported,
     UsageError,
 )
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.local_errors import mapped
+from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
 from wabucketref.store.drivers.local_staging import Staged, is_hidden, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.urls import check_path, split_scheme
 from wabucketref.store.localio import sync_file_system
 
 _CAPABILITIES = Capabilities(
-    create_if_absent=True, replace_if_match=True, server_side_copy=True, max_key_bytes=3072, local=True
+    create_if_absent=True,
+    replace_if_match=True,
+    server_side_copy=True,
+    multipart=True,
+    resumable=True,
+    min_part_bytes=1,
+    max_key_bytes=3072,
+    local=True,
 )
 
 
@@ -78,7 +85,7 @@ class LocalStorage:
         path = self._path(key)
         with mapped(self._what(key), writing=True), staged(path) as file:
             file.write(data)
-            return self._publish(key, path, file, if_absent, if_match)
+            return self._publish(key, file, if_absent, if_match)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         path = self._path(key)
@@ -89,18 +96,27 @@ class LocalStorage:
                 sent += len(chunk)
             if sent != size:
                 raise LocalIOError(f"{self._what(key)}: {sent} bytes came, {size} were announced", hint="try again")
-            return self._publish(key, path, file, if_absent, None)
+            return self._publish(key, file, if_absent, None)
 
     def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+        return self._multipart(key, begin_upload(self._place(key)), part_bytes, (), if_absent)
 
     def resume_multipart(
         self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
     ) -> Multipart:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+        check_upload(self._place(key), upload_id)
+        return self._multipart(key, upload_id, part_bytes, parts, if_absent)
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads on a local disk", hint="use put_stream")
+        remove_upload(self._place(key), upload_id)
+
+    def _multipart(
+        self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], if_absent: bool
+    ) -> Multipart:
+        def publish(file: Staged) -> ObjectInfo:
+            return self._publish(key, file, if_absent, None)
+
+        return LocalMultipart(self._place(key), upload_id, part_bytes, publish, parts)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         pending = [check_prefix(prefix)]
@@ -140,7 +156,7 @@ class LocalStorage:
             size = os.fstat(original.fileno()).st_size
             with mapped(self._what(key), writing=True), staged(path) as file:
                 _copy_bytes(original.fileno(), file, size)
-                return self._publish(key, path, file, False, None)
+                return self._publish(key, file, False, None)
 
     def flush(self) -> None:
         """Make everything stored so far survive power loss."""
@@ -153,7 +169,7 @@ class LocalStorage:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _publish(self, key: str, path: str, file: Staged, if_absent: bool, if_match: str | None) -> ObjectInfo:
+    def _publish(self, key: str, file: Staged, if_absent: bool, if_match: str | None) -> ObjectInfo:
         if if_absent:
             try:
                 stat = file.create()
@@ -182,6 +198,9 @@ class LocalStorage:
         if is_hidden(key.rpartition("/")[2]):
             raise UsageError(f"{key!r} is a name kept for temporary files", hint="rename the file")
         return os.path.join(self._root, key)
+
+    def _place(self, key: str) -> Place:
+        return Place(self._path(key), self._root, self._what(key))
 
     def _what(self, key: str) -> str:
         return f"bucket {self._url}, object {key!r}"

@@ -2,7 +2,8 @@
 
 A file is written under a temporary name in the directory of its key and then *published*: linked to the key's name
 (fails when there is one) or renamed over it. What a killed process leaves behind is a temporary file that no listing
-shows. Conditional replaces exclude each other and all unconditional writes by ``flock`` on one file in the root.
+shows; one that holds parts of an upload has a name by which the next upload of the key finds it (``local_parts.py``).
+Conditional replaces exclude each other and all unconditional writes by ``flock`` on one file in the root.
 """
 
 import errno
@@ -16,7 +17,8 @@ from contextlib import contextmanager, suppress
 from wabucketref.errors import Unsupported
 
 LOCK_NAME = ".wabucket-lock"
-_TEMPORARY = re.compile(r"\.wabucket-tmp-[0-9a-f]{24}")
+TEMPORARY_PREFIX = ".wabucket-tmp-"
+_TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + "[0-9a-f]{24}")
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
@@ -27,23 +29,14 @@ def is_hidden(name: str) -> bool:
 
 
 class Staged:
-    """A file being written; shows nowhere until :meth:`create` or :meth:`replace`. Discards itself on error."""
+    """A file being written; shows nowhere until :meth:`create` or :meth:`replace`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, temporary: str, fd: int) -> None:
+        """`fd` is open for writing on the file `temporary` in the directory of `path`."""
         self._path = path
         self._directory = os.path.dirname(path)
-        self._temporary = os.path.join(self._directory, f".wabucket-tmp-{secrets.token_hex(12)}")
-        self._fd = self._open()
-
-    def _open(self) -> int:
-        for _ in range(20):
-            try:
-                return os.open(self._temporary, _FLAGS, 0o666)
-            except FileNotFoundError:
-                # Missing, or removed as empty by a delete that ran at the same time.
-                with suppress(FileNotFoundError):
-                    os.makedirs(self._directory, exist_ok=True)
-        return os.open(self._temporary, _FLAGS, 0o666)
+        self._temporary = temporary
+        self._fd = fd
 
     @property
     def fd(self) -> int:
@@ -87,21 +80,30 @@ class Staged:
         os.utime(self._fd, ns=(before.st_atime_ns, before.st_mtime_ns + secrets.randbelow(1_000_000)))
         return os.fstat(self._fd)
 
-    def close(self) -> None:
-        """Close and remove the temporary name, whether published or not."""
-        os.close(self._fd)
-        with suppress(FileNotFoundError):
-            os.unlink(self._temporary)
-
 
 @contextmanager
 def staged(path: str) -> Iterator[Staged]:
-    """A :class:`Staged` that is cleaned up after the block."""
-    file = Staged(path)
+    """A new :class:`Staged`, whose temporary name is removed after the block, whether published or not."""
+    temporary = os.path.join(os.path.dirname(path), f"{TEMPORARY_PREFIX}{secrets.token_hex(12)}")
+    fd = make_temporary(temporary)
     try:
-        yield file
+        yield Staged(path, temporary, fd)
     finally:
-        file.close()
+        os.close(fd)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def make_temporary(path: str) -> int:
+    """Create a file, and its directory where there is none; open for writing."""
+    for _ in range(20):
+        try:
+            return os.open(path, _FLAGS, 0o666)
+        except FileNotFoundError:
+            # Missing, or removed as empty by a delete that ran at the same time.
+            with suppress(FileNotFoundError):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+    return os.open(path, _FLAGS, 0o666)
 
 
 def sync_directory(directory: str) -> None:
