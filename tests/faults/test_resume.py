@@ -1,19 +1,21 @@
 """Large files: killed or stopped in the middle, they go on part by part, and nothing is left behind."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.faults import buckets, invariants, trees
 from tests.faults.conftest import MakeWorld
-from tests.faults.procs import World
+from tests.faults.many_parts import kill_and_go_on
+from tests.faults.procs import World, reached
 from tests.servers import Server
 
 REF = "dataset/cats:one"
 UPLOAD = ("upload", "src", "-n", "cats", "-t", "dataset", "-a", "one")
 PART = 8 << 20
-PARTS = 6
+PARTS = 4
 SIZE = PARTS * PART - 100
 
 
@@ -43,6 +45,11 @@ def nothing_left(world: World, server: Server | None, tree: dict[str, bytes | No
     """One version with the right bytes; no parts, no staging files, no memory."""
     invariants.settled(world)
     invariants.one_version(world, REF, tree)
+    nothing_open(world, server)
+
+
+def nothing_open(world: World, server: Server | None) -> None:
+    """No parts that nobody will put together."""
     if server is None:
         root = Path(world.bucket.removeprefix("file://"))
         assert [path for path in root.rglob("*") if "tmp" in path.name] == []
@@ -67,7 +74,7 @@ def test_killed_in_the_middle(make_world: MakeWorld, server: Server | None, way:
     if way == "again":
         figures = world.ok(*UPLOAD)["transfer"]
         assert figures["bytes_sent"] + figures["bytes_reused"] == SIZE + 6
-        assert figures["bytes_reused"] >= number * PART, "what is known to be stored is not sent again"
+        assert figures["bytes_reused"] >= number * PART - 100, "what is known to be stored is not sent again"
         assert figures["bytes_sent"] <= (PARTS - number) * PART + 6
     synced = world.run("-v", "sync")
     assert synced.code == 0, synced
@@ -85,3 +92,57 @@ def test_killed_when_the_files_are_whole(make_world: MakeWorld, server: Server |
     assert (figures["bytes_sent"], figures["bytes_reused"]) == (0, SIZE + 6)
     assert world.run("sync").code == 0
     nothing_left(world, server, tree)
+
+
+@pytest.mark.row("L6", "O6")
+@pytest.mark.needs("rclone")
+def test_few_of_many_parts_are_sent_twice(rclone_s3: Server, tmp_path: Path) -> None:
+    """The small sister of ``tests/load/parts.py``."""
+    parts, part = 300, 64 << 10
+    done = kill_and_go_on(rclone_s3, tmp_path, parts=parts, part_bytes=part, kill_at=parts // 2)
+    assert 0 <= done.resent <= 16
+    assert done.bytes_reused >= parts // 2 * part
+    assert done.bytes_moved + done.bytes_reused == parts * part
+
+
+@pytest.mark.row("K1", "O7")
+@pytest.mark.parametrize("what", ["changed", "gone", "another file of the source changed"])
+def test_killed_and_then_the_source_changed(make_world: MakeWorld, server: Server | None, what: str) -> None:
+    world = make_world(server)
+    tree = with_source(world)
+    assert world.run(*UPLOAD, points="upload.part=kill@2").code == -9
+    if what == "gone":
+        (world.directory / "src").rename(world.directory / "aside")
+        assert world.run("sync").code == 0, "the operation is settled: it failed"
+        (run,) = invariants.ended_runs(world)
+        assert (run["state"], run["outputs"]) == ("failed", [])
+        assert world.journals == []
+        assert list((world.home / "cache" / "uploads").iterdir()) == []
+        nothing_open(world, server)
+        return
+    changed: dict[str, bytes | None] = {"big.bin": content(1)} if what == "changed" else {"a.txt": b"other\n"}
+    trees.make(world.directory / "src", changed)
+    figures = world.ok(*UPLOAD)["transfer"]
+    assert (figures["bytes_sent"] >= SIZE) == (what == "changed")
+    assert world.run("sync").code in (0, 6), "the first operation finds its alias taken, or its own content"
+    nothing_open(world, server)
+    assert invariants.all_or_nothing(world, REF, {**tree, **changed})
+
+
+@pytest.mark.row("K3", "K4")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+def test_stopped_at_a_part_border(world: World, number: signal.Signals, code: int) -> None:
+    tree = with_source(world)
+    door = world.directory / "door"
+    child = world.start(*UPLOAD, points=f"upload.part=pause:{door}@2")
+    reached(door)
+    child.signal(number)
+    door.touch()
+    ended = child.wait(30)
+    assert ended.code == code, ended
+    invariants.honest(ended)
+    figures = world.ok(*UPLOAD)["transfer"]
+    assert figures["bytes_reused"] >= 2 * PART - 100
+    assert figures["bytes_sent"] + figures["bytes_reused"] == SIZE + 6
+    assert world.run("sync").code == 0
+    nothing_left(world, None, tree)
