@@ -1,18 +1,22 @@
-"""Worlds to break: a home and a bucket each, on a local disk and on real servers."""
+"""Worlds to break: a home and a bucket each, on a local disk and on real servers, with a proxy between."""
 
 import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.background import Service
 from tests.faults.procs import World, Zygote
+from tests.faults.proxy import Proxy, Rule
 from tests.servers import Server
 
 MakeWorld = Callable[..., World]
+Flaky = Callable[..., tuple[Proxy, Server]]
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +74,22 @@ def serve() -> Iterator[Callable[[World], Service]]:
 def service(world: World, serve: Callable[[World], Service]) -> Service:
     """That of `world`."""
     return serve(world)
+
+
+@pytest.fixture
+def flaky(seed: int) -> Iterator[Flaky]:
+    """Puts a proxy with rules before a server; the server as seen through it. A rule never hit fails the test."""
+    made: list[Proxy] = []
+
+    def make(server: Server, *rules: Rule, **more: Any) -> tuple[Proxy, Server]:
+        proxy = Proxy(server.endpoint, rules, seed, **more).start()
+        made.append(proxy)
+        environ = {name: value.replace(server.endpoint, proxy.url) for name, value in server.environ.items()}
+        return proxy, replace(server, endpoint=proxy.url, environ=environ)
+
+    yield make
+    for proxy in made:
+        proxy.stop()
+        print(f"requests through the proxy:\n{proxy.text()}")
+    for proxy in made:
+        proxy.check()
