@@ -32,6 +32,9 @@ proto: $(VENV)-proto/tools ## generate the protocol's Python code
 check-proto: proto ## fail when the generated code is not what the protocol says
 	git diff --exit-code -- wabucketref/service
 
+soak: $(VENV)/tests ## what takes too long for every day: tests/load
+	$(BIN)/python -m pytest tests/load -n $(WORKERS)
+
 bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
