@@ -52,6 +52,7 @@ class OneContext:
 
     service: Service
     finish_timeout: float = 10.0
+    tracker_place: str = "memory"
 
     def close(self) -> None:
         self.service.close()

@@ -418,6 +418,20 @@ def test_a_journal_of_another_process_is_ended_at_the_start(with_source: World, 
     one_finished_upload(world)
 
 
+def test_a_journal_for_another_catalog_is_left_alone(with_source: World, service: Service) -> None:
+    world = with_source
+    world.env = {"WABUCKET_CATALOG": f"sqlite:///{world.directory}/other.sqlite"}
+    assert world.run(*UPLOAD, points="upload.file_stored=kill").code == -9
+    world.env = {}
+    service.start()
+    until(lambda: "belongs to the tracker embedded" in service.place.log.read_text())
+    assert len(world.journals) == 1
+    assert invariants.runs(world) == []
+    world.env = {"WABUCKET_CATALOG": f"sqlite:///{world.directory}/other.sqlite"}
+    assert world.run("sync").code == 0
+    assert [run["state"] for run in world.ok("runs")["items"]] == ["finished"]
+
+
 def test_offline_runs_wait_for_sync(with_source: World, service: Service) -> None:
     world = with_source
     world.env = {"WANDB_MODE": "offline"}

@@ -96,6 +96,7 @@ class Workspace:
             single_operation=single_operation,
             shared_id=settings.run_id is not None,
             offline=self.offline,
+            tracker=settings.tracker_place(),
         )
         return start_run(
             self.transport(),

@@ -38,6 +38,8 @@ class RunSpec:
     """Other processes may record into the same run, one after the other."""
     offline: bool = False
     """What is recorded waits for ``sync``."""
+    tracker: str = ""
+    """Which tracker shall have it (``Settings.tracker_place``)."""
 
 
 def start_run(
@@ -73,7 +75,7 @@ def start_run(
     )
     client = RunClient(transport, key.run_id)
     record = convert.run_to_record(update, single_operation=spec.single_operation, shared_id=spec.shared_id)
-    record.offline = spec.offline
+    record.offline, record.tracker = spec.offline, spec.tracker
     started = client.start(record, _START_SECONDS)
     return Run(
         key,

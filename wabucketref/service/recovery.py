@@ -30,6 +30,8 @@ class Recovered:
     """Exit code and state, when the run's end is in the journal."""
     offline: bool = False
     """The user asked for it to wait for ``sync``."""
+    tracker: str = ""
+    """Name and place of the tracker that shall have it; empty when an earlier release wrote the journal."""
 
 
 def recover(journal: Journal) -> Recovered:
@@ -45,13 +47,13 @@ def recover(journal: Journal) -> Recovered:
     outputs: list[str] = []
     ending: tuple[int, str] | None = None
     state: RunState | None = None
-    offline = False
+    offline, tracker = False, ""
     for end, record in journal.scan(start):
         kind = record.WhichOneof("kind") or ""
         if kind == "run" and state is None:
             key = record.run.key
             state = RunState(RunKey(key.entity, key.project, key.run_id))
-            offline = record.run.offline
+            offline, tracker = record.run.offline, record.run.tracker
         if state is not None:
             _apply(state, kind, record)
         if kind in _OPERATIONS:
@@ -71,7 +73,9 @@ def recover(journal: Journal) -> Recovered:
     if state is None:
         raise IntegrityError(f"the journal {journal.path.name} holds no run", hint="nothing was recorded in it")
     unsettled = [position for xid, position in opened.items() if xid not in settled]
-    return Recovered(state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending, offline)
+    return Recovered(
+        state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending, offline, tracker
+    )
 
 
 def _apply(state: RunState, kind: str, record: Record) -> None:

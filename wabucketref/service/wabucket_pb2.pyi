@@ -109,7 +109,7 @@ class RunKey(_message.Message):
     def __init__(self, entity: _Optional[str] = ..., project: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class RunRecord(_message.Message):
-    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation", "shared_id", "offline")
+    __slots__ = ("key", "name", "job_type", "group", "notes", "tags", "config_json", "job_json", "created", "single_operation", "shared_id", "offline", "tracker")
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOB_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class RunRecord(_message.Message):
     SINGLE_OPERATION_FIELD_NUMBER: _ClassVar[int]
     SHARED_ID_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    TRACKER_FIELD_NUMBER: _ClassVar[int]
     key: RunKey
     name: str
     job_type: str
@@ -134,7 +135,8 @@ class RunRecord(_message.Message):
     single_operation: bool
     shared_id: bool
     offline: bool
-    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ..., shared_id: bool = ..., offline: bool = ...) -> None: ...
+    tracker: str
+    def __init__(self, key: _Optional[_Union[RunKey, _Mapping]] = ..., name: _Optional[str] = ..., job_type: _Optional[str] = ..., group: _Optional[str] = ..., notes: _Optional[str] = ..., tags: _Optional[_Union[Tags, _Mapping]] = ..., config_json: _Optional[str] = ..., job_json: _Optional[str] = ..., created: _Optional[float] = ..., single_operation: bool = ..., shared_id: bool = ..., offline: bool = ..., tracker: _Optional[str] = ...) -> None: ...
 
 class Tags(_message.Message):
     __slots__ = ("tag",)

@@ -170,6 +170,12 @@ class Settings(BaseModel):
         """Database URL of the embedded tracker. May hold a password."""
         return self.catalog or f"sqlite:///{self.home / 'catalog.sqlite'}"
 
+    def tracker_place(self) -> str:
+        """Name and place of the tracker, without secrets: equal for all who record into the same one."""
+        name = self.resolved_tracker()
+        place = {"embedded": self.catalog_url, "wandb": self.base_url or ""}.get(name, "")
+        return f"{name} {public_url(place)}".rstrip()
+
     def shared(self) -> str:
         """What a background service needs to act for this process, as JSON. Holds secrets; never to be stored.
 

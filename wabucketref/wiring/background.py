@@ -24,6 +24,7 @@ class FloorContext:
 
     floor: Floor
     finish_timeout: float
+    tracker_place: str
 
     @property
     def service(self) -> Service:
@@ -43,7 +44,7 @@ def open_context(settings_json: str, environ: Mapping[str, str]) -> FloorContext
     check_surroundings(environ, os.environ)
     settings = Settings.of_shared(settings_json)
     own = {name: value for name, value in os.environ.items() if name not in FORWARDED}
-    return FloorContext(open_floor(settings, own | dict(environ)), settings.finish_timeout)
+    return FloorContext(open_floor(settings, own | dict(environ)), settings.finish_timeout, settings.tracker_place())
 
 
 @dataclass

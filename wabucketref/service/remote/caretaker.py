@@ -15,7 +15,7 @@ from typing import Final
 
 from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
-from wabucketref.service.recovery import recover
+from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.remote.host import Context
 from wabucketref.service.settle import settle
 
@@ -34,6 +34,8 @@ class Caretaker:
         self._directory = directory
         self._online = online
         self._offline = offline
+        self._left_alone: dict[Path, float] = {}
+        """Journals that wait for ``sync``, with the time of their last change: not read again while that stands."""
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
@@ -67,19 +69,29 @@ class Caretaker:
         """Whether there is nothing left to do for the journal."""
         if self._stop.is_set():
             return False
+        age = _age(path)
+        if self._left_alone.get(path) == age:
+            return True
         try:
-            return self._end(path)
+            return self._end(path, age)
         except WaBucketError as error:
             log.info("%s: %s", path.name, error)
         except Exception:
             log.exception("%s cannot be recovered; it is kept", path.name)
         return False
 
-    def _end(self, path: Path) -> bool:
-        offline = _is_offline(path)
-        if offline is None:
+    def _end(self, path: Path, age: float) -> bool:
+        found = _look(path)
+        if found is None:
             return True
-        context = self._offline() if offline else self._online()
+        context = self._offline() if found.offline else self._online()
+        if found.offline and found.exit is not None and found.state.xids <= found.settled:
+            self._left_alone[path] = age
+            return True
+        if found.tracker not in ("", context.tracker_place):
+            log.info("run %s belongs to the tracker %s: it waits for `wabucket sync`", path.stem, found.tracker)
+            self._left_alone[path] = age
+            return True
         try:
             stream, recovered = context.service.recover(path)
         except (JournalInUse, NotFound, IntegrityError):
@@ -88,24 +100,20 @@ class Caretaker:
         settled = settle(stream, deadline=None, finish_timeout=context.finish_timeout, recovered=recovered)
         context.service.retire(stream)
         log.info("run %s: %s, %s", stream.key.run_id, settled.state or settled.error, settled.tracking)
-        return settled.tracking != "pending" or offline
+        return settled.tracking != "pending" or found.offline
 
 
-def _is_offline(path: Path) -> bool | None:
-    """Whether the run waits for ``sync`` on purpose; None: nothing to do here (it lives, or only waits)."""
+def _look(path: Path) -> Recovered | None:
+    """What the journal of a process that is gone says; None when it lives, or nothing is in it."""
     try:
-        journal = Journal.open(path)
+        with Journal.open(path) as journal:
+            try:
+                return recover(journal)
+            except IntegrityError:
+                journal.remove()  # while it is ours
+                return None
     except (JournalInUse, NotFound):
         return None
-    try:
-        found = recover(journal)
-    except IntegrityError:
-        return False
-    finally:
-        journal.close()
-    if not found.offline:
-        return False
-    return True if found.exit is None or found.state.xids - found.settled else None
 
 
 def _age(path: Path) -> float:

@@ -40,6 +40,10 @@ class Context(Protocol):
     def finish_timeout(self) -> float:
         """Seconds for a run to finish once its transfers have ended."""
 
+    @property
+    def tracker_place(self) -> str:
+        """Name and place of the tracker, as a run's record has it."""
+
     def close(self) -> None: ...
 
 
