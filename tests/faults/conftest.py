@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults.background import Service
+from tests.faults.disk import may_mount, own_mounts
 from tests.faults.procs import World, Zygote
 from tests.faults.proxy import Proxy, Rule
 from tests.servers import Server
@@ -20,7 +21,14 @@ Flaky = Callable[..., tuple[Proxy, Server]]
 
 
 @pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+def mounts() -> None:
+    """Tests may mount what they like; where they may not, those marked ``needs("mounts")`` are skipped."""
+    if may_mount():
+        own_mounts()
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory, mounts: None) -> Iterator[Zygote]:
     made = Zygote(tmp_path_factory.mktemp("zygote"))
     yield made
     made.close()

@@ -6,6 +6,8 @@ A script is ``name=action@n,…``; the name ``*`` stands for any point. Actions:
 ``raise:ERRNO``   an ``OSError`` (``raise:ENOSPC``)
 ``sleep:SECONDS``
 ``pause:PATH``    make ``PATH.reached``, then wait until ``PATH`` exists
+``fill:PATH``     take all free space of the disk there
+``readonly:PATH`` make the disk there read-only, unless a file on it is open for writing
 ``log:PATH``      append the point's name to the file; at every hit unless ``@n`` is given
 
 ``@n``: the n-th hit only; the default is the first. ``@n+``: that one and all later.
@@ -20,6 +22,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.faults import disk
 
 POINTS = frozenset(
     {
@@ -132,6 +136,14 @@ def _pause(argument: str) -> Callable[[str], None]:
     return act
 
 
+def _fill(argument: str) -> Callable[[str], None]:
+    return lambda name: disk.fill(Path(argument))
+
+
+def _read_only(argument: str) -> Callable[[str], None]:
+    return lambda name: disk.read_only_if_idle(Path(argument))
+
+
 def _log(argument: str) -> Callable[[str], None]:
     def act(name: str) -> None:
         with open(argument, "a") as file:
@@ -145,5 +157,7 @@ _ACTIONS: dict[str, Callable[[str], Callable[[str], None]]] = {
     "raise": _raise,
     "sleep": _sleep,
     "pause": _pause,
+    "fill": _fill,
+    "readonly": _read_only,
     "log": _log,
 }

@@ -163,6 +163,31 @@ class World:
     def run(self, *argv: str, points: str = "") -> Ended:
         return self.start(*argv, points=points).wait()
 
+    def traced(self, fault: str, *argv: str, only: Path | None = None) -> Ended:
+        """A command line whose system calls fail as ``strace -e inject=FAULT`` says; `only`: those that concern a path.
+
+        Calls are counted for each thread on its own. ``strace`` in the directory names those that failed.
+        """
+        self.directory.joinpath("strace").unlink(missing_ok=True)
+        calls = fault.partition(":")[0]
+        trace = ["-f", "-qq", "--seccomp-bpf", "-o", "strace", "-e", f"trace={calls}", "-e", f"inject={fault}"]
+        path = ["-P", str(only)] if only else []
+        done = subprocess.run(
+            ["strace", *trace, *path, sys.executable, "-W", "ignore", "-m", "wabucketref", *argv],
+            cwd=self.directory,
+            env={"PATH": os.environ["PATH"], **self._environ()},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def injected(self) -> int:
+        """How many calls failed in :meth:`traced`."""
+        return self.directory.joinpath("strace").read_text().count("(INJECTED)")
+
     def ok(self, *argv: str) -> Any:
         """The ``--json`` document of a command line that must succeed."""
         ended = self.run("--json", *argv)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wabucketref.errors import UsageError
+from wabucketref.errors import LocalIOError, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import DownloadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -73,7 +73,11 @@ def temporary_destination(destination: str | Path | None) -> Iterator[Path]:
     if destination is not None:
         yield Path(destination)
         return
-    made = Path(tempfile.mkdtemp(prefix="wabucket-"))
+    try:
+        made = Path(tempfile.mkdtemp(prefix="wabucket-"))
+    except OSError as error:
+        hint = "give a destination, or set TMPDIR to a directory with free space"
+        raise LocalIOError(f"cannot make a temporary directory: {error.strerror}", hint=hint) from error
     try:
         yield made
     except BaseException:

@@ -8,6 +8,7 @@ import importlib
 import threading
 from typing import Any, Final
 
+from wabucketref.errors import LocalIOError
 from wabucketref.runs.run import Run
 
 _NAMES: Final = ("run", "log", "config", "summary")
@@ -18,10 +19,14 @@ _before: dict[str, Any] = {}
 
 
 def activate(run: Run) -> None:
-    """Make `run` what ``wandb.run``, ``wandb.log``, ``wandb.config`` and ``wandb.summary`` stand for."""
+    """Make `run` what ``wandb.run``, ``wandb.log``, ``wandb.config`` and ``wandb.summary`` stand for.
+
+    Raises:
+        LocalIOError: wandb, imported here for the first time, finds no room for its temporary directory.
+    """
     with _lock:
         if not _open:
-            wandb = importlib.import_module("wandb")
+            wandb = _imported()
             _before.update({name: getattr(wandb, name) for name in _NAMES})
         _open.append(run)
         _show(run)
@@ -40,6 +45,14 @@ def deactivate(run: Run) -> None:
         for name, value in _before.items():
             setattr(wandb, name, value)
         _before.clear()
+
+
+def _imported() -> Any:
+    try:
+        return importlib.import_module("wandb")
+    except OSError as error:
+        hint = "free space in the directory for temporary files, or set TMPDIR to another"
+        raise LocalIOError(f"wandb cannot be imported: {error.strerror or error}", hint=hint) from error
 
 
 def active() -> Run | None:

@@ -284,4 +284,4 @@ def _mapped(path: Path) -> Iterator[None]:
         message = f"cannot write the journal {path}: {error.strerror}"
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours") from error
-        raise LocalIOError(message, hint="free disk space or repair the disk, then try again") from error
+        raise LocalIOError(message, hint="free space or inodes on that disk, or repair it, then try again") from error

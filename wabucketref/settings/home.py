@@ -77,6 +77,7 @@ def _written_id(path: Path, fresh: str) -> str:
     """`fresh`, or the id of a process that was faster: the file appears with its content, once."""
     part = path.with_name(f"id-{fresh}")
     try:
+        part.touch(mode=0o600)
         part.write_text(fresh)
         try:
             os.link(part, path)
@@ -127,7 +128,7 @@ def _failed(error: OSError, home: Path, source: str, problem: str) -> NotAuthori
         return _unusable(home, source, problem)
     return LocalIOError(
         f"home {str(home)!r} ({source}) {problem}: {error.strerror}",
-        hint="free some space or repair it, then try again",
+        hint="free space or inodes on its disk, or repair it, then try again",
     )
 
 

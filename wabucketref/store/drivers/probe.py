@@ -140,7 +140,7 @@ class ProbeCache:
 
     def forget(self, identity: str) -> None:
         """Drop what is known of the bucket."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             self._file(identity).unlink()
 
     def _write(self, path: Path, data: bytes) -> None:

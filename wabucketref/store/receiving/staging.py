@@ -76,10 +76,11 @@ def staging(real: str, key: str, cancel: Cancel) -> Iterator[Staging]:
 def _place(real: str, key: str) -> str:
     """A sibling of the destination; below it where a sibling would be on another mount or may not be made."""
     parent, name = os.path.split(real)
-    with local(f"make the directory {parent!r}"):
-        if not os.path.isdir(real):
+    if not os.path.isdir(real):
+        with local(f"make the directory {parent!r}"):
             os.makedirs(parent, exist_ok=True)
-        elif not name or os.path.ismount(real) or not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
+    elif not name or os.path.ismount(real) or not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
+        with local(f"write to {real!r}"):
             os.makedirs(os.path.join(real, RESERVED_DIRECTORY), exist_ok=True)
             return os.path.join(real, RESERVED_DIRECTORY, f"download-{key}")
     return os.path.join(parent, f".{name[:100]}.wabucket-{key}")

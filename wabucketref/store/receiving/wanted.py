@@ -1,7 +1,6 @@
 """The entries that a download wants, spooled: they are gone over several times and may be millions."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
@@ -9,6 +8,7 @@ from wabucketref.errors import UsageError
 from wabucketref.model.manifest import Entry
 from wabucketref.store.entries import encode_line
 from wabucketref.store.selection import Selection
+from wabucketref.store.spool import Spool
 
 _MEMORY = 8 << 20
 
@@ -23,7 +23,7 @@ class Wanted:
             UsageError: there are patterns, and no file matches them.
         """
         self.files = self.bytes = 0
-        self._spool = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115
+        self._spool = Spool(_MEMORY)
         try:
             self._fill(entries, selection)
         except BaseException:

@@ -1,7 +1,6 @@
 """One write to an alias, common to upload and link: look, claim, withdraw, fill, commit."""
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from wabucketref.store.sending.commit import alias_taken, commit
 from wabucketref.store.sending.committed import committed
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.seen import Seen
+from wabucketref.store.spool import Spool
 from wabucketref.store.times import rfc3339
 from wabucketref.store.withdraw import delete_seen
 
@@ -139,7 +139,7 @@ class Writing:
         if now is not None:
             self._withdraw(claim, now)
         room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
-        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
+        with Spool(_SPOOL_BYTES) as spool:
             writer = EntriesWriter(spool, self._ref)
             for entry in fill(room, self._moved):
                 writer.add(entry)

@@ -24,8 +24,16 @@ _DAMAGED: Final[_Kind] = (
     "is damaged or not a catalog",
     "move the catalog file (and its -wal and -shm) aside; a new one is made, the bytes in the buckets are safe",
 )
-_FULL: Final[_Kind] = (LocalIOError, "cannot grow: no space is left", "free some space and run `wabucket sync`")
-_IO: Final[_Kind] = (LocalIOError, "cannot be read or written", "check the disk it lies on")
+_FULL: Final[_Kind] = (
+    LocalIOError,
+    "cannot grow: no space is left",
+    "free space or inodes on its disk, then run `wabucket sync`",
+)
+_IO: Final[_Kind] = (
+    LocalIOError,
+    "cannot be read or written",
+    "check its disk, its free space and free inodes",
+)
 _REFUSED: Final[_Kind] = (NotAuthorised, "may not be opened or written", "check its owner and permissions")
 _FOREIGN: Final[_Kind] = (
     InvalidValue,

@@ -99,7 +99,7 @@ def _refusal(error: OSError, where: str) -> WaBucketError:
     text = f"{where} cannot be made: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return NotAuthorised(text, hint="choose a home that you may write (WABUCKET_HOME)")
-    return LocalIOError(text, hint="check the disk it lies on")
+    return LocalIOError(text, hint="check its disk, its free space and free inodes")
 
 
 def _patiently(raw: Any, statement: str, busy_seconds: float) -> None:
