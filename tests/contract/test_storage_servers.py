@@ -69,6 +69,10 @@ class TestRclone(StorageConformance):
 
 @pytest.mark.needs("gcs")
 class TestGcsEmulator(StorageConformance):
+    deviations: ClassVar[Mapping[str, str]] = {
+        "multipart_abort": "the emulator has no request that gives an upload up; it keeps the session"
+    }
+
     @pytest.fixture(scope="class")
     @classmethod
     def open_store(cls, gcs_emulator: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:

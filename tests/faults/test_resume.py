@@ -97,7 +97,7 @@ def test_killed_when_the_files_are_whole(make_world: MakeWorld, server: Server |
 @pytest.mark.row("L6", "O6")
 @pytest.mark.needs("rclone")
 def test_few_of_many_parts_are_sent_twice(rclone_s3: Server, tmp_path: Path) -> None:
-    """The small sister of ``tests/load/parts.py``."""
+    """The small sister of ``tests/load/test_parts.py``."""
     parts, part = 300, 64 << 10
     done = kill_and_go_on(rclone_s3, tmp_path, parts=parts, part_bytes=part, kill_at=parts // 2)
     assert 0 <= done.resent <= 16
@@ -146,3 +146,15 @@ def test_stopped_at_a_part_border(world: World, number: signal.Signals, code: in
     assert figures["bytes_sent"] + figures["bytes_reused"] == SIZE + 6
     assert world.run("sync").code == 0
     nothing_left(world, None, tree)
+
+
+@pytest.mark.row("K1")
+@pytest.mark.needs("gcs")
+def test_killed_on_a_store_that_takes_parts_in_order(make_world: MakeWorld, gcs_emulator: Server) -> None:
+    world = make_world(gcs_emulator)
+    tree = with_source(world)
+    assert world.run(*UPLOAD, points="upload.part=kill@2").code == -9
+    figures = world.ok(*UPLOAD)["transfer"]
+    assert (figures["bytes_sent"], figures["bytes_reused"]) == (SIZE - 2 * PART, 2 * PART + 6)
+    assert world.run("sync").code == 0
+    nothing_left(world, gcs_emulator, tree)

@@ -33,8 +33,8 @@ class Capabilities:
     multipart: bool = False
     """Objects may be sent in parts, in parallel and in any order (but see `parts_in_order`)."""
     parts_in_order: bool = False
-    """Parts must come one at a time, from the first on. How much of one landed only the store knows, and may be less
-    than the whole part: what is put again is taken from there."""
+    """Parts must come one at a time, from the first on. How much of one landed only the store knows; what is put again
+    is taken from there. So whoever wants to go on later must note a part before it is put."""
     resumable: bool = False
     """Another process can go on with an upload in parts."""
     min_part_bytes: int = 5 << 20

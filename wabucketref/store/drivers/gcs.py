@@ -9,20 +9,31 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
-from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, Unsupported
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
+from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, UsageError
 from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
 from wabucketref.store.drivers.gcs_errors import GcsRequest
-from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, upload_blocks
+from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
+from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, upload_blocks
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
-_CAPABILITIES = Capabilities(create_if_absent=True, replace_if_match=True, server_side_copy=True)
+_CAPABILITIES = Capabilities(
+    create_if_absent=True,
+    replace_if_match=True,
+    server_side_copy=True,
+    multipart=True,
+    parts_in_order=True,
+    resumable=True,
+    min_part_bytes=UNIT,
+)
 _FIELDS = "name,size,etag,generation,updated"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 """The etag of the other (XML) API; an object of this one never shows it as its own."""
@@ -108,26 +119,53 @@ class GcsStorage:
             data = b"".join(blocks(chunks, BLOCK_BYTES, size, self._what(key)))
             return self.put(key, data, if_absent=if_absent)
         request = self._upload_request(key, if_absent=if_absent)
+        answer = upload_blocks(self._client, request, lambda: self._session(key, if_absent, size), chunks, size)
+        return self._info(key, answer.json())
 
-        def start() -> str:
-            params = {"uploadType": "resumable", "name": self._full(key), **self._condition(key, if_absent, None)}
-            headers = {"X-Upload-Content-Length": str(size), "X-Upload-Content-Type": _BINARY["Content-Type"]}
-            return self._client.send(request, "POST", self._upload_path(), params=params, headers=headers).headers[
-                "Location"
-            ]
-
-        return self._info(key, upload_blocks(self._client, request, start, chunks, size).json())
-
-    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> Multipart:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
+    def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> GcsMultipart:
+        if part_bytes % UNIT:
+            raise UsageError(f"{self._what(key)}: parts of {part_bytes} bytes, not of whole 256 KiB")
+        (upload_id,) = parse_qs(urlsplit(self._session(key, if_absent)).query)["upload_id"]
+        return self._multipart(key, upload_id, part_bytes, if_absent)
 
     def resume_multipart(
         self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
-    ) -> Multipart:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
+    ) -> GcsMultipart:
+        upload = self._multipart(key, upload_id, part_bytes, if_absent)
+        upload.take_up(parts)
+        return upload
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
-        raise Unsupported(f"{self._what(key)}: no multipart uploads here", hint="use put_stream")
+        params = {"uploadType": "resumable", "upload_id": upload_id}
+        self._client.send(self._request(key), "DELETE", self._upload_path(), params=params, also=CANCELLED)
+
+    def _multipart(self, key: str, upload_id: str, part_bytes: int, if_absent: bool) -> GcsMultipart:
+        params = {"uploadType": "resumable", "upload_id": upload_id}
+        request = GcsRequest(self._what(key), True, if_absent)
+
+        def send(content_range: str, data: bytes) -> Answer:
+            headers = {"Content-Range": content_range}
+            return self._client.send(
+                request, "PUT", self._upload_path(), params=params, headers=headers, body=data, also=GOES_ON | OVER
+            )
+
+        def info(answer: Answer) -> ObjectInfo:
+            return self._info(key, answer.json())
+
+        return GcsMultipart(
+            self._what(key), upload_id, part_bytes, send, info, partial(self.abort_multipart, key, upload_id)
+        )
+
+    def _session(self, key: str, if_absent: bool, size: int | None = None) -> str:
+        """Begin a resumable upload; the URL of its session."""
+        params = {"uploadType": "resumable", "name": self._full(key), **self._condition(key, if_absent, None)}
+        headers = {"X-Upload-Content-Type": _BINARY["Content-Type"]}
+        if size is not None:
+            headers["X-Upload-Content-Length"] = str(size)
+        request = self._upload_request(key, if_absent=if_absent)
+        return self._client.send(request, "POST", self._upload_path(), params=params, headers=headers).headers[
+            "Location"
+        ]
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""

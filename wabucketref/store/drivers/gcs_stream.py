@@ -10,7 +10,9 @@ from wabucketref.store.drivers.gcs_errors import GcsRequest
 
 BLOCK_BYTES = 8 << 20
 """A multiple of the 256 KiB that the protocol asks for."""
-_INCOMPLETE = frozenset({308})
+GOES_ON = frozenset({308})
+CANCELLED = frozenset({404, 405, 410, 499, 501})
+"""Answers to giving an upload up: it is over, or (emulators) nobody keeps it anyway."""
 _log = logging.getLogger(__name__)
 
 
@@ -35,10 +37,10 @@ def _send_block(client: GcsClient, request: GcsRequest, session: str, block: byt
     end = offset + len(block)
     while True:
         headers = {"Content-Range": f"bytes {offset}-{end - 1}/{size}"}
-        answer = client.send(request, "PUT", session, headers=headers, body=block, also=_INCOMPLETE)
-        if answer.status not in _INCOMPLETE:
+        answer = client.send(request, "PUT", session, headers=headers, body=block, also=GOES_ON)
+        if answer.status not in GOES_ON:
             return answer
-        kept = _kept(answer)
+        kept = kept_bytes(answer)
         if kept == end:
             return answer
         if not offset < kept < end:
@@ -46,7 +48,7 @@ def _send_block(client: GcsClient, request: GcsRequest, session: str, block: byt
         block, offset = block[kept - offset :], kept
 
 
-def _kept(answer: Answer) -> int:
+def kept_bytes(answer: Answer) -> int:
     """How many bytes the store has so far, by its ``Range`` (``bytes=0-N``)."""
     last = answer.headers.get("Range", "").rpartition("-")[2]
     return int(last) + 1 if last.isdigit() else 0
@@ -55,6 +57,6 @@ def _kept(answer: Answer) -> int:
 def _cancel(client: GcsClient, request: GcsRequest, session: str) -> None:
     """On the way out of another error, which matters more than one met here. A session left over shows nowhere."""
     try:
-        client.send(request, "DELETE", session, also=frozenset({499, 404, 410, 501}))
+        client.send(request, "DELETE", session, also=CANCELLED)
     except WaBucketError as error:
         _log.debug("%s: the upload session was left to expire: %s", request.what, error)

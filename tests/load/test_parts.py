@@ -1,4 +1,4 @@
-"""L6: one file of 10,000 parts, killed at part 5,000. Run by path: ``pytest tests/load/parts.py``."""
+"""L6: one file of 10,000 parts, killed at part 5,000. Run by ``make soak``."""
 
 import tempfile
 from pathlib import Path
