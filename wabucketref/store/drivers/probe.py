@@ -18,7 +18,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from wabucketref.contracts.storage import Capabilities, Storage
-from wabucketref.errors import Conflict, NotAuthorised, TransientError, Unsupported, UsageError, WaBucketError
+from wabucketref.errors import (
+    Conflict,
+    NotAuthorised,
+    SettingsError,
+    TransientError,
+    Unsupported,
+    UsageError,
+    WaBucketError,
+)
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.wrappers.declared import Declared
@@ -52,6 +60,8 @@ def _creates_only(storage: Storage, key: str) -> bool:
     """Whether the second of two creating writes is refused and changes nothing."""
     try:
         storage.put(key, b"first", if_absent=True)
+    except SettingsError:
+        raise  # another region, say: that tells nothing of the store
     except (Unsupported, UsageError):
         return False  # the store refuses the condition itself
     return _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")

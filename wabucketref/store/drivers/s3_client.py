@@ -45,8 +45,12 @@ class S3Client:
 
     def _open(self) -> Any:
         import s3fs
+        from botocore.handlers import add_expect_header
 
-        return s3fs.S3FileSystem(**self._options, skip_instance_cache=True, use_listings_cache=False)
+        fs = s3fs.S3FileSystem(**self._options, skip_instance_cache=True, use_listings_cache=False)
+        # A server that never says "100 Continue" would be waited for without end: no timeout counts there.
+        fs.s3.meta.events.unregister("before-call.s3", add_expect_header)
+        return fs
 
 
 def options_from(environ: Mapping[str, str]) -> dict[str, Any]:

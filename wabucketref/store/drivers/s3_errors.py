@@ -116,8 +116,8 @@ def _answer(response: Mapping[str, Any], request: S3Request) -> WaBucketError:
         transient.retry_after = retry_after(headers)
         return transient
     kind, hint = _CODES.get(code) or _CODES.get(str(status)) or (None, "")
-    if kind is SettingsError:
-        region = headers.get("x-amz-bucket-region") or details.get("Region")
+    region = headers.get("x-amz-bucket-region") or details.get("Region")
+    if kind is SettingsError or (code == "400" and region):  # to a HEAD the store can say no more
         return SettingsError(message, hint=f"set AWS_REGION={region}" if region else hint)
     if kind is not None:
         return kind(message, hint=(clock_hint(headers) if kind is NotAuthorised else None) or hint)
