@@ -284,6 +284,16 @@ def test_what_is_sent_again_is_answered_as_before(background: Background) -> Non
     assert len(tracker_of(background).rows) == 1
 
 
+def test_a_run_belongs_to_one_client(background: Background) -> None:
+    run = start(background.connect())
+    with pytest.raises(Conflict, match="under way"):
+        start(background.connect())
+    with pytest.raises(NotFound):
+        client(background.connect()).publish(row(1))
+    run.publish(row(1))
+    run.finish(0, RunState.FINISHED, 10)
+
+
 @pytest.mark.row("K2")
 def test_another_service_in_its_place_is_said(background: Background) -> None:
     run = start(background.connect())

@@ -13,7 +13,7 @@ from wabucketref.contracts.outputs import Outputs
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import Interrupted, TimedOut, UsageError, WaBucketError
+from wabucketref.errors import Interrupted, ServiceStopped, TimedOut, UsageError, WaBucketError
 from wabucketref.model.redact import public_url
 from wabucketref.model.run import RunState
 from wabucketref.registry import Registry
@@ -138,7 +138,8 @@ class Workspace:
         """The ticket's result. An interruption stops the transfer cleanly first, then goes on its way."""
         try:
             if self.progress is not None:
-                ticket.follow(self.progress)
+                with contextlib.suppress(ServiceStopped):  # the wait asks again, and says so if it is gone for good
+                    ticket.follow(self.progress)
             return ticket.wait()
         except (KeyboardInterrupt, Interrupted) as error:
             code = getattr(error, "exit_code", _KILLED)

@@ -142,6 +142,11 @@ class Service:
         with self._lock:
             return bool(self._streams)
 
+    def has(self, stream_id: str) -> bool:
+        """Whether a run of this id has not ended."""
+        with self._lock:
+            return stream_id in self._streams
+
     def streams(self) -> list[Stream]:
         """Runs that have not ended."""
         with self._lock:

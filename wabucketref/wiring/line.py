@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Mapping
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Line:
-    """Opens the transport on first use. Not for several threads."""
+    """Opens the transport on first use. Thread-safe."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], service: Service, *, alone: bool) -> None:
         """`alone`: stay in this process, because what it was given cannot be told to another."""
@@ -27,6 +28,7 @@ class Line:
         self._environ = environ
         self._service = service
         self._alone = alone
+        self._lock = threading.Lock()
         self._transport: Transport | None = None
 
     def open(self) -> Transport:
@@ -36,9 +38,10 @@ class Line:
             UsageError: one of another release runs.
             TimedOut: one runs, but does not answer.
         """
-        if self._transport is None:
-            self._transport = self._background() or InProcess(self._service.handle)
-        return self._transport
+        with self._lock:
+            if self._transport is None:
+                self._transport = self._background() or InProcess(self._service.handle)
+            return self._transport
 
     def close(self) -> None:
         """Give the connection back; idempotent."""

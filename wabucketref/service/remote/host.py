@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wabucketref.errors import NotFound, ServiceStopped, UsageError, WaBucketError
+from wabucketref.errors import Conflict, NotFound, ServiceStopped, UsageError, WaBucketError
 from wabucketref.service import convert
 from wabucketref.service.service import Service
 from wabucketref.service.tickets import TicketTable
@@ -167,11 +167,26 @@ class Host:
         known = client.answers.get(envelope.uuid)
         if known is not None:
             return known
-        if envelope.HasField("record") and envelope.record.HasField("run"):
-            client.streams.add(envelope.stream)
-        answer = client.context.service.handle(envelope, client.trace)
-        if envelope.HasField("record"):
-            client.remember(answer)
+        if not envelope.HasField("record"):
+            return client.context.service.handle(envelope, client.trace)
+        answer = self._refused(client, envelope) or client.context.service.handle(envelope, client.trace)
+        client.remember(answer)
+        return answer
+
+    def _refused(self, client: Client, envelope: Envelope) -> Envelope | None:
+        """The answer to a record for a run that is another client's; None when it is this one's, or is now."""
+        with self._lock:
+            if envelope.stream in client.streams:
+                return None
+            taken = any(context.service.has(envelope.stream) for context in self._all_contexts())
+            if envelope.record.HasField("run") and not taken:
+                client.streams.add(envelope.stream)
+                return None
+        error: WaBucketError = NotFound(f"no run {envelope.stream!r} of this client is open here")
+        if envelope.record.HasField("run"):
+            error = Conflict(f"the run {envelope.stream!r} is under way", hint="choose another run id, or wait")
+        answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
+        answer.result.error.CopyFrom(convert.error_to_message(error))
         return answer
 
     def table(self, client: Client | None, envelope: Envelope) -> TicketTable:
