@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.passed import Passed
 from tests.servers import STARTERS, Server, missing
 
 IN_CI = bool(os.environ.get("CI"))
@@ -24,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.seed = random.SystemRandom().randrange(1 << 32)
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(config.option.seed)
+    config.pluginmanager.register(Passed(strict=IN_CI), "passed-failpoints")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.procs import LIMIT, World
+from tests.faults.procs import LIMIT, Child, World
 from wabucketref.service.remote.launch import is_held
 from wabucketref.service.remote.place import Place
 
@@ -18,10 +18,13 @@ class Service:
     def __init__(self, world: World) -> None:
         self.world = world
         self.place = Place.of(world.home)
+        self._scripted: list[Child] = []
 
-    def start(self, *options: str, points: str = "") -> int:
-        """Its process, once it accepts. `points`: a script of ``points.py`` for it."""
-        ended = self.world.run("--json", "service", "start", *options, points=points)
+    def start(self, *options: str, points: str = "", may_miss: bool = False) -> int:
+        """Its process, once it accepts. `points`: a script of ``points.py`` for it, which it must follow by its end."""
+        child = self.world.start("--json", "service", "start", *options, points=points)
+        self._scripted += [] if may_miss else [child]
+        ended = child.wait()
         assert ended.code == 0, ended
         return int(ended.json()["pid"])
 
@@ -57,6 +60,8 @@ class Service:
                 os.kill(self.pid, signal.SIGCONT)
                 os.kill(self.pid, signal.SIGKILL)
             until(lambda: not is_held(self.place))
+        missed = [step for child in self._scripted for step in child.missed()]
+        assert not missed, f"faults of the script that the service did not hit: {missed}"
 
 
 def until(true: Callable[[], bool], seconds: float = LIMIT) -> None:

@@ -11,15 +11,19 @@ A script is ``name=action@n,…``; the name ``*`` stands for any point. Actions:
 ``log:PATH``      append the point's name to the file; at every hit unless ``@n`` is given
 
 ``@n``: the n-th hit only; the default is the first. ``@n+``: that one and all later.
+
+What comes before a ``;`` says where to note what was passed, as empty files in directories: ``passed=DIR`` each point
+by its name, ``met=DIR`` each step of the script by its number.
 """
 
+import contextlib
 import errno
 import os
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,37 +31,60 @@ from tests.faults import disk
 
 POINTS = frozenset(
     {
+        "artifact.resolved",
+        "catalog.altered",
+        "catalog.backed_up",
+        "catalog.committed",
+        "catalog.written",
+        "claim.taken",
+        "claim.waiting",
         "download.done",
         "download.entries_read",
         "download.file_placed",
         "download.file_verified",
+        "download.header_read",
         "download.range",
         "download.staging_found",
         "download.staging_made",
+        "download.synced",
+        "filestream.sent",
         "finish.stage",
         "journal.appended",
+        "journal.created",
+        "journal.recovered",
+        "journal.removed",
         "journal.synced",
         "link.file_hashed",
         "link.marked",
+        "probe.tried",
         "remove.done",
         "remove.file_gone",
         "remove.header_gone",
         "scan.done",
         "sender.before_process",
         "sender.processed",
+        "tracker.answered",
+        "tracker.asked",
         "upload.claim_removed",
         "upload.claimed",
+        "upload.completed",
         "upload.entries_put",
+        "upload.file_sent",
         "upload.file_stored",
+        "upload.files_stored",
         "upload.header_answered",
         "upload.header_sent",
         "upload.leftovers_removed",
         "upload.part",
+        "upload.parts_begun",
+        "upload.recalled",
         "upload.withdrawn",
         "verify.file",
+        "workspace.closed",
     }
 )
 _PAUSE_SECONDS = 60.0
+_NOTES = ("passed", "met")
 
 
 @dataclass(frozen=True)
@@ -73,13 +100,40 @@ class Step:
         return self.first <= count <= self.last
 
 
+class Marks:
+    """Empty files in a directory, each made once by this process; processes share the directory."""
+
+    def __init__(self, directory: str | None) -> None:
+        self._directory = directory
+        self._made: set[str] = set()
+
+    def make(self, name: str) -> None:
+        if self._directory is not None and name not in self._made:
+            self._made.add(name)
+            with contextlib.suppress(OSError):  # what is tested may be a process that can open no file
+                Path(self._directory, name).touch()
+
+
+def noting(script: str, **directories: Path | None) -> str:
+    """`script` with directories to note in; see the module's text."""
+    given = [f"{name}={path}" for name, path in directories.items() if path is not None]
+    return f"{','.join(given)};{script}" if given else script
+
+
+def steps_of(script: str) -> Sequence[str]:
+    """The parts of a script, in order."""
+    return [part for part in script.rpartition(";")[2].split(",") if part]
+
+
 def interpreter(script: str) -> Callable[[str], None]:
     """The hook for ``wabucketref.failpoints.install`` that carries out `script`. Thread-safe.
 
     Raises:
         ValueError: the script is malformed, or names a point that does not exist.
     """
-    steps = [_step(part) for part in script.split(",") if part]
+    notes = _notes(script)
+    steps = [_step(part) for part in steps_of(script)]
+    passed, met = Marks(notes.get("passed")), Marks(notes.get("met"))
     lock = threading.Lock()
     counts: Counter[str] = Counter()
 
@@ -87,11 +141,25 @@ def interpreter(script: str) -> Callable[[str], None]:
         with lock:
             counts[name] += 1
             counts["*"] += 1
-            due = [step for step in steps if step.point in (name, "*") and step.concerns(counts[step.point])]
-        for step in due:
+            passed.make(name)
+            due = [
+                (number, step)
+                for number, step in enumerate(steps)
+                if step.point in (name, "*") and step.concerns(counts[step.point])
+            ]
+            for number, _ in due:
+                met.make(str(number))
+        for _, step in due:
             step.act(name)
 
     return hook
+
+
+def _notes(script: str) -> dict[str, str]:
+    found = dict(part.split("=", 1) for part in script.rpartition(";")[0].split(",") if part)
+    if not set(found) <= set(_NOTES):
+        raise ValueError(f"there is nothing to note as {set(found)}")
+    return found
 
 
 def _step(part: str) -> Step:

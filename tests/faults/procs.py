@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults import passed
+from tests.faults.points import noting, steps_of
 from wabucketref.operations.workspace import Workspace
 from wabucketref.settings import load_settings
 from wabucketref.wiring import open_workspace
@@ -46,6 +48,17 @@ class Child:
     ended: threading.Event = field(default_factory=threading.Event)
     pid: int = 0
     code: int = 0
+    script: str = ""
+    """What was to happen at failpoints."""
+    met: Path | None = None
+    """Where the steps of the script that happened are noted."""
+
+    def missed(self) -> list[str]:
+        """The steps of the script that did not happen (yet)."""
+        if self.met is None:
+            return []
+        happened = {path.name for path in self.met.iterdir()}
+        return [step for number, step in enumerate(steps_of(self.script)) if str(number) not in happened]
 
     def signal(self, number: signal.Signals) -> None:
         assert self.started.wait(LIMIT)
@@ -80,13 +93,15 @@ class Zygote:
 
     def start(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "") -> Child:
         """Begin a command line; `points` is a script of ``points.py``."""
-        environ = {"PATH": os.environ["PATH"], **env}
-        if points:
-            environ["WABUCKET_FAILPOINTS"] = points
         with self._lock:
             number = len(self._children)
-            child = Child(number, self._directory / f"{number}.out", self._directory / f"{number}.err")
+            child = Child(number, self._directory / f"{number}.out", self._directory / f"{number}.err", script=points)
             self._children[number] = child
+            if points:
+                child.met = self._directory / f"{number}.met"
+                child.met.mkdir()
+            environ = {"PATH": os.environ["PATH"], **env}
+            environ["WABUCKET_FAILPOINTS"] = noting(points, passed=passed.directory(), met=child.met)
             order = {
                 "id": number,
                 "argv": argv,
@@ -99,9 +114,6 @@ class Zygote:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
         return child
-
-    def run(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "") -> Ended:
-        return self.start(*argv, cwd=cwd, env=env, points=points).wait()
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -160,8 +172,14 @@ class World:
     def start(self, *argv: str, points: str = "") -> Child:
         return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points)
 
-    def run(self, *argv: str, points: str = "") -> Ended:
-        return self.start(*argv, points=points).wait()
+    def run(self, *argv: str, points: str = "", may_miss: bool = False) -> Ended:
+        """A command line from beginning to end. Each step of the script `points` must happen, unless it `may_miss`."""
+        child = self.start(*argv, points=points)
+        ended = child.wait()
+        if not may_miss:
+            missed = child.missed()
+            assert not missed, f"faults of the script that were not hit: {missed}; {ended}"
+        return ended
 
     def traced(self, fault: str, *argv: str, only: Path | None = None) -> Ended:
         """A command line whose system calls fail as ``strace -e inject=FAULT`` says; `only`: those that concern a path.

@@ -41,7 +41,7 @@ def test_upload(make_world: MakeWorld, server: Server, seed: int) -> None:
     for number in range(1 + seed % STRIDE, MOST_POINTS, STRIDE):
         world = make_world(server)
         trees.make(world.directory / "src", trees.TWO_FILES)
-        ended = world.run(*UPLOAD, points=f"*=kill@{number}")
+        ended = world.run(*UPLOAD, points=f"*=kill@{number}", may_miss=True)
         if ended.code == 0:
             assert number > 20
             return

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.points import POINTS, interpreter
-from tests.faults.procs import ROOT
+from tests.faults import passed
+from tests.faults.points import POINTS, interpreter, noting, steps_of
+from tests.faults.procs import ROOT, World
+from tests.faults.steps import DOWNLOAD_STEPS, UPLOAD_STEPS, WITHOUT_POINT, all_steps
 from wabucketref import failpoints
 
 
@@ -21,6 +23,12 @@ def test_the_names_in_the_code_are_the_catalogue() -> None:
             {"journal.synced"} if path.name == "failpoints.py" else set()
         )
     assert found == POINTS
+
+
+def test_every_point_stands_for_a_step_and_every_step_has_one() -> None:
+    assert {point for points in all_steps().values() for point in points} == POINTS
+    steps = {step.split(" ", 1)[0] for step in (*UPLOAD_STEPS, *WITHOUT_POINT, *DOWNLOAD_STEPS)}
+    assert steps == {f"P{number:02}" for number in range(1, 27)} | {f"Q{number:02}" for number in range(1, 11)}
 
 
 def test_a_hook_is_called_until_it_is_removed() -> None:
@@ -71,7 +79,40 @@ def test_raise_and_pause(tmp_path: Path) -> None:
     assert (tmp_path / "door.reached").exists()
 
 
-@pytest.mark.parametrize("script", ["nowhere=kill", "upload.part=explode", "upload.part=raise:NOTHING"])
+def test_what_is_passed_and_met_is_noted(tmp_path: Path) -> None:
+    passed, met = tmp_path / "passed", tmp_path / "met"
+    passed.mkdir()
+    met.mkdir()
+    script = noting("upload.part=sleep:0@2,*=sleep:0@9,upload.claimed=sleep:0", passed=passed, met=met)
+    hook = interpreter(script)
+    for name in ("upload.part", "journal.synced", "upload.part"):
+        hook(name)
+    assert {path.name for path in passed.iterdir()} == {"upload.part", "journal.synced"}
+    assert {path.name for path in met.iterdir()} == {"0"}
+    assert steps_of(script) == ["upload.part=sleep:0@2", "*=sleep:0@9", "upload.claimed=sleep:0"]
+    assert noting("upload.part=kill", passed=None) == "upload.part=kill"
+
+
+def test_a_fault_that_is_not_hit_fails_the_test_that_scripted_it(world: World) -> None:
+    (world.directory / "a").write_text("x")
+    command = ("upload", "a", "-n", "n", "-t", "t", "-a")
+    assert world.run(*command, "one", points="upload.claimed=sleep:0").code == 0
+    with pytest.raises(AssertionError, match=r"not hit.*upload.claimed=kill@9"):
+        world.run(*command, "two", points="upload.entries_put=sleep:0,upload.claimed=kill@9")
+    assert world.run(*command, "three", points="upload.claimed=kill@9", may_miss=True).code == 0
+
+
+def test_what_children_pass_counts(world: World) -> None:
+    directory = passed.directory()
+    assert directory is not None
+    (directory / "workspace.closed").unlink(missing_ok=True)
+    world.run("ls")
+    assert (directory / "workspace.closed").exists()
+
+
+@pytest.mark.parametrize(
+    "script", ["nowhere=kill", "elsewhere=x;upload.part=kill", "upload.part=explode", "upload.part=raise:NOTHING"]
+)
 def test_a_malformed_script_is_refused(script: str) -> None:
     with pytest.raises((ValueError, AttributeError)):
         interpreter(script)

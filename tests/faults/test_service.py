@@ -297,7 +297,7 @@ def kill_at_points(make: Callable[[], World], serve: Serve, numbers: range) -> i
         world = make()
         trees.make(world.directory / "src", trees.TWO_FILES)
         service = serve(world)
-        service.start(points=f"*=kill@{number}")
+        service.start(points=f"*=kill@{number}", may_miss=True)
         left = world.run("--json", *UPLOAD, "--no-wait")
         until(lambda: not service.place.is_listening() or ended(service))  # noqa: B023
         if service.place.is_listening():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wabucketref.errors import IntegrityError, NotFound, TransientError, UnfinishedUpload, Unsupported, WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
@@ -34,6 +35,7 @@ def resolve(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> Artifac
             raise
         log.warning("the tracker cannot be asked, looking in the bucket: %s", unreachable)
         found = _in_bucket(ws, ref, unreachable)
+    hit("artifact.resolved")
     if ref.digest is not None and found.digest != ref.digest:
         raise IntegrityError(
             f"{ref} has the digest {found.digest}, not {ref.digest}", hint="the reference was pinned to other content"

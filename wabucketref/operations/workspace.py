@@ -14,6 +14,7 @@ from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import Interrupted, ServiceStopped, TimedOut, UsageError, WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.redact import public_url
 from wabucketref.model.run import RunState
 from wabucketref.registry import Registry
@@ -152,6 +153,7 @@ class Workspace:
         """Give everything back; idempotent."""
         self.close_line()
         self.close_floor()
+        hit("workspace.closed")
 
     def __enter__(self) -> "Workspace":
         return self

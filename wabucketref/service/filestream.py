@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunUpdate
 from wabucketref.service.gate import TrackerGate
 
@@ -96,6 +97,7 @@ class FileStream:
             try:
                 self._sync()
                 self._send([item for _, item in batch])
+                hit("filestream.sent")
             except WaBucketError as error:
                 self._gate.shut(error)
             except Exception as error:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import UsageError, WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.result import Tracking
 from wabucketref.retry import RetryPolicy, retry
 
@@ -48,8 +49,11 @@ class TrackerGate:
         tracker = self._tracker
         if tracker is None or self.cause is not None:
             return None
+        hit("tracker.asked")
         try:
-            return retry(lambda: action(tracker), self._policy, what=what)
+            answer = retry(lambda: action(tracker), self._policy, what=what)
+            hit("tracker.answered")
+            return answer
         except UsageError:
             raise
         except WaBucketError as error:

@@ -70,6 +70,7 @@ class Journal:
                 path.unlink(missing_ok=True)
                 os.close(descriptor)
                 raise
+        hit("journal.created")
         return cls(path, descriptor, len(frames.MAGIC), sync)
 
     @classmethod
@@ -183,6 +184,7 @@ class Journal:
         """Delete the file, which has served its purpose, and give up ownership."""
         if self.path.is_absolute():
             self.path.unlink(missing_ok=True)
+        hit("journal.removed")
         self.close()
 
     def __enter__(self) -> "Journal":

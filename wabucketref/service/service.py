@@ -14,6 +14,7 @@ from typing import Final
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import IntegrityError, NotFound, UsageError, WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
@@ -108,6 +109,7 @@ class Service:
         except BaseException:
             journal.close()
             raise
+        hit("journal.recovered")
         stream = Stream(recovered.state.key, journal, self._parts(self._options.trace), recovered)
         with self._lock:
             self._streams[stream.key.run_id] = stream

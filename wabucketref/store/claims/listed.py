@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import PreconditionFailed
+from wabucketref.failpoints import hit
 from wabucketref.store.claims.body import Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
 from wabucketref.store.claims.single import in_progress, inherits_clean, read_claim
@@ -37,6 +38,7 @@ def take_listed(storage: Storage, layout: Layout, me: Identity, xid: str, pause:
     body = replace(Body.new(me, xid, secrets.token_hex(8), "waiting"), clean=clean)
     lease = ListedLease(storage, layout, body, dead)
     lease.put("waiting")
+    hit("claim.waiting")
     try:
         _wait_alone(storage, layout, me, xid, pause)
     except BaseException:

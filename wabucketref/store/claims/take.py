@@ -3,6 +3,7 @@
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import PreconditionFailed
+from wabucketref.failpoints import hit
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.held import Held
@@ -24,6 +25,7 @@ def take_claim(storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cance
         taken = take_single(storage, layout, me, xid)
     else:
         taken = take_listed(storage, layout, me, xid, cancel.wait)
+    hit("claim.taken")
     return Held(taken, str(ref))
 
 

@@ -27,6 +27,7 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
+from wabucketref.failpoints import hit
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.wrappers.declared import Declared
@@ -50,6 +51,7 @@ def probe_conditional(storage: Storage) -> Capabilities:
     key = f"{PREFIX}{secrets.token_hex(12)}"
     try:
         creates = _creates_only(storage, key)
+        hit("probe.tried")
         replaces = creates and claimed.replace_if_match and _replaces_only(storage, key)
     finally:
         _remove(storage, key)

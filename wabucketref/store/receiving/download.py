@@ -31,6 +31,7 @@ Outcome = Literal["moved", "reused", "directory"]
 
 def download(storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew) -> Fetched:
     """Carry out `plan` with the header found, None for an upload without. See :meth:`DataPlane.download`."""
+    hit("download.header_read")
     check_digest_known(plan.ref, plan.digest, header)
     real = real_destination(plan.destination)
     with wanted(storage, plan, header) as chosen:
@@ -107,6 +108,7 @@ class _Download:
                 moved[outcome][1] += size
             with local(f"write to the disk of {self._real!r}"):
                 sync_file_system(beside.path)  # before any of it bears its name; one call for all files
+            hit("download.synced")
             self._place(beside)
         (files, received), (kept, reused) = moved["moved"], moved["reused"]
         hit("download.done")

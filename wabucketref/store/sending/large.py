@@ -3,6 +3,7 @@
 from wabucketref.contracts.storage import Multipart, ObjectInfo, Part
 from wabucketref.contracts.transfer import OpenUpload, StoredPart, TransferMemory
 from wabucketref.errors import NotFound, OutcomeUnknown
+from wabucketref.failpoints import hit
 from wabucketref.store.digest import digest_of
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.guarded import Guarded
@@ -81,6 +82,7 @@ class LargeFile:
             self.moved += parts.moved
         file.check()
         info = self._complete(upload, digest)
+        hit("upload.completed")
         self.digest = digest
         return info
 
@@ -98,6 +100,7 @@ class LargeFile:
         facts = (found.path, found.size, found.mtime_ns, found.ctime_ns, found.inode)
         self._open = OpenUpload(*facts, self._key, upload.upload_id, size)
         self._lasting = self._guarded.storage.capabilities.resumable and self._memory.begin(self._open)
+        hit("upload.parts_begun")
         return upload
 
     def _note(self, part: StoredPart) -> None:

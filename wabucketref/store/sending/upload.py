@@ -127,6 +127,7 @@ class _Filling:
             self._crew.progress.advance(files=1, bytes=found.size)
             return kept, None
         sent = self._sender.send(found, key, seen, left)
+        hit("upload.file_sent")
         stored = _entry(found, sent.digest, sent.info)
         self._remember(found, stored)
         hit("upload.file_stored")
@@ -145,6 +146,7 @@ class _Filling:
         if seen is None or seen.etag is None or not self._room.claim.reusable:
             return None
         known = self._memory.recall(found.path)
+        hit("upload.recalled")
         if known is None or (known.size, known.etag) != (seen.size, seen.etag) or known.size != found.size:
             return None
         if (known.mtime_ns, known.ctime_ns, known.inode) != (found.mtime_ns, found.ctime_ns, found.inode):

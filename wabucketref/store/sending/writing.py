@@ -144,6 +144,7 @@ class Writing:
             for entry in fill(room, self._moved):
                 writer.add(entry)
             totals = writer.finish()
+            hit("upload.files_stored")
             self._remove_leftovers(room)
             self._put_entries(room, spool)
         return self._commit(claim, self._header(totals))

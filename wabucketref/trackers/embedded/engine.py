@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
 
 from wabucketref.errors import SettingsError, TransientError
+from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded import sqlite
 from wabucketref.trackers.embedded.errors import damaged, mapped
 
@@ -61,12 +62,15 @@ class Catalog:
         """
         with self._transaction(**{sqlite.WRITE: True}) as connection:
             yield connection
+            hit("catalog.written")
+        hit("catalog.committed")
 
     @contextmanager
     def alter(self) -> Iterator[Connection]:
         """As :meth:`write`, for changes of the schema: references are not enforced meanwhile."""
         with self._transaction(**{sqlite.WRITE: True, sqlite.ALTER: True}) as connection:
             yield connection
+            hit("catalog.altered")
 
     def check(self) -> None:
         """Let the database look for damage, where it can.

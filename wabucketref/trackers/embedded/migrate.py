@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
 
 from wabucketref.errors import UpgradeRequired, WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped
 from wabucketref.trackers.embedded.schema import metadata
@@ -90,6 +91,7 @@ def _migrate(catalog: Catalog, scripts: Scripts) -> None:
         if catalog.file is not None:
             with mapped(catalog.where):
                 _backup(catalog.file, found)
+        hit("catalog.backed_up")
         settings.attributes["connection"] = connection
         try:
             command.upgrade(settings, scripts.head)
