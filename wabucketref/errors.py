@@ -137,6 +137,12 @@ class LocalIOError(TransientError):
     retryable = False
 
 
+class NotDurable(LocalIOError):
+    """The disk could not sync: what was written since the sync before may be lost, and is to be written anew."""
+
+    kind = "not_durable"
+
+
 class SourceChanged(TransientError):
     """A source file changed while it was read."""
 

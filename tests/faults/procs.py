@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,17 +181,17 @@ class World:
             assert not missed, f"faults of the script that were not hit: {missed}; {ended}"
         return ended
 
-    def traced(self, fault: str, *argv: str, only: Path | None = None) -> Ended:
-        """A command line whose system calls fail as ``strace -e inject=FAULT`` says; `only`: those that concern a path.
+    def traced(self, fault: str, *argv: str, only: Sequence[Path] = ()) -> Ended:
+        """A command line whose system calls fail as ``strace -e inject=FAULT`` says; `only`: those that concern these.
 
         Calls are counted for each thread on its own. ``strace`` in the directory names those that failed.
         """
         self.directory.joinpath("strace").unlink(missing_ok=True)
         calls = fault.partition(":")[0]
         trace = ["-f", "-qq", "--seccomp-bpf", "-o", "strace", "-e", f"trace={calls}", "-e", f"inject={fault}"]
-        path = ["-P", str(only)] if only else []
+        paths = [part for path in only for part in ("-P", str(path))]
         done = subprocess.run(
-            ["strace", *trace, *path, sys.executable, "-W", "ignore", "-m", "wabucketref", *argv],
+            ["strace", *trace, *paths, sys.executable, "-W", "ignore", "-m", "wabucketref", *argv],
             cwd=self.directory,
             env={"PATH": os.environ["PATH"], **self._environ()},
             capture_output=True,

@@ -38,7 +38,7 @@ def test_the_journal_on_the_way(world: World, number: int) -> None:
     trees.make(world.directory / "src", TREE)
     world.env["WANDB_RUN_ID"] = "one"
     journal = world.home / "journal" / "one.journal"
-    ended = world.traced(f"write:error=EROFS:when={number}", *UPLOAD, only=journal)
+    ended = world.traced(f"write:error=EROFS:when={number}", *UPLOAD, only=[journal])
     assert world.injected, "it wrote nothing"
     assert ended.code == 4, ended
     invariants.honest(ended)

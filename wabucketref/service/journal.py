@@ -19,7 +19,7 @@ from typing import Final, Literal
 from wabucketref.errors import Conflict, InvalidValue, LocalIOError, NotAuthorised, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
-from wabucketref.service.repair import repair, whole_until
+from wabucketref.service.repair import repair, sync_directory, whole_until, write_anew
 from wabucketref.service.wabucket_pb2 import Record
 
 SUFFIX: Final = ".journal"
@@ -65,7 +65,7 @@ class Journal:
                 os.write(descriptor, frames.MAGIC)
                 if sync == "full":
                     os.fdatasync(descriptor)
-                    _sync_directory(path.parent)
+                    sync_directory(path.parent)
             except BaseException:
                 path.unlink(missing_ok=True)
                 os.close(descriptor)
@@ -236,12 +236,21 @@ class Journal:
             self._check()
             target = self._end
             try:
-                with _mapped(self.path):
-                    os.fdatasync(self._descriptor)
-            except WaBucketError as error:
-                self._broken = error  # what the disk dropped cannot be synced by asking again
-                raise
+                os.fdatasync(self._descriptor)
+            except OSError:
+                target = self._save()
             self._synced = target
+
+    def _save(self) -> int:
+        """A sync failed: write all anew, or accept nothing more. The position that is safe then."""
+        with self.changed:
+            try:
+                with _mapped(self.path):
+                    write_anew(self._descriptor, self.path, self._end)
+            except WaBucketError as error:
+                self._broken = error
+                raise
+            return self._end
 
 
 def _make(path: Path) -> int:
@@ -266,14 +275,6 @@ def _own(descriptor: int, path: Path) -> None:
         raise JournalInUse(f"the run {path.stem!r} is still being written by another process") from error
     if os.fstat(descriptor).st_nlink == 0:
         raise NotFound(f"there is no journal {path.name}")
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,8 @@
-"""Opening a journal that another process left: its end is cut to whole records, and damage is kept aside."""
+"""Mending a journal: of another process its end is cut to whole records, with damage kept aside; one's own is written
+anew when the disk failed to sync it."""
 
+import errno
+import fcntl
 import logging
 import os
 from pathlib import Path
@@ -19,6 +22,7 @@ def repair(descriptor: int, path: Path) -> int:
     Raises:
         UpgradeRequired: a newer release wrote it; it is left alone.
     """
+    _anew(path).unlink(missing_ok=True)
     size = os.fstat(descriptor).st_size
     magic = os.pread(descriptor, len(frames.MAGIC), 0)
     if magic[:6] == frames.MAGIC[:6] and len(magic) == len(frames.MAGIC) and magic != frames.MAGIC:
@@ -53,6 +57,44 @@ def whole_until(descriptor: int, size: int) -> int:
     return position
 
 
+def write_anew(descriptor: int, path: Path, end: int) -> None:
+    """Put the records up to `end` into a new file, synced, in the place of the old one, lock and descriptor included.
+
+    After a sync that failed the kernel takes for clean what it has not written: asked again, it would say all is well.
+
+    Raises:
+        OSError: the disk does not take it either, or the records are damaged by now.
+    """
+    made = _anew(path)
+    fresh = os.open(made, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fresh, fcntl.LOCK_EX)
+        _copy(descriptor, fresh, 0, end)
+        if whole_until(fresh, end) != end:
+            raise OSError(errno.EIO, "it is damaged")
+        os.fdatasync(fresh)
+        os.replace(made, path)
+        sync_directory(path.parent)
+        os.dup2(fresh, descriptor, inheritable=False)
+    finally:
+        made.unlink(missing_ok=True)
+        os.close(fresh)
+    log.warning("the disk failed to sync the journal %s; it was written anew", path)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in it survive power loss."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _anew(path: Path) -> Path:
+    return path.with_name(f"{path.name}.anew")
+
+
 def _is_torn(descriptor: int, good: int, size: int) -> bool:
     """Whether what follows is the beginning of a magic or of one frame that a kill cut short, not damage."""
     if not good:
@@ -63,7 +105,18 @@ def _is_torn(descriptor: int, good: int, size: int) -> bool:
 
 def _set_aside(descriptor: int, path: Path, start: int, size: int) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{start}")
-    with open(aside, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy:
-        for position in range(start, size, _CHUNK):
-            copy.write(os.pread(descriptor, min(_CHUNK, size - position), position))
+    copy = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _copy(descriptor, copy, start, size)
+        os.fsync(copy)  # what it was cut out of is cut next
+    finally:
+        os.close(copy)
+    sync_directory(path.parent)
     return aside
+
+
+def _copy(source: int, target: int, start: int, end: int) -> None:
+    for position in range(start, end, _CHUNK):
+        view = memoryview(os.pread(source, min(_CHUNK, end - position), position))
+        while view:
+            view = view[os.write(target, view) :]

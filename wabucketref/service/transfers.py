@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import AliasTaken, NotFound, WaBucketError
+from wabucketref.errors import AliasTaken, NotDurable, NotFound, WaBucketError
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -95,7 +95,7 @@ class Transfers:
         try:
             committed = self._plane.upload(plan, progress=progress, cancel=cancel, memory=memory)
         except WaBucketError as error:
-            if isinstance(error, NotFound | AliasTaken):
+            if isinstance(error, NotFound | AliasTaken | NotDurable):
                 memory.forget()
             else:
                 memory.close()

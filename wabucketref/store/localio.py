@@ -43,15 +43,15 @@ def local(what: str) -> Iterator[None]:
         raise local_error(error, what) from error
 
 
-def sync_file_system(path: str) -> None:
-    """Make all that was written to the disk on which `path` lies survive power loss: once, however many files."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        library = ctypes.CDLL(None, use_errno=True)
-        if not hasattr(library, "syncfs"):
-            os.sync()  # not Linux: all disks at once
-        elif library.syncfs(fd) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    finally:
-        os.close(fd)
+def sync_file_system(descriptor: int) -> None:
+    """Make all that was written to the disk of the open file survive power loss: once, however many files.
+
+    Raises:
+        OSError: something written since the descriptor was opened, or since the call before, is lost.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "syncfs"):
+        os.sync()  # not Linux: all disks at once
+    elif library.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

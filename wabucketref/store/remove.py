@@ -45,6 +45,7 @@ def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:
         delete_seen(storage, Layout.of(ref).header, found.info.etag)
     except PreconditionFailed as error:
         raise UploadInProgress(f"{ref} was replaced meanwhile", hint="look at it again, then repeat") from error
+    storage.flush()  # power loss must not bring it back without its files
     hit("remove.header_gone")
     unmark(storage, found.header)
     return found.header.base is not None

@@ -280,6 +280,59 @@ def test_a_torn_write_that_cannot_be_undone_ends_the_journal(path: Path, monkeyp
     assert reopened(path)[0] == ["one"]
 
 
+@pytest.mark.row("I3")
+def test_after_a_failed_sync_all_is_written_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal.create(path)
+    journal.append(record("one"))
+    inode, sync, failures = path.stat().st_ino, os.fdatasync, [errno.EIO]
+
+    def fails_once(descriptor: int) -> None:
+        if failures:
+            raise OSError(failures.pop(), "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(module.os, "fdatasync", fails_once)
+    journal.flush()
+    assert "written anew" in caplog.text
+    assert path.stat().st_ino != inode, "what the disk dropped cannot be synced by asking again"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    with pytest.raises(JournalInUse):
+        Journal.open(path)
+    journal.append(record("two"))
+    journal.flush()
+    assert texts(journal) == ["one", "two"]
+    journal.close()
+    assert reopened(path)[0] == ["one", "two"]
+
+
+@pytest.mark.row("I3")
+def test_what_reads_back_damaged_after_a_failed_sync_is_not_written_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.create(path)
+    journal.append(record("one"))
+    good = journal.end
+    journal.append(record("two"))
+
+    def fails(descriptor: int) -> None:
+        with open(path, "r+b") as file:  # the kernel dropped what it could not write
+            file.seek(good + 13)
+            file.write(b"\xff")
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "fdatasync", fails)
+        with pytest.raises(LocalIOError, match="damaged"):
+            journal.flush()
+    with pytest.raises(LocalIOError):
+        journal.append(record("three"))
+    journal.close()
+    assert reopened(path)[0] == ["one"]
+
+
+@pytest.mark.row("I3")
 def test_after_a_failed_sync_nothing_more_is_trusted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal.create(path)
     journal.append(record("one"))

@@ -6,9 +6,8 @@ may contain, symbolic links: they are followed, save that a listing does not ent
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,8 +25,8 @@ from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
 from wabucketref.store.drivers.local_staging import Staged, is_hidden, locked, remove_empty_parents, staged
+from wabucketref.store.drivers.local_sync import DiskSync
 from wabucketref.store.drivers.urls import check_path, split_scheme
-from wabucketref.store.localio import sync_file_system
 
 _CAPABILITIES = Capabilities(
     create_if_absent=True,
@@ -47,8 +46,7 @@ class LocalStorage:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = os.path.abspath(root)
         self._url = Path(self._root).as_uri()
-        self._unsynced = False
-        self._lock = threading.Lock()
+        self._sync = DiskSync(self._root)
 
     @property
     def url(self) -> str:
@@ -82,15 +80,13 @@ class LocalStorage:
             return _read_at(file.fileno(), start, length)
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
-        path = self._path(key)
-        with mapped(self._what(key), writing=True), staged(path) as file:
+        with self._writing(key) as file:
             file.write(data)
             return self._publish(key, file, if_absent, if_match)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
-        path = self._path(key)
         sent = 0
-        with mapped(self._what(key), writing=True), staged(path) as file:
+        with self._writing(key) as file:
             for chunk in chunks:
                 file.write(chunk)
                 sent += len(chunk)
@@ -113,6 +109,9 @@ class LocalStorage:
     def _multipart(
         self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], if_absent: bool
     ) -> Multipart:
+        with mapped(self._what(key), writing=True):
+            self._sync.begin()
+
         def publish(file: Staged) -> ObjectInfo:
             return self._publish(key, file, if_absent, None)
 
@@ -144,30 +143,35 @@ class LocalStorage:
         with mapped(self._what(key), writing=True), locked(self._root, exclusive=if_match is not None):
             if if_match is not None:
                 self._check_match(key, if_match)
+            self._sync.begin()
             try:
                 os.unlink(path)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return
+            self._sync.wrote()
             remove_empty_parents(path, self._root)
 
     def copy(self, source: str, key: str) -> ObjectInfo:
-        path = self._path(key)
         with mapped(self._what(source)), open(self._path(source), "rb", buffering=0) as original:
             size = os.fstat(original.fileno()).st_size
-            with mapped(self._what(key), writing=True), staged(path) as file:
+            with self._writing(key) as file:
                 _copy_bytes(original.fileno(), file, size)
                 return self._publish(key, file, False, None)
 
     def flush(self) -> None:
         """Make everything stored so far survive power loss."""
-        with self._lock:
-            unsynced, self._unsynced = self._unsynced, False
-        if unsynced:
-            with mapped(f"bucket {self._url}", writing=True):
-                sync_file_system(self._root)
+        self._sync.flush()
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._sync.close()
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[Staged]:
+        path = self._path(key)
+        with mapped(self._what(key), writing=True):
+            self._sync.begin()
+            with staged(path) as file:
+                yield file
 
     def _publish(self, key: str, file: Staged, if_absent: bool, if_match: str | None) -> ObjectInfo:
         if if_absent:
@@ -177,8 +181,7 @@ class LocalStorage:
                 raise AlreadyExists(
                     f"{self._what(key)}: already exists", hint="choose another name or remove it"
                 ) from error
-            with self._lock:
-                self._unsynced = True
+            self._sync.wrote()
             return _info(key, stat)
         with locked(self._root, exclusive=if_match is not None):
             if if_match is not None:

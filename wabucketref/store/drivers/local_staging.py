@@ -89,9 +89,9 @@ def staged(path: str) -> Iterator[Staged]:
     try:
         yield Staged(path, temporary, fd)
     finally:
-        os.close(fd)
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+        os.close(fd)
 
 
 def make_temporary(path: str) -> int:

@@ -17,7 +17,7 @@ from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.header import check_unchanged, entries_of
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
-from wabucketref.store.localio import local, sync_file_system
+from wabucketref.store.localio import local
 from wabucketref.store.pool import Crew
 from wabucketref.store.receiving.fetch import Fetcher, Origin
 from wabucketref.store.receiving.safetree import SafeTree
@@ -106,8 +106,7 @@ class _Download:
             for outcome, size in self._crew.in_order(self._bring(beside), self._chosen):
                 moved[outcome][0] += 1
                 moved[outcome][1] += size
-            with local(f"write to the disk of {self._real!r}"):
-                sync_file_system(beside.path)  # before any of it bears its name; one call for all files
+            beside.sync()  # before any of it bears its name; one call for all files
             hit("download.synced")
             self._place(beside)
         (files, received), (kept, reused) = moved["moved"], moved["reused"]

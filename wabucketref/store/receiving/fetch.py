@@ -57,7 +57,8 @@ class Fetcher:
                 self._ranges(entry, descriptor, shown)
             hit("download.file_verified")
         finally:
-            os.close(descriptor)
+            with local(f"write {entry.path!r}"):
+                os.close(descriptor)
 
     def _whole(self, entry: Entry, descriptor: int) -> None:
         held = self._crew.budget.acquire(entry.size, self._crew.check)

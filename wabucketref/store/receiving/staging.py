@@ -16,17 +16,18 @@ from wabucketref.errors import (
     Conflict,
     IntegrityError,
     NotAuthorised,
+    NotDurable,
     ReplacedWhileReading,
     UsageError,
 )
 from wabucketref.failpoints import hit
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.localio import local
+from wabucketref.store.localio import local, sync_file_system
 from wabucketref.store.receiving.safetree import SafeTree
 
 _POLL = 0.1
-_HOPELESS = (IntegrityError, Conflict, UsageError, ReplacedWhileReading)
+_HOPELESS = (IntegrityError, Conflict, UsageError, ReplacedWhileReading, NotDurable)
 """After these a later try could not use what is there."""
 
 
@@ -38,6 +39,22 @@ class Staging:
     tree: SafeTree
     folds_case: bool
     """Whether the disk takes ``A`` and ``a`` for one name."""
+    descriptor: int
+    """Open since before anything was written, so that it learns of every write that failed."""
+
+    def sync(self) -> None:
+        """Make all that was written survive power loss.
+
+        Raises:
+            NotDurable: some of it may be lost, and no later sync would tell: a later try begins from nothing.
+        """
+        try:
+            sync_file_system(self.descriptor)
+        except OSError as error:
+            raise NotDurable(
+                f"the disk of {self.path!r} lost what was written to it: {(error.strerror or '').lower()}",
+                hint="check the disk, then run the same command again",
+            ) from error
 
 
 def real_destination(destination: str) -> str:
@@ -63,7 +80,7 @@ def staging(real: str, key: str, cancel: Cancel) -> Iterator[Staging]:
     descriptor = _locked(path, cancel)
     try:
         hit("download.staging_made")
-        yield Staging(path, SafeTree(descriptor, path), _folds_case(descriptor))
+        yield Staging(path, SafeTree(descriptor, path), _folds_case(descriptor), descriptor)
     except _HOPELESS:
         _clear(path)
         raise

@@ -141,7 +141,8 @@ class _Filling:
     def _kept(self, found: Found, seen: ObjectInfo | None) -> Entry | None:
         """The entry when an earlier try stored the very bytes and nobody touched the object since.
 
-        The source is hashed again, which costs less than sending: equal times do not prove equal content.
+        The source is hashed again, which costs less than sending: equal times do not prove equal content. So is the
+        object on a disk, where a power loss may have left the right size and times with other bytes.
         """
         if seen is None or seen.etag is None or not self._room.claim.reusable:
             return None
@@ -152,6 +153,8 @@ class _Filling:
         if (known.mtime_ns, known.ctime_ns, known.inode) != (found.mtime_ns, found.ctime_ns, found.inode):
             return None
         if hash_file(self._source, found, self._crew) != known.digest:
+            return None
+        if self._storage.capabilities.local and digest_of(read_back(self._storage, seen, self._crew)) != known.digest:
             return None
         return Entry(found.path, found.size, known.digest, "file", known.etag, known.version)
 

@@ -3,11 +3,19 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.errors import AliasTaken, PreconditionFailed, UploadInProgress, UsageError
+from wabucketref.errors import (
+    AliasTaken,
+    NotDurable,
+    PreconditionFailed,
+    UploadInProgress,
+    UsageError,
+    WaBucketError,
+)
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.plan import Committed, LinkPlan, TransferFigures, UploadPlan
@@ -155,6 +163,7 @@ class Writing:
             delete_seen(self._storage, self._layout.header, there.info.etag)
         except PreconditionFailed as error:
             raise UploadInProgress(f"{self._ref} was replaced meanwhile", hint="try again") from error
+        self._storage.flush()  # power loss must not bring it back over files that are replaced now
         unmark(self._storage, there.header)
         hit("upload.withdrawn")
 
@@ -184,7 +193,7 @@ class Writing:
         claim.renew()
         claim.check()
         found = commit(self._storage, self._ref, header)
-        self._storage.flush()
+        self._keep(found)
         if not claim.commit_done():
             self._undo(found)
         hit("upload.claim_removed")
@@ -192,6 +201,15 @@ class Writing:
         return committed(
             self._storage, self._ref, found.header, self._plan.xid, self._moved.figures(), already_there=already
         )
+
+    def _keep(self, found: StoredHeader) -> None:
+        """Make the commit survive power loss, or take it back: nobody shall rely on a header that may vanish."""
+        try:
+            self._storage.flush()
+        except NotDurable:
+            with suppress(WaBucketError):
+                delete_seen(self._storage, self._layout.header, found.info.etag)
+            raise
 
     def _undo(self, found: StoredHeader) -> None:
         """This process slept between its last look at the claim and the commit: the files may be another's by now."""
