@@ -40,7 +40,7 @@ class Here:
         self.floor = Floor(directory, tracker, plane)
 
     def connect(self) -> Transport:
-        return InProcess(self.floor.service.handle)
+        return InProcess(self.floor.service)
 
     def close(self) -> None:
         self.floor.service.close()

@@ -64,6 +64,8 @@ class HistoryRow:
     time: float
     """Seconds since the epoch."""
     values: Mapping[str, Any]
+    values_json: str | None = field(default=None, compare=False)
+    """`values` as compact ASCII JSON (NaN and infinities as Python writes them), where that is at hand already."""
 
 
 @dataclass(frozen=True, slots=True)

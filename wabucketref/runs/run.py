@@ -16,7 +16,7 @@ from wabucketref.runs.mapping import Config, Summary
 from wabucketref.runs.process import check_process
 from wabucketref.service import convert
 from wabucketref.service.client import RunClient
-from wabucketref.service.wabucket_pb2 import ConfigRecord, HistoryRecord, Record, RunRecord, SummaryRecord, Tags
+from wabucketref.service.wabucket_pb2 import ConfigRecord, Record, RunRecord, SummaryRecord, Tags
 from wabucketref.service.work.history import STEP_UNSET
 
 MAX_TAG: Final = 64
@@ -153,15 +153,15 @@ class Run:
         values = normalize(data, "log")
         if not isinstance(values, dict):
             raise UsageError(f"log takes a mapping of metrics, not {type(data).__name__}")
-        record = HistoryRecord(
-            step=number,
-            time=time.time(),
-            values_json=convert.to_json(values),
-            commit=commit if commit is not None else step is None,
-        )
-        self._publish(Record(history=record))
+        record = Record()
+        row = record.history
+        row.step = number
+        row.time = time.time()
+        row.values_json = convert.to_json(values)
+        row.commit = commit if commit is not None else step is None
+        self._publish(record)
         with self._lock:
-            self._step = max(self._step, record.step) + record.commit
+            self._step = max(self._step, number) + row.commit
         self.summary.absorb(values)
 
     def add_producer(self, stop: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from wabucketref.errors import WaBucketError
@@ -28,13 +29,13 @@ class Acknowledgements:
         self._noted = start
         self._noted_at = time.monotonic()
 
-    def begin(self, position: int, end: int) -> None:
-        """The sender took the record at `position`, which ends at `end`."""
+    def begin(self, positions: Iterable[int], end: int) -> None:
+        """The sender took the records at `positions`, of which the last ends at `end`."""
         with self._lock:
-            self._outstanding[position] = None
+            self._outstanding.update(dict.fromkeys(positions))
             self._read_until = end
 
-    def done(self, *positions: int) -> None:
+    def done(self, positions: Iterable[int]) -> None:
         """The tracker has these, or need not have them."""
         with self._lock:
             for position in positions:
@@ -57,7 +58,7 @@ class Acknowledgements:
                 return
             self._noted_at = time.monotonic()
         try:
-            self._journal.append(Record(acknowledged=AcknowledgedRecord(position=mark)))
+            self._journal.append(Record(acknowledged=AcknowledgedRecord(position=mark)), urgent=False)
         except WaBucketError as error:
             log.info("what the tracker has is not noted: %s", error)
             return

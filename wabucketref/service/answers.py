@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wabucketref.errors import Interrupted, Terminated, UsageError
+from wabucketref.errors import Interrupted, Terminated
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey
 from wabucketref.service import convert
@@ -16,7 +16,8 @@ from wabucketref.service.wabucket_pb2 import (
     ArtifactSend,
     Cancel,
     Done,
-    Envelope,
+    Record,
+    Request,
     Response,
     RunStart,
     RunStarted,
@@ -91,24 +92,16 @@ def cancel(stream: Stream, request: Cancel) -> Response:
     return Response(done=Done())
 
 
-def refuse_forked(envelope: Envelope, answer: Envelope) -> Envelope:
-    """What a forked child is told of its parent's run."""
-    error = UsageError(
-        f"the run {envelope.stream} belongs to the parent process", hint="open an API of its own in a forked process"
-    )
-    if envelope.HasField("record"):
-        answer.result.error.CopyFrom(convert.error_to_message(error))
-    else:
-        answer.response.error.CopyFrom(convert.error_to_message(error))
-    return answer
+class Kind:
+    """The kind of a message, for the trace."""
 
+    def __init__(self, message: Record | Request) -> None:
+        self._message = message
 
-def describe(envelope: Envelope) -> str:
-    """The kind of message, for the trace."""
-    body = envelope.record if envelope.HasField("record") else envelope.request
-    kind = body.WhichOneof("kind") or "empty"
-    word = "".join(part.capitalize() for part in kind.split("_"))
-    return f"{word}Record" if envelope.HasField("record") and not word.endswith("Record") else word
+    def __str__(self) -> str:
+        kind = self._message.WhichOneof("kind") or "empty"
+        word = "".join(part.capitalize() for part in kind.split("_"))
+        return f"{word}Record" if isinstance(self._message, Record) and not word.endswith("Record") else word
 
 
 def _transfer(xid: str, progress: TransferProgress) -> TransferReport:

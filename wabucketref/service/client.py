@@ -44,6 +44,9 @@ class Transport(Protocol):
     def send(self, envelope: Envelope) -> Envelope:
         """Raises ServiceStopped when the service is gone."""
 
+    def record(self, uuid: str, stream: str, record: Record) -> Result:
+        """As :meth:`send` of an envelope of these."""
+
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
         """An ``ArtifactPoll`` answered each time that something has changed, the last time when it is finished.
 
@@ -54,22 +57,33 @@ class Transport(Protocol):
         """Give the connection back; idempotent."""
 
 
+class Answering(Protocol):
+    """What is at the other end (``service.Service``)."""
+
+    def handle(self, envelope: Envelope) -> Envelope: ...
+
+    def record(self, stream_id: str, record: Record) -> Result: ...
+
+
 class InProcess:
     """The default transport: a call."""
 
     outlives = False
 
-    def __init__(self, handle: Callable[[Envelope], Envelope]) -> None:
-        self._handle = handle
+    def __init__(self, service: Answering) -> None:
+        self._service = service
 
     def send(self, envelope: Envelope) -> Envelope:
-        return self._handle(envelope)
+        return self._service.handle(envelope)
+
+    def record(self, uuid: str, stream: str, record: Record) -> Result:
+        return self._service.record(stream, record)
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
         envelope.request.artifact_poll.timeout = _GLANCE
         before = None
         while True:
-            answer = self._handle(envelope)
+            answer = self._service.handle(envelope)
             polled = answer.response.artifact_polled
             if answer != before:
                 yield answer
@@ -112,9 +126,9 @@ class RunClient:
             UsageError: it was refused.
             LocalIOError: it could not be journaled.
         """
-        answer = self._transport.send(Envelope(uuid=self._new_id(), stream=self._stream, record=record))
-        _raise_if(answer.result)
-        return answer.result
+        result = self._transport.record(self._new_id(), self._stream, record)
+        _raise_if(result)
+        return result
 
     def send(self, plan: UploadPlan | LinkPlan | DownloadPlan, finish: Callable[[ArtifactDone], Any]) -> Ticket[Any]:
         """Start an operation; `finish` makes the ticket's result of what is published when it is done."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from wabucketref import errors
 from wabucketref.model.artifact import LoggedArtifact
@@ -11,10 +11,12 @@ from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, R
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import wabucket_pb2 as pb
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # ``json.dumps`` would make one at each call
+
 
 def to_json(value: Any) -> str:
-    """Compact JSON text; NaN and infinities as Python's json module writes them."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Compact ASCII JSON; NaN and infinities as Python's json module writes them."""
+    return _ENCODER.encode(value)
 
 
 def from_json(text: str) -> Any:

@@ -27,19 +27,19 @@ def encode(payload: bytes) -> bytes:
     return fields + zlib.crc32(fields).to_bytes(4, "little") + payload
 
 
-def decode(data: bytes | memoryview, start: int = 0) -> Iterator[tuple[int, bytes]]:
+def decode(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """The whole, undamaged frames of `data` from `start`: pairs of (position after the frame, payload).
 
     Ends silently at the first frame that is not whole or not undamaged.
     """
-    view = memoryview(data)
+    size = len(data)
     position = start
-    while position + HEAD_BYTES <= len(view):
-        length, checksum = _head(view, position)
+    while position + HEAD_BYTES <= size:
+        length, checksum = _head(data, position)
         end = position + HEAD_BYTES + length
-        if not length or end > len(view):
+        if not length or end > size:
             return
-        payload = bytes(view[position + HEAD_BYTES : end])
+        payload = data[position + HEAD_BYTES : end]
         if zlib.crc32(payload) != checksum:
             return
         position = end
@@ -50,12 +50,12 @@ def needed(head: bytes) -> int:
     """How many bytes the frame beginning with `head` has in all; 0 when `head` cannot begin a frame."""
     if len(head) < HEAD_BYTES:
         return HEAD_BYTES
-    length, _ = _head(memoryview(head), 0)
+    length, _ = _head(head, 0)
     return HEAD_BYTES + length if length else 0
 
 
-def _head(view: memoryview, position: int) -> tuple[int, int]:
+def _head(data: bytes, position: int) -> tuple[int, int]:
     """Length and checksum of the payload; length 0 when no frame begins here."""
-    length, checksum, own = _HEAD.unpack_from(view, position)
-    whole = own == zlib.crc32(view[position : position + _FIELDS.size]) and length <= MAX_PAYLOAD
+    length, checksum, own = _HEAD.unpack_from(data, position)
+    whole = own == zlib.crc32(data[position : position + _FIELDS.size]) and length <= MAX_PAYLOAD
     return (length, checksum) if whole else (0, 0)

@@ -3,7 +3,6 @@ tracker or bucket."""
 
 import logging
 import threading
-from copy import copy
 
 from wabucketref.errors import UsageError
 from wabucketref.service.tickets import TicketTable
@@ -38,7 +37,7 @@ class Handler:
             LocalIOError: the journal cannot be written.
         """
         work = work_of(record)
-        self._trace("transport", "HandlerT", str(work))
+        self._trace("transport", "HandlerT", work)
         with self._lock:
             position = self._admit(work)
             warnings, self._state.warnings = self._state.warnings, []
@@ -54,7 +53,7 @@ class Handler:
         Raises as :meth:`record`; then the operation is unknown, and may be sent again.
         """
         work = work_of(record)
-        self._trace("transport", "HandlerT", str(work))
+        self._trace("transport", "HandlerT", work)
         with self._lock:
             if xid in self._state.xids:
                 return Result(xid=xid)
@@ -71,7 +70,7 @@ class Handler:
     def note(self, record: Record, source: str = "DataPlane") -> None:
         """Accept a record from inside the service (`source`): also after the door is closed to users."""
         work = work_of(record)
-        self._trace(source, "HandlerT", str(work))
+        self._trace(source, "HandlerT", work)
         with self._lock:
             self._accept(work)
         self._writer.sync()
@@ -87,11 +86,11 @@ class Handler:
         return self._accept(work)
 
     def _accept(self, work: Work) -> int:
-        before = copy(self._state)
+        before = dict(vars(self._state))
         try:
             work.accept(self._state)
-            self._trace("HandlerT", "WriterT", str(work))
+            self._trace("HandlerT", "WriterT", work)
             return self._writer.write(work)
         except BaseException:
-            self._state = before  # what was not written was not numbered either
+            vars(self._state).update(before)  # what was not written was not numbered either
             raise

@@ -11,7 +11,6 @@ import fcntl
 import os
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
@@ -23,8 +22,7 @@ from wabucketref.service.repair import repair, sync_directory, whole_until, writ
 from wabucketref.service.wabucket_pb2 import Record
 
 SUFFIX: Final = ".journal"
-_TAIL: Final = 1024
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18
 
 Sync = Literal["full", "normal"]
 
@@ -47,7 +45,8 @@ class Journal:
         self._sync = sync
         self._sync_lock = threading.Lock()
         self._broken: WaBucketError | None = None
-        self._tail: deque[tuple[int, int, Record]] = deque(maxlen=_TAIL)
+        self._urgent = end
+        self._told = False
 
     @classmethod
     def create(cls, path: Path, sync: Sync = "full") -> "Journal":
@@ -127,8 +126,16 @@ class Journal:
         """Position after the last record."""
         return self._end
 
-    def append(self, record: Record) -> int:
+    @property
+    def urgent(self) -> int:
+        """Position after the last record that its reader should not keep waiting."""
+        return self._urgent
+
+    def append(self, record: Record, *, urgent: bool = True) -> int:
         """Write one record; the position after it.
+
+        Who waits on `changed` is told of each `urgent` record; of others only of the first since the last
+        :meth:`read`, so that a row costs its writer no hand-over to another thread.
 
         Raises:
             LocalIOError: it could not be written (disk full, I/O error); the journal is as before.
@@ -144,8 +151,11 @@ class Journal:
             start = self._end
             self._write(frame)
             self._end = end = start + len(frame)
-            self._tail.append((start, end, record))
-            self.changed.notify_all()
+            if urgent:
+                self._urgent = end
+            if urgent or not self._told:
+                self._told = True
+                self.changed.notify_all()
         hit("journal.appended")
         return end
 
@@ -155,30 +165,23 @@ class Journal:
             self._sync_up_to(self._end if position is None else position)
             hit("journal.synced")
 
-    def read(self, position: int) -> tuple[int, Record] | None:
-        """The record at `position` and the position after it; None at the end. From memory when it is recent."""
+    def read(self, position: int) -> list[tuple[int, Record]]:
+        """The records from `position` on that lie within 256 KiB, or a larger one; empty at the end. As in `scan`.
+
+        From the file: what was written a moment ago lies in the kernel's memory, and need not lie in ours too.
+        """
         with self.changed:
-            if position >= self._end:
-                return None
-            if self._tail and self._tail[0][0] <= position:
-                for start, end, record in self._tail:
-                    if start == position:
-                        return end, record
-        return next(self.scan(position), None)
+            stop = self._end
+            self._told = False
+        return list(self._decode(position, stop)) if position < stop else []
 
     def scan(self, position: int = len(frames.MAGIC)) -> Iterator[tuple[int, Record]]:
         """All records from `position` on, read from the file: pairs of (position after it, record)."""
         stop = self._end
         while position < stop:
-            self._check_open()
-            want = frames.needed(os.pread(self._descriptor, frames.HEAD_BYTES, position))
-            data = os.pread(self._descriptor, min(max(want, _CHUNK), stop - position), position)
-            start = position
-            for end, payload in frames.decode(data):
-                position = start + end
-                yield position, Record.FromString(payload)
-            if position == start:
-                raise LocalIOError(f"the journal {self.path.name} cannot be read at byte {start}")
+            for end, record in self._decode(position, stop):
+                yield end, record
+            position = end
 
     def remove(self) -> None:
         """Delete the file, which has served its purpose, and give up ownership."""
@@ -201,16 +204,25 @@ class Journal:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
+    def _decode(self, start: int, stop: int) -> Iterator[tuple[int, Record]]:
+        self._check_open()
+        want = frames.needed(os.pread(self._descriptor, frames.HEAD_BYTES, start))
+        data = os.pread(self._descriptor, min(max(want, _CHUNK), stop - start), start)
+        end = 0
+        for end, payload in frames.decode(data):
+            yield start + end, Record.FromString(payload)
+        if not end:
+            raise LocalIOError(f"the journal {self.path.name} cannot be read at byte {start}")
+
     def _write(self, frame: bytes) -> None:
         self._check()
-        with _mapped(self.path):
-            try:
-                written = os.write(self._descriptor, frame)
-                while written < len(frame):
-                    written += os.write(self._descriptor, frame[written:])
-            except OSError:
-                self._cut_off_torn_frame()
-                raise
+        try:
+            written = os.write(self._descriptor, frame)
+            while written < len(frame):
+                written += os.write(self._descriptor, frame[written:])
+        except OSError as error:
+            self._cut_off_torn_frame()
+            raise _refusal(error, self.path) from error
 
     def _cut_off_torn_frame(self) -> None:
         """Records behind a torn frame would never be read again: either it goes, or nothing follows it."""
@@ -284,7 +296,11 @@ def _mapped(path: Path) -> Iterator[None]:
     except WaBucketError:
         raise
     except OSError as error:
-        message = f"cannot write the journal {path}: {error.strerror}"
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours") from error
-        raise LocalIOError(message, hint="free space or inodes on that disk, or repair it, then try again") from error
+        raise _refusal(error, path) from error
+
+
+def _refusal(error: OSError, path: Path) -> WaBucketError:
+    message = f"cannot write the journal {path}: {error.strerror}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours")
+    return LocalIOError(message, hint="free space or inodes on that disk, or repair it, then try again")

@@ -1,15 +1,18 @@
 """The sender: reads the journal from a cursor and lets each record do its work, in order.
 
 Online work, work after a crash and offline work synced later are this one loop: they differ in where the cursor starts
-and whether the gate to the tracker is open.
+and whether the gate to the tracker is open. Rows and lines are read some at a time, with rests between: who records
+them
+ needs the processor more than the tracker needs them at once. Any other record, and the end of the run, ends the rest.
 """
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
@@ -25,6 +28,11 @@ from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord
 from wabucketref.service.work import Plan, Work, work_of
+
+_REST: Final = 0.5
+"""Seconds until rows and lines are read that came after the last reading."""
+_SHORT_REST: Final = 0.1
+"""Seconds until the reading goes on when it did not come to the journal's end."""
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +70,9 @@ class Sender:
         self._start_transfer = start_transfer
         self._trace = trace
         self._acks = Acknowledgements(journal, position)
-        self.filestream = FileStream(key, gate, lambda positions: self._acks.done(*positions), journal.flush)
+        self.filestream = FileStream(key, gate, self._acks.done, journal.flush)
+        self._streamed: tuple[list[int], list[Item]] = [], []
+        self._read_at = 0.0
         self._errands: deque[tuple[int, Callable[[], None]]] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"sender-{key.run_id}", daemon=True)
@@ -109,9 +119,10 @@ class Sender:
         self._trace("SenderT", "tracker", what)
         return self._gate.call(what, action)
 
-    def stream(self, positions: tuple[int, ...], item: Item) -> None:
+    def stream(self, positions: Iterable[int], item: Item) -> None:
         self._trace("SenderT", "FileStreamT", type(item).__name__)
-        self.filestream.put(positions, item)
+        self._streamed[0].extend(positions)
+        self._streamed[1].append(item)
 
     def transfer(self, plan: Plan) -> None:
         self._trace("SenderT", "DataPlane", f"plan xid={plan.xid}")
@@ -131,6 +142,7 @@ class Sender:
         try:
             while (action := self._next()) is not None:
                 action()
+                self._hand_over()
         except WaBucketError as error:
             self._give_up(error)
         except Exception as error:
@@ -138,36 +150,61 @@ class Sender:
             self._give_up(WaBucketError(f"the sender broke: {type(error).__name__}: {error}"))
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do next: an errand whose time has come, the next record, or None when stopping."""
+        """What to do next: an errand whose time has come, the next records, or None when stopping."""
         with self._journal.changed:
             while True:
                 if self._stopping:
                     return None
                 if self._errands and self._errands[0][0] <= self._position:
                     return self._errands.popleft()[1]
-                if self._position < self._journal.end:
-                    return self._process_next
-                self._journal.changed.wait()
+                rest = self._rest()
+                if rest == 0:
+                    return self._process_some
+                self._journal.changed.wait(rest)
 
-    def _process_next(self) -> None:
+    def _rest(self) -> float | None:
+        """Seconds until there is something to read; None: nothing is there."""
+        if self._position >= self._journal.end:
+            return None
+        if self._errands or self._position < self._journal.urgent:
+            return 0
+        return max(0.0, self._read_at - time.monotonic())
+
+    def _process_some(self) -> None:
+        """The records that lie in one piece of the journal."""
         found = self._journal.read(self._position)
-        if found is None:
-            return
-        start, (end, record) = self._position, found
-        self._position = end
-        work = work_of(record)
+        starts = [self._position, *(end for end, _ in found)]
+        if self._gate.open:
+            self._acks.begin(starts[:-1], starts[-1])
+        for start, (end, record) in zip(starts, found, strict=False):
+            if self._stopping:
+                break
+            self._process(start, end, work_of(record))
+            self._position = end
+        behind = self._position < self._journal.end
+        self._read_at = time.monotonic() + (_SHORT_REST if behind else _REST)
+
+    def _hand_over(self) -> None:
+        """Give the file stream what the last action made for it."""
+        positions, items = self._streamed
+        if items:
+            self._streamed = [], []
+            self.filestream.put(positions, items)
+
+    def _process(self, start: int, end: int, work: Work) -> None:
+        was_open = self._gate.open
+        if work.acknowledged_later and not was_open:
+            return  # it stays in the journal
         if work.durable:
             self._journal.flush(end)
-        self._acks.begin(start, end)
-        self._trace("journal", "SenderT", str(work))
+        self._trace("journal", "SenderT", work)
         hit("sender.before_process")
-        was_open = self._gate.open
-        self._process(work, start)
+        self._let_work(work, start)
         hit("sender.processed")
         if was_open and self._gate.open and not work.acknowledged_later:
-            self._acks.done(start)
+            self._acks.done((start,))
 
-    def _process(self, work: Work, position: int) -> None:
+    def _let_work(self, work: Work, position: int) -> None:
         try:
             work.process(self, position)
         except WaBucketError as error:

@@ -80,15 +80,23 @@ class Service:
     def handle(self, envelope: Envelope, trace: Trace | None = None) -> Envelope:
         """Answer one envelope; errors travel in the answer. `trace`: of this client, instead of the options'."""
         answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
-        if os.getpid() != self._pid:  # before any lock: the parent may have held it when it forked
-            return answers.refuse_forked(envelope, answer)
-        trace = trace or self._options.trace
-        trace("client", "transport", answers.describe(envelope))
         if envelope.HasField("record"):
-            answer.result.CopyFrom(self._record(envelope.stream, envelope.record, trace))
+            answer.result.CopyFrom(self.record(envelope.stream, envelope.record, trace))
         else:
-            answer.response.CopyFrom(self._request(envelope.stream, envelope.request))
+            answer.response.CopyFrom(self._request(envelope.stream, envelope.request, trace or self._options.trace))
         return answer
+
+    def record(self, stream_id: str, record: Record, trace: Trace | None = None) -> Result:
+        """Take one record of a stream; numbers are filled in. As :meth:`handle`, without the envelope."""
+        trace = trace or self._options.trace
+        try:
+            self._check_process(stream_id)
+            trace("client", "transport", answers.Kind(record))
+            if record.HasField("run"):
+                self._open_stream(stream_id, record, trace)
+            return self.stream(stream_id).handler.record(record)
+        except WaBucketError as error:
+            return Result(error=convert.error_to_message(error))
 
     def recover(self, path: Path) -> tuple[Stream, Recovered]:
         """Take over the journal of a process that is gone and go on where it stopped.
@@ -236,13 +244,12 @@ class Service:
     def _parts(self, trace: Trace) -> Parts:
         return Parts(TrackerGate(self._tracker, self._options.tracker_policy), self._transfers, trace)
 
-    def _record(self, stream_id: str, record: Record, trace: Trace) -> Result:
-        try:
-            if record.HasField("run"):
-                self._open_stream(stream_id, record, trace)
-            return self.stream(stream_id).handler.record(record)
-        except WaBucketError as error:
-            return Result(error=convert.error_to_message(error))
+    def _check_process(self, stream_id: str) -> None:
+        """Before any lock is taken: the parent may have held it when it forked."""
+        if os.getpid() != self._pid:
+            raise UsageError(
+                f"the run {stream_id} belongs to the parent process", hint="open an API of its own in a forked process"
+            )
 
     def _open_stream(self, stream_id: str, record: Record, trace: Trace) -> None:
         """The first RunRecord of a stream makes it."""
@@ -258,8 +265,10 @@ class Service:
             return Journal.in_memory(stream_id)
         return Journal.create(self._options.journal_directory / f"{stream_id}{SUFFIX}", self._options.sync)
 
-    def _request(self, stream_id: str, request: Request) -> Response:
+    def _request(self, stream_id: str, request: Request, trace: Trace) -> Response:
         try:
+            self._check_process(stream_id)
+            trace("client", "transport", answers.Kind(request))
             if request.HasField("artifact_poll"):
                 stream_id = stream_id or self.find_operation(request.artifact_poll.xid) or ""
                 return answers.artifact_poll(self.tickets(stream_id), request.artifact_poll)

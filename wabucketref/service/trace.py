@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from wabucketref.errors import LocalIOError
 
-Trace = Callable[[str, str, str], None]
-"""Called with (from, to, message) at each hand-over, from any thread."""
+Trace = Callable[[str, str, object], None]
+"""Called with (from, to, message) at each hand-over, from any thread. A message is made into text, by ``str``, only
+where it is kept: the rows of a training loop pass here."""
 
 
-def no_trace(source: str, target: str, message: str) -> None:
+def no_trace(source: str, target: str, message: object) -> None:
     """Keep nothing."""
 
 
@@ -43,8 +44,8 @@ class FileTrace:
         self._file = open(descriptor, "a", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
         self._lock = threading.Lock()
 
-    def __call__(self, source: str, target: str, message: str) -> None:
-        event = Event(time.time(), threading.current_thread().name, source, target, message)
+    def __call__(self, source: str, target: str, message: object) -> None:
+        event = Event(time.time(), threading.current_thread().name, source, target, str(message))
         with self._lock:
             if not self._file.closed:
                 self._file.write(json.dumps(event, ensure_ascii=False) + "\n")

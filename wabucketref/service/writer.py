@@ -18,8 +18,8 @@ class Writer:
         Raises:
             LocalIOError: the journal cannot be written; the record is not accepted.
         """
-        self._trace("WriterT", "journal", str(work))
-        return self._journal.append(work.to_record())
+        self._trace("WriterT", "journal", work)
+        return self._journal.append(work.to_record(), urgent=not work.acknowledged_later)
 
     def sync(self) -> None:
         """Make all written so far survive power loss; callers at the same time share one ``fdatasync``."""

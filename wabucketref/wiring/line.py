@@ -40,7 +40,7 @@ class Line:
         """
         with self._lock:
             if self._transport is None:
-                self._transport = self._background() or InProcess(self._service.handle)
+                self._transport = self._background() or InProcess(self._service)
             return self._transport
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ class Bench:
 
     def start(self, **spec: Any) -> Run:
         given = {"entity": "ana", "project": "demo", "run_id": "run1", **spec}
-        return start_run(InProcess(self.floor.service.handle), RunSpec(**given), finish_timeout=10)
+        return start_run(InProcess(self.floor.service), RunSpec(**given), finish_timeout=10)
 
     def recorded(self, run: Run) -> dict[str, Any]:
         """What the tracker has once the run is finished."""
@@ -289,9 +289,7 @@ def test_two_runs_of_one_id_are_a_conflict(bench: Bench, tmp_path: Path) -> None
     run = bench.start()
     other = Floor(tmp_path, MemoryTracker())
     with pytest.raises(Conflict, match="run1"):
-        start_run(
-            InProcess(other.service.handle), RunSpec(entity="ana", project="demo", run_id="run1"), finish_timeout=1
-        )
+        start_run(InProcess(other.service), RunSpec(entity="ana", project="demo", run_id="run1"), finish_timeout=1)
     other.service.close()
     run.finish()
 

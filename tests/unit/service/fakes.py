@@ -214,7 +214,7 @@ class Floor:
         self.service = Service(Transfers(self.plane, directory / "memory"), tracker, options)  # type: ignore[arg-type]
 
     def client(self, run_id: str = KEY.run_id) -> RunClient:
-        return RunClient(InProcess(self.service.handle), run_id)
+        return RunClient(InProcess(self.service), run_id)
 
     def start(self, run_id: str = KEY.run_id, *, single_operation: bool = False) -> RunClient:
         """A run that is started."""

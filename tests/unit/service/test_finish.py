@@ -40,7 +40,7 @@ def stages(seen: list[tuple[str, str, str]], source: str) -> list[str]:
 
 def test_every_stage_is_walked_in_order_and_answered_by_the_sender(make_floor: MakeFloor) -> None:
     seen: list[tuple[str, str, str]] = []
-    floor = make_floor(MemoryTracker(), trace=lambda *hop: seen.append(hop))
+    floor = make_floor(MemoryTracker(), trace=lambda *hop: seen.append((hop[0], hop[1], str(hop[2]))))
     floor.start().finish(0, RunState.FINISHED, 10)
     assert Defer.Stage.keys() == IN_ORDER
     assert stages(seen, "finish") == IN_ORDER

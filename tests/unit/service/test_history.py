@@ -95,7 +95,7 @@ def test_indexes_are_dense_and_steps_never_go_back(made: list[tuple[int, bool]])
     seen: list[tuple[int, int]] = []
     for step, commit in made:
         record = HistoryRecord(step=step, commit=commit)
-        HistoryWork(record).accept(state)
+        HistoryWork(Record(), record).accept(state)
         seen.append((record.index, record.step))
     assert seen[0][0] == 0
     for (index, step), (next_index, next_step) in itertools.pairwise(seen):
@@ -109,7 +109,7 @@ def test_what_the_journal_could_not_take_has_no_number(floor: Floor, monkeypatch
     journal = floor.service.stream(KEY.run_id).journal
     append = journal.append
 
-    def full(record: Record) -> int:
+    def full(record: Record, *, urgent: bool = True) -> int:
         raise LocalIOError("no space left")
 
     log(client, a=0)

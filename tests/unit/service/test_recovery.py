@@ -1,5 +1,6 @@
 """What a journal leads to after a crash: every prefix of a real one, on trackers that had seen any part of it."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -161,16 +162,7 @@ def check_end(state: Any, recovered: Recovered, prefix: bytes) -> None:
 
 def test_a_replay_cut_short_at_any_record_goes_on(tmp_path: Path, journal: bytes) -> None:
     wanted, *_ = replay(tmp_path, journal, MemoryTracker(), MemoryPlane())
-    calls = 0
-
-    def count(name: str) -> None:
-        nonlocal calls
-        calls += 1
-
-    counting = MemoryTracker()
-    counting.before = count
-    replay(tmp_path, journal, counting, MemoryPlane())
-    for stop in range(calls):
+    for stop in itertools.count():
         tracker, left = MemoryTracker(), [stop]
 
         def fail(name: str, left: list[int] = left) -> None:
@@ -179,7 +171,11 @@ def test_a_replay_cut_short_at_any_record_goes_on(tmp_path: Path, journal: bytes
             left[0] -= 1
 
         tracker.before = fail
-        *_, synced = replay(tmp_path, journal, tracker, MemoryPlane())
+        state, _, synced = replay(tmp_path, journal, tracker, MemoryPlane())
+        if synced.outcome == "recorded":  # fewer calls than that: rows that are there together go together
+            assert state == wanted
+            assert stop > 8
+            return
         assert (synced.outcome, synced.error) == ("pending", "down")
         kept = (tmp_path / "journal" / f"{KEY.run_id}.journal").read_bytes()
         assert kept.startswith(journal)

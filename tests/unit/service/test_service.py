@@ -258,7 +258,7 @@ def test_an_operation_that_cannot_be_journaled_sends_nothing_and_may_be_sent_aga
     client = floor.start()
     journal = floor.service.stream(KEY.run_id).journal
 
-    def full(record: Record) -> int:
+    def full(record: Record, *, urgent: bool = True) -> int:
         raise LocalIOError("no space left")
 
     with monkeypatch.context() as patch:
@@ -279,7 +279,7 @@ def test_an_outcome_that_cannot_be_journaled_reaches_the_waiter_as_an_error(
     client = floor.start()
     ticket = client.send(upload_plan(), as_is)
 
-    def full(record: Record) -> int:
+    def full(record: Record, *, urgent: bool = True) -> int:
         raise LocalIOError("no space left")
 
     monkeypatch.setattr(floor.service.stream(KEY.run_id).journal, "append", full)
@@ -370,7 +370,7 @@ def test_many_runs_in_one_service(floor: Floor, tracker: MemoryTracker) -> None:
 
 def test_the_trace_shows_one_direction(make_floor: MakeFloor) -> None:
     seen: list[tuple[str, str, str]] = []
-    floor = make_floor(MemoryTracker(), trace=lambda *hop: seen.append(hop))
+    floor = make_floor(MemoryTracker(), trace=lambda *hop: seen.append((hop[0], hop[1], str(hop[2]))))
     client = floor.start()
     client.send(upload_plan(), as_is).wait(10)
     client.finish(0, RunState.FINISHED, 10)

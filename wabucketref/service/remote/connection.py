@@ -20,7 +20,7 @@ import grpc
 from wabucketref.errors import ServiceStopped, UsageError, WaBucketError
 from wabucketref.service.remote.calls import BROKEN, OPTIONS, greet, seconds_for, stopped, translate
 from wabucketref.service.remote.place import Place
-from wabucketref.service.wabucket_pb2 import Envelope, Greeting
+from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Record, Result
 from wabucketref.service.wabucket_pb2_grpc import WabucketStub
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,9 @@ class Connection:
             lambda: self._stub.Ask(envelope, timeout=seconds_for(envelope), metadata=self._who)
         )
         return answer
+
+    def record(self, uuid: str, stream: str, record: Record) -> Result:
+        return self.send(Envelope(uuid=uuid, stream=stream, record=record)).result
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
         self._check_usable(envelope)

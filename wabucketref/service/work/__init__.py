@@ -12,7 +12,7 @@ from wabucketref.service.work.history import HistoryWork, OutputWork, flush_part
 from wabucketref.service.work.note import AcknowledgedWork
 from wabucketref.service.work.run import ConfigWork, ExitWork, RunWork, SummaryWork
 
-KINDS: Final[Mapping[str, Callable[[Any], Work]]] = MappingProxyType(
+KINDS: Final[Mapping[str, Callable[[Record, Any], Work]]] = MappingProxyType(
     {
         "run": RunWork,
         "config": ConfigWork,
@@ -42,4 +42,4 @@ def work_of(record: Record) -> Work:
     kind = record.WhichOneof("kind")
     if kind is None:
         raise WaBucketError("a record of a kind unknown to this release", hint="upgrade wabucket")
-    return KINDS[kind](getattr(record, kind))
+    return KINDS[kind](record, getattr(record, kind))

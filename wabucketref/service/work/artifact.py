@@ -11,13 +11,12 @@ from wabucketref.service.wabucket_pb2 import (
     FailedRecord,
     FetchedRecord,
     LinkRecord,
-    Record,
     UseArtifactRecord,
 )
 from wabucketref.service.work.base import Outbox, RunState, Work
 
 
-@dataclass(frozen=True)
+@dataclass
 class UploadWork(Work):
     """Send files to the bucket as an output of the run."""
 
@@ -26,9 +25,6 @@ class UploadWork(Work):
     def accept(self, run: RunState) -> None:
         run.xids.add(self.record.xid)
 
-    def to_record(self) -> Record:
-        return Record(artifact=self.record)
-
     def process(self, out: Outbox, position: int) -> None:
         out.transfer(convert.upload_from_record(self.record, out.key))
 
@@ -36,7 +32,7 @@ class UploadWork(Work):
         return f"upload {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class LinkWork(Work):
     """Make an artifact out of files in the bucket, as an output of the run."""
 
@@ -45,9 +41,6 @@ class LinkWork(Work):
     def accept(self, run: RunState) -> None:
         run.xids.add(self.record.xid)
 
-    def to_record(self) -> Record:
-        return Record(link=self.record)
-
     def process(self, out: Outbox, position: int) -> None:
         out.transfer(convert.link_from_record(self.record, out.key))
 
@@ -55,7 +48,7 @@ class LinkWork(Work):
         return f"link {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class UseWork(Work):
     """Fetch an artifact as an input of the run."""
 
@@ -64,9 +57,6 @@ class UseWork(Work):
     def accept(self, run: RunState) -> None:
         run.xids.add(self.record.xid)
 
-    def to_record(self) -> Record:
-        return Record(use_artifact=self.record)
-
     def process(self, out: Outbox, position: int) -> None:
         out.transfer(convert.download_from_record(self.record))
 
@@ -74,14 +64,11 @@ class UseWork(Work):
         return f"use {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class CommittedWork(Work):
     """An upload or link is in the bucket: tell the tracker, then whoever waits."""
 
     record: CommittedRecord
-
-    def to_record(self) -> Record:
-        return Record(committed=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         artifact = convert.artifact_from_message(self.record.artifact)
@@ -92,14 +79,11 @@ class CommittedWork(Work):
         return f"committed {self.record.artifact.uri} xid={self.record.xid}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class FetchedWork(Work):
     """A download is in place: tell the tracker, then whoever waits."""
 
     record: FetchedRecord
-
-    def to_record(self) -> Record:
-        return Record(fetched=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         artifact, xid = convert.artifact_from_message(self.record.artifact), self.record.xid
@@ -110,14 +94,11 @@ class FetchedWork(Work):
         return f"fetched {self.record.artifact.uri} xid={self.record.xid}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class FailedWork(Work):
     """An operation ended without success: tell whoever waits. The tracker has nothing to know."""
 
     record: FailedRecord
-
-    def to_record(self) -> Record:
-        return Record(failed=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         out.publish(ArtifactDone(xid=self.record.xid, error=self.record.error))

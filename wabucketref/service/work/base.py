@@ -1,7 +1,7 @@
 """What a record kind knows how to do. One file a kind; the handler, writer and sender are short loops over these."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
 
@@ -60,7 +60,7 @@ class Outbox(Protocol):
     def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
         """Ask the tracker; None when it is out of reach (the record then stays unacknowledged)."""
 
-    def stream(self, positions: tuple[int, ...], item: Item) -> None:
+    def stream(self, positions: Iterable[int], item: Item) -> None:
         """Give an item to the file stream, which acknowledges it."""
 
     def transfer(self, plan: Plan) -> None:
@@ -73,8 +73,12 @@ class Outbox(Protocol):
         """The tracker knows the run, or refused it, or (both None) cannot be reached."""
 
 
+@dataclass
 class Work(ABC):
     """One record under way."""
+
+    whole: Record
+    """The record as it came; what its kind has of it is the `record` of each class."""
 
     durable: ClassVar[bool] = True
     """Survives power loss once accepted. False for streams of rows, which survive a kill at once and power loss
@@ -89,9 +93,9 @@ class Work(ABC):
             UsageError: the record is refused and not journaled.
         """
 
-    @abstractmethod
     def to_record(self) -> Record:
         """What the journal keeps."""
+        return self.whole
 
     @abstractmethod
     def process(self, out: Outbox, position: int) -> None:

@@ -1,19 +1,19 @@
 """Rows of history and terminal lines: many, small, sent in batches by the file stream."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from wabucketref.errors import UsageError
-from wabucketref.model.run import ConsoleLine, HistoryRow
-from wabucketref.service import convert
-from wabucketref.service.wabucket_pb2 import HistoryRecord, OutputRecord, Record
+from wabucketref.model.run import ConsoleLine
+from wabucketref.service.filestream import LoggedRow
+from wabucketref.service.wabucket_pb2 import HistoryRecord, OutputRecord
 from wabucketref.service.work.base import Outbox, RunState, Work
 
 STEP_UNSET: Final = -1
 _MAX_STEP: Final = 1 << 53
 
 
-@dataclass(frozen=True)
+@dataclass
 class HistoryWork(Work):
     """One ``log`` call. Calls up to one that commits make one row.
 
@@ -50,9 +50,6 @@ class HistoryWork(Work):
         run.row_open = False
         self.record.step = run.step
 
-    def to_record(self) -> Record:
-        return Record(history=self.record)
-
     def process(self, out: Outbox, position: int) -> None:
         pending = out.partial_row
         if pending and pending[0][1].index != self.record.index:
@@ -70,16 +67,15 @@ def flush_partial_row(out: Outbox) -> None:
     pending = out.partial_row
     if not pending:
         return
-    values: dict[str, Any] = {}
-    for _, fragment in pending:
-        values.update(convert.from_json(fragment.values_json))
-    last = pending[-1][1]
-    row = HistoryRow(last.index, last.step, last.time, values)
-    out.stream(tuple(position for position, _ in pending), row)
+    positions, fragments = zip(*pending, strict=True)
+    last = fragments[-1]
+    out.stream(
+        positions, LoggedRow(last.index, last.step, last.time, tuple(one.values_json or "{}" for one in fragments))
+    )
     pending.clear()
 
 
-@dataclass(frozen=True)
+@dataclass
 class OutputWork(Work):
     """One line of the terminal."""
 
@@ -90,9 +86,6 @@ class OutputWork(Work):
     def accept(self, run: RunState) -> None:
         self.record.index = run.console_lines
         run.console_lines += 1
-
-    def to_record(self) -> Record:
-        return Record(output=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         line = ConsoleLine(self.record.index, self.record.stream, self.record.time, self.record.text)

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-from wabucketref.service.wabucket_pb2 import AcknowledgedRecord, Record
+from wabucketref.service.wabucket_pb2 import AcknowledgedRecord
 from wabucketref.service.work.base import Outbox, Work
 
 
-@dataclass(frozen=True)
+@dataclass
 class AcknowledgedWork(Work):
     """Read at recovery; nothing to do when met again."""
 
     durable = False
     record: AcknowledgedRecord
-
-    def to_record(self) -> Record:
-        return Record(acknowledged=self.record)
 
     def process(self, out: Outbox, position: int) -> None: ...
 

@@ -6,11 +6,11 @@ from wabucketref.model.run import RunState as State
 from wabucketref.model.run import RunUpdate
 from wabucketref.service import convert
 from wabucketref.service.filestream import SummaryChange
-from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, Record, RunRecord, SummaryRecord
+from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, RunRecord, SummaryRecord
 from wabucketref.service.work.base import Outbox, RunState, Work, first_index
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunWork(Work):
     """A new run or a change to one."""
 
@@ -21,9 +21,6 @@ class RunWork(Work):
         if self.record.shared_id and not run.row and not run.console_lines:
             run.row = run.console_lines = first_index(self.record.created)
 
-    def to_record(self) -> Record:
-        return Record(run=self.record)
-
     def process(self, out: Outbox, position: int) -> None:
         update = convert.run_from_record(self.record, out.key)
         out.run_started(out.track("record the run", lambda tracker: tracker.upsert_run(update)))
@@ -32,14 +29,11 @@ class RunWork(Work):
         return f"run {self.record.key.run_id}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class ConfigWork(Work):
     """Changed configuration keys."""
 
     record: ConfigRecord
-
-    def to_record(self) -> Record:
-        return Record(config=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         changes = convert.from_json(self.record.update_json)
@@ -50,15 +44,12 @@ class ConfigWork(Work):
         return f"config of {len(self.record.update_json)} characters"
 
 
-@dataclass(frozen=True)
+@dataclass
 class SummaryWork(Work):
     """Summary keys that the user set; in order with the rows, which set them too."""
 
     acknowledged_later = True
     record: SummaryRecord
-
-    def to_record(self) -> Record:
-        return Record(summary=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         update = convert.from_json(self.record.update_json)
@@ -68,7 +59,7 @@ class SummaryWork(Work):
         return f"summary of {len(self.record.update_json)} characters"
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExitWork(Work):
     """The end of the run."""
 
@@ -76,9 +67,6 @@ class ExitWork(Work):
 
     def accept(self, run: RunState) -> None:
         run.exited = True
-
-    def to_record(self) -> Record:
-        return Record(exit=self.record)
 
     def process(self, out: Outbox, position: int) -> None:
         state, code = State(self.record.state), self.record.exit_code

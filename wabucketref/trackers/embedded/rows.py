@@ -10,10 +10,17 @@ from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded.schema import entity, project, run
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert; rows whose unique key exists are ignored."""
-    if rows:
-        connection.execute(_insert_or_ignore(connection, table), rows)
+def insert_many(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert thousands of rows, of each the values of all columns as the database keeps them; rows whose unique key
+    exists are ignored."""
+    if not rows:
+        return
+    statement = _insert_or_ignore(connection, table).compile(dialect=connection.dialect)
+    if statement.positional:
+        connection.exec_driver_sql(statement.string, [tuple(row) for row in rows])
+    else:
+        names = table.columns.keys()
+        connection.exec_driver_sql(statement.string, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, or_, select
 
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded.infos import read_runs
-from wabucketref.trackers.embedded.rows import ensure, find_project, insert_missing, insert_new, require_run
+from wabucketref.trackers.embedded.rows import ensure, find_project, insert_many, insert_missing, require_run
 from wabucketref.trackers.embedded.schema import console, entity, history, job, project, run
+from wabucketref.trackers.embedded.types import encode
 
 
 def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
@@ -26,21 +27,15 @@ def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
 def add_history(connection: Connection, key: RunKey, rows: Sequence[HistoryRow]) -> None:
     """Store rows with an index not seen before."""
     run_pk, _ = require_run(connection, key)
-    found = [
-        {"run_pk": run_pk, "row_index": row.index, "step": row.step, "time": row.time, "data": dict(row.values)}
-        for row in rows
-    ]
-    insert_new(connection, history, found)
+    found = [(run_pk, row.index, row.step, row.time, row.values_json or encode(dict(row.values))) for row in rows]
+    insert_many(connection, history, found)
 
 
 def add_console(connection: Connection, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
     """Store lines with an index not seen before."""
     run_pk, _ = require_run(connection, key)
-    found = [
-        {"run_pk": run_pk, "row_index": line.index, "stream": line.stream, "time": line.time, "line": line.text}
-        for line in lines
-    ]
-    insert_new(connection, console, found)
+    found = [(run_pk, line.index, line.stream, line.time, encode(line.text)) for line in lines]
+    insert_many(connection, console, found)
 
 
 def finish(connection: Connection, key: RunKey, state: RunState, exit_code: int) -> None:
