@@ -30,6 +30,12 @@ def server(request: pytest.FixtureRequest) -> Server | None:
     return None if request.param == "local" else request.getfixturevalue(request.param)
 
 
+@pytest.fixture(params=["local", pytest.param("moto_s3", marks=pytest.mark.needs("moto"))])
+def listing(request: pytest.FixtureRequest) -> Server | None:
+    """A store that shows what was left there."""
+    return None if request.param == "local" else request.getfixturevalue(request.param)
+
+
 def content(seed: int) -> bytes:
     """Bytes of which no two parts are equal."""
     return b"".join(b"%08d" % (number + 1000 * seed) * (PART // 8) for number in range(PARTS))[:SIZE]
@@ -84,12 +90,15 @@ def test_killed_in_the_middle(make_world: MakeWorld, server: Server | None, way:
 
 
 @pytest.mark.row("K1")
-def test_killed_when_the_files_are_whole(make_world: MakeWorld, server: Server | None) -> None:
+def test_killed_when_the_file_is_whole(make_world: MakeWorld, server: Server | None, seed: int) -> None:
+    """Before this is noted, or after."""
+    point = ("upload.completed", "upload.file_stored")[seed % 2]
     world = make_world(server)
-    tree = with_source(world)
-    assert world.run(*UPLOAD, points="upload.leftovers_removed=kill").code == -9
+    tree = {"big.bin": with_source(world)["big.bin"]}
+    (world.directory / "src" / "a.txt").unlink()
+    assert world.run(*UPLOAD, points=f"{point}=kill").code == -9
     figures = world.ok(*UPLOAD)["transfer"]
-    assert (figures["bytes_sent"], figures["bytes_reused"]) == (0, SIZE + 6)
+    assert (figures["bytes_sent"], figures["bytes_reused"]) == (0, SIZE)
     assert world.run("sync").code == 0
     nothing_left(world, server, tree)
 
@@ -107,8 +116,8 @@ def test_few_of_many_parts_are_sent_twice(rclone_s3: Server, tmp_path: Path) -> 
 
 @pytest.mark.row("K1", "O7")
 @pytest.mark.parametrize("what", ["changed", "gone", "another file of the source changed"])
-def test_killed_and_then_the_source_changed(make_world: MakeWorld, server: Server | None, what: str) -> None:
-    world = make_world(server)
+def test_killed_and_then_the_source_changed(make_world: MakeWorld, listing: Server | None, what: str) -> None:
+    world = make_world(listing)
     tree = with_source(world)
     assert world.run(*UPLOAD, points="upload.part=kill@2").code == -9
     if what == "gone":
@@ -118,14 +127,14 @@ def test_killed_and_then_the_source_changed(make_world: MakeWorld, server: Serve
         assert (run["state"], run["outputs"]) == ("failed", [])
         assert world.journals == []
         assert list((world.home / "cache" / "uploads").iterdir()) == []
-        nothing_open(world, server)
+        nothing_open(world, listing)
         return
     changed: dict[str, bytes | None] = {"big.bin": content(1)} if what == "changed" else {"a.txt": b"other\n"}
     trees.make(world.directory / "src", changed)
     figures = world.ok(*UPLOAD)["transfer"]
     assert (figures["bytes_sent"] >= SIZE) == (what == "changed")
     assert world.run("sync").code in (0, 6), "the first operation finds its alias taken, or its own content"
-    nothing_open(world, server)
+    nothing_open(world, listing)
     assert invariants.all_or_nothing(world, REF, {**tree, **changed})
 
 
