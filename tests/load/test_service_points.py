@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.background import Service
-from tests.faults.conftest import MakeWorld, make_world, place, serve, zygote  # noqa: F401  # fixtures
+from tests.faults.conftest import MakeWorld
 from tests.faults.procs import World
 from tests.faults.test_service import MOST_POINTS, kill_at_points
 from tests.servers import Server
@@ -21,8 +21,8 @@ STORES = [
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("store", STORES)
 def test_every_point(
-    make_world: MakeWorld,  # noqa: F811
-    serve: Callable[[World], Service],  # noqa: F811
+    make_world: MakeWorld,
+    serve: Callable[[World], Service],
     store: str,
     request: pytest.FixtureRequest,
 ) -> None:
