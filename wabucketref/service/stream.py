@@ -186,7 +186,7 @@ class Stream:
                 return
         with self._idle:
             self._under_way += 1
-        self._parts.transfers.submit(plan, progress, self.cancel, self._transfer_ended)
+        self._parts.transfers.submit(self.key, plan, progress, self.cancel, self._transfer_ended)
 
     def _transfer_ended(self, outcome: Record) -> None:
         """On a transfer's thread; must not raise."""

@@ -1,9 +1,8 @@
 """The data plane's executor: a few worker threads that carry out plans, one plan each at a time."""
 
 import logging
-import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,6 +14,7 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.service import convert
+from wabucketref.service.fairqueue import FairQueue
 from wabucketref.service.memory import FileMemory
 from wabucketref.service.wabucket_pb2 import FailedRecord, Record
 from wabucketref.service.work import Plan
@@ -41,30 +41,41 @@ class Plane(Protocol):
 
 
 class Transfers:
-    """Shared by all runs of a service. Plans wait in order; what became of one is told to its `note`."""
+    """Shared by all runs of a service, which take turns; the plans of one wait in order."""
 
     def __init__(self, plane: Plane, memory_directory: Path) -> None:
         self._plane = plane
         self._memory_directory = memory_directory
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._queue: FairQueue[Callable[[], None]] = FairQueue()
         self._lock = threading.Lock()
         self._workers = 0
         self._waiting = 0
 
-    def submit(self, plan: Plan, progress: Progress, cancel: Cancel, note: Callable[[Record], None]) -> None:
-        """Carry the plan out on a worker; `note`, which must not raise, gets the record that says how it ended."""
+    def submit(
+        self, run: Hashable, plan: Plan, progress: Progress, cancel: Cancel, note: Callable[[Record], None]
+    ) -> None:
+        """Carry the plan out on a worker when it is the turn of its `run`. `note` gets the record that says how it
+        ended, and must not raise."""
         with self._lock:
             self._waiting += 1
             if self._workers < min(_WORKERS, self._waiting):
                 self._workers += 1
                 threading.Thread(target=self._work, name=f"transfer-{self._workers}", daemon=True).start()
-        self._queue.put(lambda: note(self._outcome(plan, progress, cancel)))
+            self._queue.put(run, lambda: note(self._outcome(plan, progress, cancel)))
 
     def _work(self) -> None:
-        while (action := self._queue.get()) is not None:
-            action()
-            with self._lock:
-                self._waiting -= 1
+        while not self._leaves():
+            while (action := self._queue.take()) is not None:
+                action()
+                with self._lock:
+                    self._waiting -= 1
+
+    def _leaves(self) -> bool:
+        """Whether a worker ends: the queue is closed, and nothing was put there after it was found empty."""
+        with self._lock:
+            leaves = self._queue.closed and not self._queue
+            self._workers -= leaves
+        return leaves
 
     def _outcome(self, plan: Plan, progress: Progress, cancel: Cancel) -> Record:
         try:
@@ -136,8 +147,5 @@ class Transfers:
         return header is not None and datetime.fromisoformat(header.created) > plan.created
 
     def close(self) -> None:
-        """Let the workers end after what they are at; idempotent."""
-        with self._lock:
-            for _ in range(self._workers):
-                self._queue.put(None)
-            self._workers = 0
+        """Let the workers end once nothing waits; idempotent."""
+        self._queue.close()

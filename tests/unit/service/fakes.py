@@ -1,6 +1,7 @@
 """A tracker and a data plane in memory, with switches for what can go wrong."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -226,6 +227,14 @@ class Floor:
     @property
     def journals(self) -> list[Path]:
         return sorted((self.directory / "journal").glob("*.journal"))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    """Whether it becomes true in time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
 
 
 def failing(*names: str, error: WaBucketError) -> Failure:

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.service.fakes import KEY, ONCE, MemoryTracker
+from tests.unit.service.fakes import KEY, ONCE, MemoryTracker, eventually
 from wabucketref.errors import TransientError, UsageError
 from wabucketref.model.run import ConsoleLine, RunUpdate
 from wabucketref.service import filestream as module
@@ -47,13 +47,6 @@ def bench() -> Iterator[Bench]:
     made = Bench()
     yield made
     made.stream.close()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_rows_arrive_in_order_in_few_batches_and_are_acknowledged(bench: Bench) -> None:

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.service.fakes import KEY, Floor, MemoryTracker, failing, upload_plan
+from tests.unit.service.fakes import KEY, Floor, MemoryTracker, eventually, failing, upload_plan
 from wabucketref.errors import TransientError
 from wabucketref.model.run import RunState
 from wabucketref.service import journal as journal_module
@@ -20,13 +20,6 @@ from wabucketref.service.wabucket_pb2 import ConfigRecord, HistoryRecord, Record
 
 def row(number: int, text: str | None = None) -> Record:
     return Record(history=HistoryRecord(step=-1, values_json=text or f'{{"n": {number}}}', commit=True))
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tests.unit.service.fakes import (
     MemoryPlane,
     MemoryTracker,
     download_plan,
+    eventually,
     failing,
     link_plan,
     upload_plan,
@@ -388,3 +389,49 @@ def test_the_trace_shows_one_direction(make_floor: MakeFloor) -> None:
         ("SenderT", "tickets"),
     ]
     assert hops == wanted
+
+
+# ---- several runs share the transfers --------------------------------------------------------------------------------
+
+
+@pytest.mark.row("L7")
+def test_a_small_transfer_behind_a_large_one_ends_first(floor: Floor) -> None:
+    release = threading.Event()
+    floor.plane.during = lambda xid, cancel: (release.wait(10), None)[1] if xid == "large" else None
+    client = floor.start()
+    large = client.send(upload_plan("large", alias="large"), as_is)
+    small = client.send(upload_plan("small", alias="small", source="/other"), as_is)
+    assert small.wait(10).version == "v0"
+    assert not large.done()
+    release.set()
+    assert large.wait(10).version == "v1"
+    client.finish(0, RunState.FINISHED, 10)
+
+
+@pytest.mark.row("L7")
+def test_a_run_with_many_transfers_waiting_does_not_keep_another_waiting(floor: Floor) -> None:
+    release = threading.Event()
+    floor.plane.during = lambda xid, cancel: (release.wait(10), None)[1]
+    busy = floor.start("busy")
+    tickets = [busy.send(upload_plan(f"b{number}", f"b{number}", f"/{number}"), as_is) for number in range(50)]
+    assert eventually(lambda: len(floor.plane.uploads) == 4)
+    late = floor.start("late")
+    ticket = late.send(upload_plan("late", "late", "/late"), as_is)
+    assert eventually(lambda: len(floor.service._transfers._queue) == 47)
+    release.set()
+    ticket.wait(10)
+    assert floor.plane.uploads.index("late") <= 5, "four were under way, and one more had its turn"
+    for each in tickets:
+        each.wait(10)
+    assert [xid for xid in floor.plane.uploads if xid != "late"][:4] == ["b0", "b1", "b2", "b3"]
+    assert busy.finish(0, RunState.FINISHED, 10) == late.finish(0, RunState.FINISHED, 10) == "recorded"
+
+
+def test_workers_end_with_the_service_and_none_is_left_behind(floor: Floor) -> None:
+    client = floor.start()
+    for number in range(8):
+        client.send(upload_plan(f"x{number}", f"a{number}", f"/{number}"), as_is).wait(10)
+    client.finish(0, RunState.FINISHED, 10)
+    floor.service.close()
+    transfers = floor.service._transfers
+    assert eventually(lambda: transfers._workers == 0)

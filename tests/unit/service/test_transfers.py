@@ -42,7 +42,7 @@ def transfers(store: Storage, tmp_path: Path, limits: TransferLimits = SMALL) ->
 
 def carry_out(floor: Transfers, plan: UploadPlan) -> Record:
     notes: queue.Queue[Record] = queue.Queue()
-    floor.submit(plan, SilentProgress(), Cancel(), notes.put)
+    floor.submit("run", plan, SilentProgress(), Cancel(), notes.put)
     return notes.get(timeout=30)
 
 
