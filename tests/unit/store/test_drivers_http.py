@@ -15,6 +15,7 @@ from wabucketref.store.drivers.gcs import FACTORY as GCS
 from wabucketref.store.drivers.s3 import FACTORY as S3
 from wabucketref.store.drivers.s3 import S3Storage
 from wabucketref.store.drivers.s3_client import S3Client, options_from
+from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import parse_bucket_url
 
 
@@ -118,7 +119,7 @@ class LosingAnswers(S3Storage):
 @pytest.mark.parametrize("lost", [OutcomeUnknown("lost"), NotFound("NoSuchUpload")])
 def test_the_end_of_an_upload_is_read_back(moto_s3: Server, lost: Exception) -> None:
     address = parse_bucket_url(moto_s3.url(moto_s3.make_bucket()), "s3")
-    store = LosingAnswers(address, S3Client(options_from(moto_s3.environ)))
+    store = LosingAnswers(address, S3Client(options_from(moto_s3.environ), AwsFiles.of(moto_s3.environ)))
     store.lost = lost
 
     def upload() -> ObjectInfo:

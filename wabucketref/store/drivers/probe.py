@@ -21,6 +21,7 @@ from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.errors import (
     Conflict,
     NotAuthorised,
+    OutcomeUnknown,
     SettingsError,
     TransientError,
     Unsupported,
@@ -49,24 +50,29 @@ def probe_conditional(storage: Storage) -> Capabilities:
     if not claimed.create_if_absent:
         return replace(claimed, replace_if_match=False)
     key = f"{PREFIX}{secrets.token_hex(12)}"
+    if not _takes_the_condition(storage, key):
+        return replace(claimed, create_if_absent=False, replace_if_match=False)
     try:
-        creates = _creates_only(storage, key)
         hit("probe.tried")
+        creates = _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")
         replaces = creates and claimed.replace_if_match and _replaces_only(storage, key)
     finally:
         _remove(storage, key)
     return replace(claimed, create_if_absent=creates, replace_if_match=replaces)
 
 
-def _creates_only(storage: Storage, key: str) -> bool:
-    """Whether the second of two creating writes is refused and changes nothing."""
+def _takes_the_condition(storage: Storage, key: str) -> bool:
+    """Make the object; False when the store refuses the condition itself."""
     try:
         storage.put(key, b"first", if_absent=True)
     except SettingsError:
         raise  # another region, say: that tells nothing of the store
     except (Unsupported, UsageError):
-        return False  # the store refuses the condition itself
-    return _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")
+        return False
+    except OutcomeUnknown:
+        _remove(storage, key)
+        raise
+    return True
 
 
 def _replaces_only(storage: Storage, key: str) -> bool:
@@ -110,6 +116,8 @@ def _patiently(storage: Storage) -> Capabilities:
         try:
             return probe_conditional(storage)
         except TransientError as error:
+            if not error.retryable:
+                raise
             _log.info("the probe of %s is made again: %s", storage.url, error)
             time.sleep(pause)
     return probe_conditional(storage)

@@ -8,6 +8,7 @@ from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_copy import copy_object
 from wabucketref.store.drivers.s3_multipart import S3Multipart
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.s3_stream import put_stream
 from wabucketref.store.drivers.urls import parse_bucket_url
 
@@ -58,7 +59,7 @@ class S3Factory:
     api_version = API_VERSION
 
     def open(self, url: str, environ: Mapping[str, str]) -> S3Storage:
-        return S3Storage(parse_bucket_url(url, "s3"), S3Client(options_from(environ)))
+        return S3Storage(parse_bucket_url(url, "s3"), S3Client(options_from(environ), AwsFiles.of(environ)))
 
 
 FACTORY = S3Factory()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.s3_errors import S3Request, translate
+from wabucketref.store.drivers.s3_session import AwsFiles, open_session
 
 T = TypeVar("T")
 CONNECT_SECONDS = 8
@@ -19,8 +20,9 @@ CONNECTIONS = 128
 class S3Client:
     """Sends requests; safe for many threads, and anew in a forked child."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], files: AwsFiles) -> None:
         self._options = dict(options)
+        self._files = files
         self._fs = PerProcess(self._open)
 
     @property
@@ -33,12 +35,12 @@ class S3Client:
         """Run ``work(client)``, `client` being aiobotocore's, and wait.
 
         Raises:
-            WaBucketError: by :func:`translate`.
+            WaBucketError: by :meth:`AwsFiles.explain` and :func:`translate`.
         """
         try:
             return run(work(self._fs.get().s3))
         except Exception as error:
-            raise translate(error, request) from error
+            raise self._files.explain(error) or translate(error, request) from error
 
     def close(self) -> None:
         self._fs.drop()
@@ -47,9 +49,13 @@ class S3Client:
         import s3fs
         from botocore.handlers import add_expect_header
 
-        fs = s3fs.S3FileSystem(**self._options, skip_instance_cache=True, use_listings_cache=False)
+        if "key" not in self._options:
+            self._files.check()
+        options = {name: value for name, value in self._options.items() if name != "profile"}
+        session = open_session(self._files, self._options.get("profile"))
+        fs = s3fs.S3FileSystem(session=session, **options, skip_instance_cache=True, use_listings_cache=False)
         # A server that never says "100 Continue" would be waited for without end: no timeout counts there.
-        fs.s3.meta.events.unregister("before-call.s3", add_expect_header)
+        run(fs.set_session()).meta.events.unregister("before-call.s3", add_expect_header)
         return fs
 
 
