@@ -48,7 +48,7 @@ def _home(ws: Workspace) -> Probe:
 def _service(ws: Workspace) -> Probe:
     found = service_status(ws.settings)
     if found.running:
-        return Probe("service", True, f"process {found.pid} answers, {len(found.report.runs)} run(s) in it")
+        return Probe("service", True, f"process {found.pid} answers")
     if Place.of(ws.settings.home).has_socket():
         return Probe(
             "service", True, "it was killed and its socket is left", "`wabucket service start` goes on with it"
@@ -72,7 +72,8 @@ def _journal(ws: Workspace) -> Probe:
     waiting = [item for item in items if item.state == "waiting"]
     if waiting:
         return Probe("journal", True, f"{len(waiting)} run(s) wait to be recorded", "run `wabucket sync`")
-    return Probe("journal", True, f"nothing waits to be recorded, {len(items)} run(s) under way")
+    under_way = sum(item.state != "ended" for item in items)
+    return Probe("journal", True, f"nothing waits to be recorded, {under_way} run(s) under way")
 
 
 def _tracker(ws: Workspace) -> Probe:
