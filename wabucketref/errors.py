@@ -110,6 +110,8 @@ class NotAuthorised(WaBucketError, PermissionError):
 
     exit_code = 4
     kind = "not_authorised"
+    expired: bool = False
+    """The credentials were good and are too old: the provider may have new ones."""
 
 
 class TransientError(WaBucketError, OSError):
@@ -122,6 +124,12 @@ class TransientError(WaBucketError, OSError):
     """Seconds the server asked to wait before the next try."""
     unreachable: bool = False
     """No connection came about, so the request never left."""
+    unanswered: bool = False
+    """No answer came, not even one that says no."""
+    exhausted: bool = False
+    """The retry policy gave it up: who calls again should wait longer."""
+    throttled: bool = False
+    """The server asks for fewer requests."""
 
 
 class TimedOut(TransientError, TimeoutError):

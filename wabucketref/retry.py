@@ -27,8 +27,6 @@ class RetryPolicy:
     """Exponential delays with jitter, at most `attempts` tries within `deadline` seconds."""
 
     attempts: int = 8
-    unreachable_attempts: int = 5
-    """Tries when no connection came about at all: a wrong endpoint should not be asked for minutes."""
     first_delay: float = 0.2
     factor: float = 2.0
     max_delay: float = 20.0
@@ -36,8 +34,11 @@ class RetryPolicy:
     """A ``Retry-After`` of the server counts up to this many seconds."""
     deadline: float = 600.0
     """Seconds from the first try after which no further one is started."""
+    first_contact: float = 5.0
+    """The same as long as nobody at all has answered: a wrong address should not be asked for minutes."""
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
+    """None: really."""
     rng: Callable[[], float] = _random
     """A number in [0, 1)."""
 
@@ -48,10 +49,6 @@ class RetryPolicy:
         asked = retry_after(error)
         return wait if asked is None else max(wait, min(asked, self.max_retry_after))
 
-    def tries_for(self, error: WaBucketError) -> int:
-        """How many tries this kind of failure is worth."""
-        return min(self.attempts, self.unreachable_attempts) if is_unreachable(error) else self.attempts
-
 
 def retry_after(error: WaBucketError) -> float | None:
     """Seconds the server asked to wait, when it did."""
@@ -59,9 +56,9 @@ def retry_after(error: WaBucketError) -> float | None:
     return value if value is not None and value >= 0 else None
 
 
-def is_unreachable(error: WaBucketError) -> bool:
-    """Whether the request never left, because no connection could be made."""
-    return isinstance(error, TransientError) and error.unreachable
+def was_answered(error: WaBucketError) -> bool:
+    """Whether somebody answered, if only with an error."""
+    return not (isinstance(error, TransientError) and error.unanswered)
 
 
 def retry(
@@ -70,8 +67,11 @@ def retry(
     *,
     what: str,
     may_repeat: Callable[[WaBucketError], bool] = lambda error: error.retryable,
+    deadline: Callable[[WaBucketError], float] | None = None,
 ) -> T:
     """Call until it succeeds, `may_repeat` refuses the error, or the policy gives up.
+
+    `deadline`: the seconds that this failure allows in all, by default the policy's.
 
     Raises:
         WaBucketError: the last error; once retried, a copy whose message has the number of tries and the time.
@@ -87,15 +87,21 @@ def retry(
                 raise
             delay = policy.delay(tries, error)
             elapsed = policy.clock() - begun
-            if tries >= policy.tries_for(error) or elapsed + delay > policy.deadline:
+            allowed = policy.deadline if deadline is None else deadline(error)
+            if tries >= policy.attempts or elapsed + delay > allowed:
                 if tries == 1:
                     raise
                 raise _exhausted(error, tries, elapsed) from error
             _log.info("%s failed (try %d), again in %.2f s: %s", what, tries, delay, error)
-        policy.sleep(delay)
+        (policy.sleep or time.sleep)(delay)
 
 
 def _exhausted(error: WaBucketError, tries: int, elapsed: float) -> WaBucketError:
     """The same kind of error, saying what was tried."""
     message = f"{error.message} (gave up after {tries} tries in {elapsed:.1f} s)"
-    return type(error)(message, hint=error.hint or "try again later", retryable=error.retryable)
+    given_up = type(error)(message, hint=error.hint or "try again later", retryable=error.retryable)
+    if isinstance(error, TransientError) and isinstance(given_up, TransientError):
+        given_up.exhausted = True
+        given_up.retry_after = error.retry_after
+        given_up.unreachable, given_up.unanswered = error.unreachable, error.unanswered
+    return given_up

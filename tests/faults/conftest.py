@@ -12,12 +12,14 @@ import pytest
 
 from tests.faults.background import Service
 from tests.faults.disk import may_mount, own_mounts
+from tests.faults.network import Net
 from tests.faults.procs import World, Zygote
 from tests.faults.proxy import Proxy, Rule
 from tests.servers import Server
 
 MakeWorld = Callable[..., World]
 Flaky = Callable[..., tuple[Proxy, Server]]
+MakeNet = Callable[..., Net]
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +103,14 @@ def flaky(seed: int) -> Iterator[Flaky]:
         print(f"requests through the proxy:\n{proxy.text()}")
     for proxy in made:
         proxy.check()
+
+
+@pytest.fixture
+def net(make_world: MakeWorld, flaky: Flaky) -> MakeNet:
+    """Makes a world behind a proxy with rules before a server."""
+
+    def make(server: Server, *rules: Rule, **more: Any) -> Net:
+        proxy, seen = flaky(server, *rules, **more)
+        return Net(make_world(seen), proxy, server)
+
+    return make

@@ -17,6 +17,7 @@ from typing import Any
 from tests.faults import passed
 from tests.faults.points import noting, steps_of
 from wabucketref.operations.workspace import Workspace
+from wabucketref.retry import RetryPolicy
 from wabucketref.settings import load_settings
 from wabucketref.wiring import open_workspace
 
@@ -213,11 +214,11 @@ class World:
         return ended.json()
 
     @contextlib.contextmanager
-    def open(self, **settings: Any) -> Iterator[Workspace]:
-        """A workspace of this process in the same home and bucket, to look with."""
+    def open(self, policy: RetryPolicy | None = None, **settings: Any) -> Iterator[Workspace]:
+        """A workspace of this process in the same home and bucket; `policy` is for requests to the bucket."""
         given = {"project_name": "demo", "bucket": self.bucket, "home": str(self.home), "tracker": "embedded"}
         environ = {"NO_PROXY": "127.0.0.1,localhost", **self.env}
-        with open_workspace(load_settings({**given, **settings}), environ=environ) as workspace:
+        with open_workspace(load_settings({**given, **settings}), environ=environ, policy=policy) as workspace:
             yield workspace
 
     def _environ(self) -> dict[str, str]:

@@ -179,7 +179,7 @@ class Proxy:
         except Answered as own:
             return await relay.own_answer(own)
         except Broken as broken:
-            _end(client[1], reset=broken.reset)
+            _end(client[1], reset=broken.reset, cut=self._tls is not None)
             return False
         finally:
             for mishap in struck:
@@ -201,10 +201,12 @@ class Proxy:
         return [*struck, chosen] if chosen else struck
 
 
-def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
-    if not reset:
+def _end(writer: asyncio.StreamWriter, *, reset: bool, cut: bool) -> None:
+    """End a connection; `cut`: without the farewell that TLS has for this."""
+    if reset:
+        raw: socket.socket = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if reset or cut:
+        writer.transport.abort()
+    else:
         writer.close()
-        return
-    raw: socket.socket = writer.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()

@@ -18,6 +18,9 @@ class StorageFactory(Protocol):
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
         """The bucket behind `url`. Cheap: nothing is asked of the store yet.
 
+        `environ` is the process's, in which ``WABUCKET_STALL_TIMEOUT`` is always set: the seconds without progress
+        after which a request is to fail with ``TransientError`` (``OutcomeUnknown``, if it writes).
+
         Raises:
             UsageError: the URL is malformed.
             SettingsError: credentials or options in the environment or in files are malformed.

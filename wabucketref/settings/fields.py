@@ -25,6 +25,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "concurrency": "WABUCKET_CONCURRENCY",
     "memory": "WABUCKET_MEMORY",
     "deadline": "WABUCKET_DEADLINE",
+    "stall_timeout": "WABUCKET_STALL_TIMEOUT",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
     "service_idle": "WABUCKET_SERVICE_IDLE",
@@ -40,6 +41,7 @@ KINDS: Final[dict[str, Kind]] = {
     "finish_timeout": "number",
     "memory": "size",
     "service_idle": "number",
+    "stall_timeout": "number",
     "tags": "list",
 }
 """Settings that are not text."""

@@ -34,6 +34,7 @@ _SHARED = (
     "concurrency",
     "memory",
     "deadline",
+    "stall_timeout",
     "finish_timeout",
     "journal_sync",
 )
@@ -71,6 +72,8 @@ class Settings(BaseModel):
     """Bytes of file content held at once."""
     deadline: Seconds = 600.0
     """Seconds in all for one request with its retries."""
+    stall_timeout: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 60.0
+    """Seconds without progress (less than 1 KiB/s) after which a request counts as failed."""
     finish_timeout: Seconds = 3600.0
     """Seconds for a run to finish, transfers under way included."""
     journal_sync: Literal["full", "normal"] = "full"

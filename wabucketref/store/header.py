@@ -13,6 +13,8 @@ from wabucketref.store.entries import read_entries
 from wabucketref.store.layout import Layout
 
 _CHUNK: Final = 1 << 20
+_READS: Final = 3
+"""What was damaged on the way is read anew before the bucket is blamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,28 @@ def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
         IntegrityError: it is not a header, or one of another artifact.
         UpgradeRequired: a later release wrote it.
     """
+    for number in range(1, _READS + 1):
+        try:
+            data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
+            return StoredHeader(decode_header(storage, ref, data), info)
+        except NotFound:
+            return None
+        except IntegrityError:
+            if number == _READS:
+                raise
+    raise AssertionError("the last read returns or raises")
+
+
+def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:
+    """The header of `ref` out of what the store gave. Raises as :func:`read_header`."""
     where = where_is(storage, ref)
-    try:
-        data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
-    except NotFound:
-        return None
     header = Header.decode(data, where)
     found = (header.type, header.name, header.alias)
     if found != (ref.type, ref.name, ref.alias):
         raise IntegrityError(
             f"{where} says it is of {'/'.join(found)!r}", hint="it was copied there by hand; upload the files anew"
         )
-    return StoredHeader(header, info)
+    return header
 
 
 def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:

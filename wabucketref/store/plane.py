@@ -14,6 +14,7 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
@@ -66,12 +67,14 @@ class DataPlane:
         identity: Identity,
         limits: TransferLimits,
         home: str | None = None,
+        policy: RetryPolicy | None = None,
     ) -> None:
         """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain."""
         self._open = open_storage
         self._me = identity
         self._limits = limits
         self._home = home
+        self._policy = policy or RetryPolicy()
         self._budget = Budget(limits.memory)
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
@@ -261,7 +264,7 @@ class DataPlane:
             return self._stores[bucket]
 
     def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
-        return Crew(self._limits, self._budget, cancel, progress)
+        return Crew(self._limits, self._budget, cancel, progress, self._policy)
 
     def _scan(self, storage: Storage, plan: UploadPlan, room: int) -> Tree:
         if room <= 0:

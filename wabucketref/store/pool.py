@@ -4,11 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel
+from wabucketref.retry import RetryPolicy
 from wabucketref.store.budget import Budget
 from wabucketref.store.limits import TransferLimits
 
@@ -24,8 +26,12 @@ class Stopped(Exception):
 class Crew:
     """Threads, memory and stop sign of one transfer. Use as a context manager; leaving waits for what runs."""
 
-    def __init__(self, limits: TransferLimits, budget: Budget, cancel: Cancel, progress: Progress) -> None:
+    def __init__(
+        self, limits: TransferLimits, budget: Budget, cancel: Cancel, progress: Progress, policy: RetryPolicy
+    ) -> None:
         self.limits = limits
+        self.policy = replace(policy, sleep=policy.sleep or cancel.wait)
+        """For what the storage cannot try again by itself. Its delays end when the transfer is stopped."""
         self.budget = budget
         self.progress = progress
         self.cancel = cancel

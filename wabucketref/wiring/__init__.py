@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from wabucketref.contracts.factories import API_VERSION
@@ -21,6 +21,7 @@ from wabucketref.service.service import Service, ServiceOptions
 from wabucketref.service.trace import FileTrace, Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.settings import Settings
+from wabucketref.settings.fields import ENVIRONMENT
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
@@ -78,13 +79,15 @@ class Storages:
         self,
         settings: Settings,
         environ: Mapping[str, str],
+        policy: RetryPolicy,
         *,
         below: StorageHook = unwrapped,
         above: StorageHook = unwrapped,
     ) -> None:
         """`below` and `above` wrap the storage beneath and on top of the retries: for tests."""
         self._settings = settings
-        self._environ = environ
+        self._environ = {**environ, ENVIRONMENT["stall_timeout"]: str(settings.stall_timeout)}
+        self._policy = policy
         self._below = below
         self._above = above
         self._open: dict[str, Storage] = {}
@@ -106,10 +109,9 @@ class Storages:
         from wabucketref.store.wrappers.logged import Logged
         from wabucketref.store.wrappers.retrying import Retrying
 
-        policy = RetryPolicy(deadline=self._settings.deadline)
         driver = self._below(self._driver(url))
-        retrying = Retrying(Limited(driver, self._settings.concurrency * 2), policy)
-        return self._above(Logged(settle(retrying, self._settings.home / "cache" / "probes")))
+        retrying = Retrying(Limited(driver, self._settings.concurrency * 2), self._policy)
+        return self._above(Logged(settle(retrying, self._settings.home / "cache" / "probes", policy=self._policy)))
 
     def _driver(self, url: str) -> Storage:
         own = self._settings.bucket_url() if self._has_own_bucket() else url
@@ -178,18 +180,24 @@ def open_floor(
     *,
     tracker: str | None = None,
     trace: Trace | None = None,
+    policy: RetryPolicy | None = None,
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
 ) -> Floor:
-    """Nothing is asked of bucket or tracker yet, save that the tracker is opened. Raises as :func:`open_workspace`."""
+    """Nothing is asked of bucket or tracker yet, save that the tracker is opened. Raises as :func:`open_workspace`.
+
+    `policy`: how requests to buckets are tried again; its deadline comes from the settings.
+    """
     found = open_tracker(settings, tracker)
     keeps = found.capabilities.records
-    storages = Storages(settings, environ, below=below, above=above)
+    policy = replace(policy or RetryPolicy(), deadline=settings.deadline)
+    storages = Storages(settings, environ, policy, below=below, above=above)
     plane = DataPlane(
         storages,
         identity=Identity.current(settings.home_id(keep=keeps)),
         limits=_limits(settings),
         home=str(settings.home),
+        policy=policy,
     )
     file_trace = FileTrace(settings.trace) if settings.trace and trace is None else None
     options = ServiceOptions(
@@ -213,6 +221,7 @@ def open_workspace(
     tracker: str | None = None,
     trace: Trace | None = None,
     environ: Mapping[str, str] | None = None,
+    policy: RetryPolicy | None = None,
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
 ) -> Workspace:
@@ -223,8 +232,8 @@ def open_workspace(
     """
     install_from_environment()
     environ = dict(os.environ) if environ is None else environ
-    floor = open_floor(settings, environ, tracker=tracker, trace=trace, below=below, above=above)
-    alone = trace is not None or below is not unwrapped or above is not unwrapped or tracker is not None
+    floor = open_floor(settings, environ, tracker=tracker, trace=trace, policy=policy, below=below, above=above)
+    alone = any(given is not None for given in (trace, tracker, policy)) or {below, above} != {unwrapped}
     line = Line(settings, environ, floor.service, alone=alone)
     registry = registries()
     return Workspace(

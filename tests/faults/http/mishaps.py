@@ -119,7 +119,7 @@ class Flip(Mishap):
 
 @dataclass
 class Status(Mishap):
-    """An answer that the server did not give; with `code` the body is an S3 error document."""
+    """An answer that the server did not give, with an id of the request; with `code` it is an S3 error document."""
 
     status: int
     code: str = ""
@@ -129,11 +129,10 @@ class Status(Mishap):
     async def asked(self, exchange: Exchange) -> None:
         body, kind = self.body, "text/html"
         if self.code:
-            text = (
-                f"<Code>{self.code}</Code><Message>by the proxy</Message><RequestId>PROXY{exchange.number}</RequestId>"
-            )
+            text = f"<Code>{self.code}</Code><Message>by the proxy</Message>"
             body, kind = f'<?xml version="1.0" encoding="UTF-8"?><Error>{text}</Error>'.encode(), "application/xml"
-        head = Head(f"HTTP/1.1 {self.status} By the proxy", [("Content-Type", kind)])
+        names = [(name, f"PROXY{exchange.number}") for name in ("x-amz-request-id", "X-GUploader-UploadID")]
+        head = Head(f"HTTP/1.1 {self.status} By the proxy", [("Content-Type", kind), *names])
         for name, value in self.headers.items():
             head.set(name, value)
         raise Answered(head, b"" if exchange.method == "HEAD" else body)

@@ -13,6 +13,7 @@ from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.contracts.transfer import Cancel, NoMemory, OpenUpload, StoredFile, StoredPart, TransferMemory
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, UploadPlan
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
@@ -27,6 +28,9 @@ UNCONDITIONAL = Capabilities(multipart=True, resumable=True, min_part_bytes=1)
 _names = itertools.count()
 
 
+IMPATIENT = RetryPolicy(attempts=4, sleep=lambda seconds: None)
+
+
 def bucket() -> MemoryStorage:
     """A new empty bucket."""
     return MemoryStorage(f"bucket-{os.getpid()}-{next(_names)}")
@@ -38,7 +42,8 @@ def unconditional(storage: Storage) -> Storage:
 
 
 def plane(storage: Storage, who: Identity | None = None, limits: TransferLimits = SMALL, **more: Any) -> DataPlane:
-    return DataPlane(lambda url: storage, identity=who or Identity.current("home"), limits=limits, **more)
+    who = who or Identity.current("home")
+    return DataPlane(lambda url: storage, identity=who, limits=limits, policy=IMPATIENT, **more)
 
 
 def stranger(host: str = "elsewhere", pid: int = 4242) -> Identity:

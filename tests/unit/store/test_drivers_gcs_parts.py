@@ -1,5 +1,8 @@
 """Uploads in parts on GCS, against a session that loses answers and keeps only some of what it was sent."""
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Callable
 
@@ -8,10 +11,12 @@ import pytest
 from wabucketref.contracts.storage import ObjectInfo, Part
 from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError
 from wabucketref.store.drivers.gcs_client import Answer
+from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import UNIT, GcsMultipart
 
 PART = 4 * UNIT
 DATA = b"".join(b"%08d" % number for number in range((2 * PART + PART // 2 + 5) // 8))
+REQUEST = GcsRequest("object a", writing=True)
 PARTS = [DATA[start : start + PART] for start in range(0, len(DATA), PART)]
 
 
@@ -38,7 +43,7 @@ class Session:
         match = re.fullmatch(r"bytes (\*|(\d+)-(\d+))/(\*|\d+)", content_range)
         assert match, content_range
         if self.gone:
-            return Answer(410, {}, b"")
+            return Answer(REQUEST, 410, {}, b"")
         if not self.done and match[1] != "*":
             assert int(match[2]) == len(self.data), "bytes follow on those that are stored"
             assert int(match[3]) - int(match[2]) + 1 == len(data)
@@ -48,8 +53,12 @@ class Session:
             self.data += data[: kept if kept == len(data) else kept // UNIT * UNIT]
         self.done = self.done or (match[4] != "*" and len(self.data) == int(match[4]))
         if self.done:
-            return Answer(200, {}, b"{}")
-        return Answer(308, {"Range": f"bytes=0-{len(self.data) - 1}"} if self.data else {}, b"")
+            return Answer(REQUEST, 200, {}, json.dumps(self.resource()).encode())
+        return Answer(REQUEST, 308, {"Range": f"bytes=0-{len(self.data) - 1}"} if self.data else {}, b"")
+
+    def resource(self) -> dict[str, str]:
+        md5 = hashlib.md5(self.data, usedforsecurity=False).digest()
+        return {"size": str(len(self.data)), "md5Hash": base64.b64encode(md5).decode()}
 
 
 def upload(session: Session) -> GcsMultipart:
@@ -157,3 +166,15 @@ def test_parts_come_in_order() -> None:
     one.put_part(1, b"smaller, so the last")
     with pytest.raises(UsageError):
         one.put_part(2, PARTS[1])
+
+
+@pytest.mark.row("W4")
+def test_other_bytes_than_were_sent_are_found_at_the_end() -> None:
+    session = Session()
+    one = upload(session)
+    for number, part in enumerate(PARTS[:-1], 1):
+        one.put_part(number, part)
+    session.data = bytes([session.data[0] ^ 1]) + session.data[1:]
+    one.put_part(len(PARTS), PARTS[-1])
+    with pytest.raises(NotFound, match="other bytes"):
+        one.complete()

@@ -1,8 +1,10 @@
 """Keys, URLs, chunks, listings in pages, and error tables: everything of the drivers that needs no server."""
 
 import hashlib
+from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +27,8 @@ from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.http_errors import clock_hint, retry_after
 from wabucketref.store.drivers.keys import check_key
 from wabucketref.store.drivers.s3_client import options_from
-from wabucketref.store.drivers.s3_errors import S3Request
 from wabucketref.store.drivers.s3_multipart import multipart_etag
+from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.drivers.s3_stream import MAX_PARTS, part_bytes
 from wabucketref.store.drivers.urls import parse_bucket_url, public
 
@@ -194,12 +196,19 @@ def test_s3_answers_with_more_to_say() -> None:
     assert "ahead of the store's" in (skewed.hint or "")
 
 
+def _refused() -> aiohttp.ClientConnectorError:
+    key: Any = SimpleNamespace(ssl=False, host="x", port=1)
+    return aiohttp.ClientConnectorError(key, ConnectionRefusedError(111, "refused"))
+
+
 def test_kinds_of_boto_exceptions() -> None:
     from botocore import exceptions as boto
 
-    refused = s3_errors.translate(boto.EndpointConnectionError(endpoint_url="http://x"), WRITE)
+    refused = s3_errors.translate(boto.EndpointConnectionError(endpoint_url="http://x", error=_refused()), WRITE)
     assert type(refused) is TransientError
     assert refused.unreachable
+    broken = boto.EndpointConnectionError(endpoint_url="http://x", error=aiohttp.ClientOSError(104, "reset"))
+    assert type(s3_errors.translate(broken, WRITE)) is OutcomeUnknown
     lost = s3_errors.translate(boto.ReadTimeoutError(endpoint_url="http://x"), CREATE)
     assert type(lost) is OutcomeUnknown
     assert type(s3_errors.translate(boto.ReadTimeoutError(endpoint_url="http://x"), PLAIN)) is TransientError

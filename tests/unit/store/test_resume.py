@@ -65,8 +65,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("wabucketref.store.sending.guarded._PAUSE", 0.0)
+def no_failpoints() -> Iterator[None]:
     yield
     failpoints.install(None)
 

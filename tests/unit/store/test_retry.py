@@ -4,6 +4,9 @@ import pytest
 
 from wabucketref.errors import NotAuthorised, OutcomeUnknown, TransientError
 from wabucketref.retry import RetryPolicy, retry
+from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.wrappers.faulty import Fault, Faulty
+from wabucketref.store.wrappers.retrying import Retrying
 
 
 class Clock:
@@ -81,15 +84,19 @@ def test_permanent_errors_come_out_at_once() -> None:
     assert (call.calls, clock.slept) == (1, [])
 
 
-def test_an_unreachable_server_is_asked_less_often() -> None:
-    clock = Clock()
-    error = TransientError("refused")
-    error.unreachable = True
-    call = Failing(*[error] * 99)
-    with pytest.raises(TransientError):
-        retry(call, policy(clock, unreachable_attempts=3), what="it")
-    assert call.calls == 3
-    assert clock.now < 2
+def test_who_never_answered_is_asked_less_long() -> None:
+    clock, silent = Clock(), TransientError("refused")
+    silent.unanswered = True
+    store = MemoryStorage("never-answered")
+    asked = Faulty(store, [Fault("put", times=99, error=silent)])
+    with pytest.raises(TransientError, match="gave up") as caught:
+        Retrying(asked, policy(clock)).put("a", b"")
+    assert clock.now < 5
+    assert caught.value.exhausted
+    said_no = Faulty(store, [Fault("put", error=TransientError("503")), Fault("put", nth=2, times=6, error=silent)])
+    Retrying(said_no, policy(clock)).put("a", b"")
+    assert clock.now > 20
+    said_no.assert_all_hit()
 
 
 def test_the_request_may_refuse_what_the_error_allows() -> None:

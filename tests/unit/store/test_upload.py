@@ -50,11 +50,6 @@ def source(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "src", FILES)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wabucketref.store.sending.guarded._PAUSE", 0.0)
-
-
 def check(storage: Storage, tmp_path: Path) -> None:
     fetch(storage, download_plan(tmp_path / "out"))
     assert read_tree(tmp_path / "out") == FILES
@@ -84,7 +79,7 @@ def test_a_conflict_that_never_was_is_tried_again(source: Path, tmp_path: Path) 
     faulty = Faulty(bucket(), [Fault("put", "*/manifest.json", error=AlreadyExists("409"))])
     send(faulty, upload_plan(source))
     check(faulty, tmp_path)
-    faulty = Faulty(bucket(), [Fault("put", "*/manifest.json", times=3, error=OutcomeUnknown("lost"))])
+    faulty = Faulty(bucket(), [Fault("put", "*/manifest.json", times=4, error=OutcomeUnknown("lost"))])
     with pytest.raises(TransientError, match="neither yes nor no"):
         send(faulty, upload_plan(source))
 

@@ -5,7 +5,7 @@ Conditions of the store are on generations, so a write "if the etag is still E" 
 then writes on the condition of that generation: atomic, at the price of one small request.
 """
 
-import json
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -20,8 +20,9 @@ from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
-from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, upload_blocks
+from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, empty_object, upload_blocks
 from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
@@ -71,7 +72,7 @@ class GcsStorage:
         except NotFound:
             self._check_bucket()
             return None
-        return self._info(key, answer.json())
+        return self._info(key, answer.resource())
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
         answer = self._client.send(
@@ -110,9 +111,10 @@ class GcsStorage:
             answer = self._client.send(request, "POST", self._upload_path(), params=params, headers=_BINARY, body=data)
         else:
             params = {"uploadType": "multipart", **condition}
-            headers, body = _empty_object(self._full(key))
+            headers, body = empty_object(self._full(key))
             answer = self._client.send(request, "POST", self._upload_path(), params=params, headers=headers, body=body)
-        return self._info(key, answer.json())
+        answer.check(hashlib.md5(data, usedforsecurity=False).digest())
+        return self._info(key, answer.resource())
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         if size <= BLOCK_BYTES:
@@ -120,7 +122,7 @@ class GcsStorage:
             return self.put(key, data, if_absent=if_absent)
         request = self._upload_request(key, if_absent=if_absent)
         answer = upload_blocks(self._client, request, lambda: self._session(key, if_absent, size), chunks, size)
-        return self._info(key, answer.json())
+        return self._info(key, answer.resource())
 
     def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> GcsMultipart:
         if part_bytes % UNIT:
@@ -150,7 +152,7 @@ class GcsStorage:
             )
 
         def info(answer: Answer) -> ObjectInfo:
-            return self._info(key, answer.json())
+            return self._info(key, answer.resource())
 
         return GcsMultipart(
             self._what(key), upload_id, part_bytes, send, info, partial(self.abort_multipart, key, upload_id)
@@ -163,9 +165,10 @@ class GcsStorage:
         if size is not None:
             headers["X-Upload-Content-Length"] = str(size)
         request = self._upload_request(key, if_absent=if_absent)
-        return self._client.send(request, "POST", self._upload_path(), params=params, headers=headers).headers[
-            "Location"
-        ]
+        answer = self._client.send(request, "POST", self._upload_path(), params=params, headers=headers)
+        if "upload_id" not in parse_qs(urlsplit(answer.headers.get("Location", "")).query):
+            raise request.failed(f"{request.what}: the answer names no session, so it is not a store's")
+        return answer.headers["Location"]
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
@@ -189,10 +192,10 @@ class GcsStorage:
         path = f"{self._path(source)}/rewriteTo/b/{component(self._address.bucket)}/o/{component(self._full(key))}"
         params: dict[str, str] = {}
         while True:
-            answer = self._client.send(self._request(source, writing=True), "POST", path, params=params).json()
-            if answer.get("done", True):
-                return self._info(key, answer["resource"])
-            params = {"rewriteToken": answer["rewriteToken"]}
+            answer = self._client.send(self._request(source, writing=True), "POST", path, params=params)
+            if "rewriteToken" not in answer.json():
+                return self._info(key, answer.resource())
+            params = {"rewriteToken": answer.json()["rewriteToken"]}
 
     def flush(self) -> None:
         """Every write is durable once answered."""
@@ -270,7 +273,8 @@ class GcsFactory:
 
     def open(self, url: str, environ: Mapping[str, str]) -> GcsStorage:
         address = parse_bucket_url(url, "gs", "gcs")
-        client = GcsClient(emulator_from(environ), environ.get("GOOGLE_CLOUD_PROJECT") or None)
+        project = environ.get("GOOGLE_CLOUD_PROJECT") or None
+        client = GcsClient(emulator_from(environ), project, stall_seconds(environ))
         return GcsStorage(BucketUrl("gs", address.bucket, address.prefix), client)
 
 
@@ -280,16 +284,6 @@ def _gone(if_match: str | None) -> frozenset[int]:
 
 def _bare(etag: str | None) -> str | None:
     return etag.strip('"') if etag else None
-
-
-def _empty_object(name: str) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a multipart request, which unlike a plain one may carry no bytes everywhere."""
-    mark = "wabucket-boundary"
-    body = (
-        f"--{mark}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps({'name': name})}\r\n"
-        f"--{mark}\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--{mark}--\r\n"
-    )
-    return {"Content-Type": f"multipart/related; boundary={mark}"}, body.encode()
 
 
 FACTORY = GcsFactory()

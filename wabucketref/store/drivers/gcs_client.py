@@ -4,40 +4,68 @@ gcsfs's own methods retry, cache and fold answers together, so only its session,
 request are used.
 """
 
-import io
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from wabucketref.errors import NotAuthorised
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.loop import PerProcess, run
+from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
 
-CONNECT_SECONDS = 8
-READ_SECONDS = 60
-CONNECTIONS = 128
+CONNECT_SECONDS = 4.0
+_MOST = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back."""
 
+    request: GcsRequest
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        return dict(json.loads(self.body)) if self.body else {}
+        """Raises TransientError (OutcomeUnknown of a write): it is not what the store answers."""
+        try:
+            return dict(json.loads(self.body)) if self.body else {}
+        except ValueError as error:
+            raise self.request.failed(f"{self.request.what}: the answer is not JSON, so it is not a store's") from error
+
+    def resource(self) -> dict[str, Any]:
+        """The facts of an object, here or one floor down. Raises as :meth:`json`."""
+        found = self.json()
+        found = found.get("resource", found)
+        if "size" not in found:
+            raise self.request.failed(f"{self.request.what}: the answer says nothing of an object")
+        return dict(found)
+
+    def check(self, md5: bytes) -> None:
+        """Compare what was sent with what the store has by now.
+
+        Raises:
+            OutcomeUnknown: it has other bytes.
+        """
+        stored = self.resource().get("md5Hash")
+        if stored is not None and stored != base64.b64encode(md5).decode():
+            raise self.request.failed(f"{self.request.what}: the store has other bytes than were sent")
 
 
 class GcsClient:
-    """Sends requests; safe for many threads, and anew in a forked child."""
+    """Sends requests; safe for many threads, and anew in a forked child.
 
-    def __init__(self, emulator: str | None, project: str | None = None) -> None:
+    `stall`: seconds without progress after which a request has failed.
+    """
+
+    def __init__(self, emulator: str | None, project: str | None = None, stall: float = STALL_SECONDS) -> None:
         self.emulator = emulator
         """Its address; None for Google."""
         self._project = project
+        self._stall = stall
         self._fs = PerProcess(self._open)
 
     def send(
@@ -50,51 +78,71 @@ class GcsClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         also: frozenset[int] = frozenset(),
-        limit: int | None = None,
+        limit: int = _MOST,
     ) -> Answer:
         """Send and wait. `path` begins with ``/`` or is a whole URL; statuses in `also` are no errors.
 
-        With `limit`, a longer successful body is not read (and the answer's is empty).
+        A successful body above `limit` is not read (and the answer's is empty). It may be sent twice: when the store
+        says that the credentials have expired, new ones are asked for.
 
         Raises:
             WaBucketError: the answer is an error, or none came.
         """
+        call = _Call(request, method, path, params or {}, headers or {}, body, also, limit)
+        fs = self._ready(request)
         try:
-            answer = run(self._exchange(method, path, params or {}, headers or {}, body, limit))
-        except Exception as error:
-            raise translate(error, request) from error
-        if 200 <= answer.status < 300 or answer.status in also:
-            return answer
-        raise answered(answer.status, answer.headers, answer.body, request)
+            return self._send(fs, call)
+        except NotAuthorised as error:
+            if not error.expired or self.emulator is not None:
+                raise
+        self._fs.renew(fs)
+        return self._send(self._ready(request), call)
 
     def close(self) -> None:
         self._fs.drop()
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: bytes | None,
-        limit: int | None,
-    ) -> Answer:
+    def _ready(self, request: GcsRequest) -> Any:
+        try:
+            return self._fs.get()  # finding credentials may ask the network
+        except Exception as error:
+            raise translate(error, request) from error
+
+    def _send(self, fs: Any, call: "_Call") -> Answer:
+        endpoint = self.emulator or str(getattr(fs, "_location", "https://storage.googleapis.com"))
+        try:
+            answer = run(keep_pace(lambda: self._exchange(fs, call), self._stall))
+        except Exception as error:
+            raise translate(error, call.request, endpoint) from error
+        if 200 <= answer.status < 300 or answer.status in call.also:
+            return answer
+        raise answered(answer.status, answer.headers, answer.body, call.request, endpoint)
+
+    async def _exchange(self, fs: Any, call: "_Call") -> Answer:
         import asyncio
 
         import aiohttp
 
-        fs = await asyncio.to_thread(self._fs.get)  # finding credentials may ask the network
         session = await fs._set_session()
-        signed = dict(headers)
+        signed = dict(call.headers)
         await asyncio.to_thread(fs.credentials.apply, signed)
-        url = path if path.startswith("http") else fs._location + path
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        data = io.BytesIO(body) if body else body  # sent in pieces, so that other requests go on meanwhile
+        url = call.path if call.path.startswith("http") else fs._location + call.path
+        connect = min(CONNECT_SECONDS, self._stall)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=self._stall)
+        if call.body:
+            signed["Content-Length"] = str(len(call.body))
         async with session.request(
-            method, _encoded(url), params=params, headers=signed, data=data, timeout=timeout, allow_redirects=False
+            call.method,
+            _encoded(url),
+            params=call.params,
+            headers=signed,
+            data=Pieces(call.body) if call.body else call.body,
+            timeout=timeout,
+            allow_redirects=False,
         ) as answer:
-            too_long = limit is not None and answer.status < 300 and (answer.content_length or 0) > limit
-            return Answer(answer.status, answer.headers, b"" if too_long else await answer.read())
+            limit = call.limit if answer.status < 300 else _MOST
+            too_long = (answer.content_length or 0) > limit
+            found = None if too_long else await read_body(answer.content.read, limit)
+            return Answer(call.request, answer.status, answer.headers, found or b"")
 
     def _open(self) -> Any:
         from gcsfs.core import GCSFileSystem
@@ -104,6 +152,20 @@ class GcsClient:
             options["project"] = self._project
         options |= {"skip_instance_cache": True, "use_listings_cache": False, "session_kwargs": {"trust_env": True}}
         return GCSFileSystem(**options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The arguments of :meth:`GcsClient.send`."""
+
+    request: GcsRequest
+    method: str
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes | None
+    also: frozenset[int]
+    limit: int
 
 
 def emulator_from(environ: Mapping[str, str]) -> str | None:

@@ -16,13 +16,22 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
-from wabucketref.store.drivers.http_errors import clock_hint, retry_after, unreachable
+from wabucketref.store.drivers.http_errors import (
+    clock_hint,
+    connection_hint,
+    proxy_login,
+    retry_after,
+    unanswered,
+    unreachable,
+)
+from wabucketref.store.drivers.pace import Stalled
 
 _AGAIN = "run the same command again; what is stored already is not sent twice"
 _LOGIN = "log in with 'gcloud auth application-default login', or check GOOGLE_APPLICATION_CREDENTIALS"
 _PROVIDERS = (
     "asked: GOOGLE_APPLICATION_CREDENTIALS, gcloud's application-default login, the metadata server; set up one of them"
 )
+_GOOGLE = "https://storage.googleapis.com"
 _NO_BUCKET = "buckets are not created: make it with your provider's tools, or check its name"
 
 _STATUS: dict[int, tuple[type[WaBucketError], str]] = {
@@ -50,9 +59,17 @@ class GcsRequest:
     of_bucket: bool = False
     """The path names the bucket only, so 404 means that there is no such bucket."""
 
+    def failed(self, message: str) -> TransientError:
+        """The error of a request that may or may not have been carried out."""
+        return (OutcomeUnknown if self.writing else TransientError)(message, hint=_AGAIN)
 
-def answered(status: int, headers: Mapping[str, str], body: bytes, request: GcsRequest) -> WaBucketError:
+
+def answered(
+    status: int, headers: Mapping[str, str], body: bytes, request: GcsRequest, endpoint: str = _GOOGLE
+) -> WaBucketError:
     """Our kind for an answer with an error status."""
+    if status == 407:
+        return proxy_login(request.what, endpoint)
     text = _text(body)
     identity = headers.get("x-guploader-uploadid") or headers.get("X-GUploader-UploadID") or ""
     message = f"{request.what}: {status}{f' ({text})' if text else ''}"
@@ -68,15 +85,20 @@ def answered(status: int, headers: Mapping[str, str], body: bytes, request: GcsR
     if status in _NOT_CARRIED_OUT:
         transient = TransientError(message, hint=_AGAIN)
         transient.retry_after = retry_after(headers)
+        transient.throttled = status != 408
         return transient
-    kind, hint = _STATUS.get(status, (OutcomeUnknown if request.writing else TransientError, _AGAIN))
+    if status not in _STATUS:
+        return request.failed(message)
+    kind, hint = _STATUS[status]
     if kind is NotAuthorised:
-        hint = clock_hint(headers) or hint
+        refused = NotAuthorised(message, hint=clock_hint(headers) or hint)
+        refused.expired = status == 401
+        return refused
     return kind(message, hint=hint)
 
 
-def translate(error: Exception, request: GcsRequest) -> WaBucketError:
-    """Our kind for an exception of gcsfs, google-auth or aiohttp: no answer that could be read."""
+def translate(error: Exception, request: GcsRequest, endpoint: str = _GOOGLE) -> WaBucketError:
+    """Our kind for an exception of gcsfs, google-auth or aiohttp: no answer of the server at `endpoint`."""
     import aiohttp
     from gcsfs.retry import HttpError, NonRetryableError
     from google.auth.exceptions import GoogleAuthError
@@ -90,11 +112,16 @@ def translate(error: Exception, request: GcsRequest) -> WaBucketError:
         return unreachable(
             message, "check that the endpoint speaks TLS and its certificate is trusted", retryable=False
         )
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return unreachable(message, "check the network, proxy variables and STORAGE_EMULATOR_HOST")
+    if isinstance(error, Stalled | TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
+        # Somebody took the connection, so it may be busy; which is no reason to give up early.
+        return request.failed(message)
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == 407:
+        return proxy_login(request.what, endpoint)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError):
+        return unreachable(message, connection_hint(endpoint, "STORAGE_EMULATOR_HOST"))
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return SettingsError(message, hint="check STORAGE_EMULATOR_HOST and GOOGLE_APPLICATION_CREDENTIALS")
-    return (OutcomeUnknown if request.writing else TransientError)(message, hint=_AGAIN)
+    return unanswered(message, _AGAIN, writing=request.writing)
 
 
 def _text(body: bytes) -> str:

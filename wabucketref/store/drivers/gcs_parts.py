@@ -5,11 +5,13 @@ are whole units of 256 KiB. A part that is smaller than the others is the last o
 the upload, since only that may have another length. A session is over a week after it began.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from wabucketref.contracts.storage import ObjectInfo, Part
-from wabucketref.errors import NotFound, TransientError, UsageError
+from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_stream import kept_bytes
 
@@ -42,6 +44,8 @@ class GcsMultipart:
         self._kept: int | None = 0
         """Bytes that are stored; None when the server has to be asked."""
         self._last = b""
+        self._md5: Any = hashlib.md5(usedforsecurity=False)
+        """Of all parts; None when some of them were sent by an earlier try."""
         self._parts: dict[int, Part] = {}
         self._lock = threading.Lock()
 
@@ -66,6 +70,8 @@ class GcsMultipart:
                     self._parts[part.number] = part
             if kept > end:
                 raise self.over()
+            if self._parts:
+                self._md5 = None
 
     def put_part(self, number: int, data: bytes) -> Part:
         part = Part(number, len(data))
@@ -77,6 +83,8 @@ class GcsMultipart:
                 self._last = data
             elif self._exchange(data, (number - 1) * self._part_bytes, "*") is not None:
                 raise self.over()
+            if self._md5 is not None and number == count + 1:
+                self._md5.update(data)
             self._parts[number] = part
         return part
 
@@ -86,7 +94,16 @@ class GcsMultipart:
             answer = self._exchange(self._last, total - len(self._last), str(total))
             if answer is None:
                 raise TransientError(f"{self._what}: the store has not all of {total} bytes", hint="try again")
+            self._check(answer)
             return self._info(answer)
+
+    def _check(self, answer: Answer) -> None:
+        try:
+            if self._md5 is not None:
+                answer.check(self._md5.digest())
+        except OutcomeUnknown as error:
+            # What came of the parts is known: this session can make no other object of them.
+            raise NotFound(error.message, hint="run the same command again: it starts over") from error
 
     def _exchange(self, data: bytes, start: int, total: str) -> Answer | None:
         """Send what is not stored yet of `data`; None unless the upload was or became complete: its last answer."""

@@ -1,5 +1,7 @@
 """Streams of known size to GCS: one request when small, else a resumable upload of blocks."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator
 
@@ -21,11 +23,13 @@ def upload_blocks(
 ) -> Answer:
     """Send all blocks to the session that `start` begins; the final answer. Nothing shows if `chunks` raises."""
     session = start()
-    offset = 0
+    offset, md5 = 0, hashlib.md5(usedforsecurity=False)
     try:
         for block in blocks(chunks, BLOCK_BYTES, size, request.what):
             answer = _send_block(client, request, session, block, offset, size)
             offset += len(block)
+            md5.update(block)
+        answer.check(md5.digest())
         return answer
     except BaseException:
         _cancel(client, request, session)
@@ -52,6 +56,16 @@ def kept_bytes(answer: Answer) -> int:
     """How many bytes the store has so far, by its ``Range`` (``bytes=0-N``)."""
     last = answer.headers.get("Range", "").rpartition("-")[2]
     return int(last) + 1 if last.isdigit() else 0
+
+
+def empty_object(name: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a multipart request, which unlike a plain one may carry no bytes everywhere."""
+    mark = "wabucket-boundary"
+    body = (
+        f"--{mark}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps({'name': name})}\r\n"
+        f"--{mark}\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--{mark}--\r\n"
+    )
+    return {"Content-Type": f"multipart/related; boundary={mark}"}, body.encode()
 
 
 def _cancel(client: GcsClient, request: GcsRequest, session: str) -> None:

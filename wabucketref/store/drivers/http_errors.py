@@ -1,10 +1,13 @@
 """What HTTP drivers share in translating failures: dates, delays, the clock."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
-from wabucketref.errors import TransientError
+from wabucketref.errors import NotAuthorised, OutcomeUnknown, TransientError
 
 _TOLERATED_SKEW = 300.0
 
@@ -49,5 +52,39 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 def unreachable(message: str, hint: str, *, retryable: bool = True) -> TransientError:
     """No connection came about."""
     error = TransientError(message, hint=hint, retryable=retryable)
-    error.unreachable = True
+    error.unreachable = error.unanswered = True
     return error
+
+
+def unanswered(message: str, hint: str, *, writing: bool) -> TransientError:
+    """The connection broke before an answer was there."""
+    error = (OutcomeUnknown if writing else TransientError)(message, hint=hint)
+    error.unanswered = True
+    return error
+
+
+def proxy_variable(url: str) -> str | None:
+    """The environment variable that sends requests for `url` through a proxy, with its value; None without one."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc):
+        return None
+    for name in (f"{parts.scheme}_proxy", f"{parts.scheme}_PROXY".upper(), "all_proxy", "ALL_PROXY"):
+        if os.environ.get(name):
+            return f"{name} ({os.environ[name]})"
+    return None
+
+
+def connection_hint(url: str, endpoint_setting: str) -> str:
+    """What to look at when no connection to `url` comes about."""
+    variable = proxy_variable(url)
+    if variable:
+        return f"requests go through the proxy in {variable}: check it, or name the host in NO_PROXY"
+    return f"check the endpoint ({endpoint_setting}) and the network"
+
+
+def proxy_login(what: str, url: str) -> NotAuthorised:
+    """The proxy wants to know who asks."""
+    return NotAuthorised(
+        f"{what}: 407, the proxy demands a login",
+        hint=f"put user and password into the URL of the proxy in {proxy_variable(url) or 'HTTPS_PROXY or HTTP_PROXY'}",
+    )

@@ -45,6 +45,12 @@ class PerProcess(Generic[T]):
                 self._thing = self._make()
             return self._thing
 
+    def renew(self, old: T) -> None:
+        """Have a new one made in the place of `old`, unless somebody did so already."""
+        with self._lock:
+            if self._thing is old:
+                self._thing = None
+
     def drop(self) -> None:
         """Let go of the thing, whose finaliser closes it."""
         self._thing = None

@@ -29,6 +29,7 @@ from wabucketref.errors import (
     WaBucketError,
 )
 from wabucketref.failpoints import hit
+from wabucketref.retry import RetryPolicy, retry
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.wrappers.declared import Declared
@@ -110,17 +111,13 @@ def _remove(storage: Storage, key: str) -> None:
         _log.info("a probe object may be left behind at %s/%s: %s", storage.url, key, error)
 
 
-def _patiently(storage: Storage) -> Capabilities:
+def _patiently(storage: Storage, policy: RetryPolicy) -> Capabilities:
     """As :func:`probe_conditional`; a trial with an unknown outcome is made again under another key."""
-    for pause in (0.2, 0.5, 1.0):
-        try:
-            return probe_conditional(storage)
-        except TransientError as error:
-            if not error.retryable:
-                raise
-            _log.info("the probe of %s is made again: %s", storage.url, error)
-            time.sleep(pause)
-    return probe_conditional(storage)
+
+    def may_repeat(error: WaBucketError) -> bool:
+        return isinstance(error, TransientError) and error.retryable and not error.exhausted
+
+    return retry(lambda: probe_conditional(storage), policy, what=f"probing {storage.url}", may_repeat=may_repeat)
 
 
 class ProbeCache:
@@ -180,8 +177,11 @@ class ProbeCache:
 class Probed(Declared):
     """Declares what a probe found; asks the cache, else the store, when its capabilities are first looked at."""
 
-    def __init__(self, inner: Storage, cache: ProbeCache | None, identity: str) -> None:
+    def __init__(
+        self, inner: Storage, cache: ProbeCache | None, identity: str, policy: RetryPolicy | None = None
+    ) -> None:
         super().__init__(inner, inner.capabilities)
+        self._policy = policy or RetryPolicy()
         self._cache = cache
         self._identity = identity
         self._found = False
@@ -201,7 +201,7 @@ class Probed(Declared):
         if known is not None:
             return replace(self.inner.capabilities, create_if_absent=known[0], replace_if_match=known[1])
         try:
-            found = _patiently(self.inner)
+            found = _patiently(self.inner, self._policy)
         except NotAuthorised as error:
             # Nothing can be written here, so nothing depends on the answer; not kept, as rights may change.
             _log.info("what %s does with conditions was not probed: %s", self.url, error)
@@ -213,7 +213,9 @@ class Probed(Declared):
         return found
 
 
-def settle(storage: Storage, cache_directory: Path | None, *, identity: str | None = None) -> Storage:
+def settle(
+    storage: Storage, cache_directory: Path | None, *, identity: str | None = None, policy: RetryPolicy | None = None
+) -> Storage:
     """`storage` with capabilities that are proven: probed on first use, or known (local, memory, none claimed).
 
     `identity` tells buckets apart in the cache; by default the storage's own ``identity`` (which has the endpoint, as
@@ -222,7 +224,7 @@ def settle(storage: Storage, cache_directory: Path | None, *, identity: str | No
     if isinstance(_innermost(storage), LocalStorage | MemoryStorage) or not storage.capabilities.create_if_absent:
         return storage
     cache = ProbeCache(cache_directory) if cache_directory is not None else None
-    return Probed(storage, cache, identity or _identity(storage))
+    return Probed(storage, cache, identity or _identity(storage), policy)
 
 
 def _identity(storage: Storage) -> str:

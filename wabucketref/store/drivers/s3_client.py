@@ -7,22 +7,28 @@ because its own methods retry, cache and fold errors together.
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from wabucketref.errors import NotAuthorised
 from wabucketref.store.drivers.loop import PerProcess, run
-from wabucketref.store.drivers.s3_errors import S3Request, translate
+from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace
+from wabucketref.store.drivers.s3_errors import translate
+from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.drivers.s3_session import AwsFiles, open_session
 
 T = TypeVar("T")
-CONNECT_SECONDS = 8
-READ_SECONDS = 60
+CONNECT_SECONDS = 4.0
 CONNECTIONS = 128
 
 
 class S3Client:
-    """Sends requests; safe for many threads, and anew in a forked child."""
+    """Sends requests; safe for many threads, and anew in a forked child.
 
-    def __init__(self, options: Mapping[str, Any], files: AwsFiles) -> None:
+    `stall`: seconds without progress after which a request has failed.
+    """
+
+    def __init__(self, options: Mapping[str, Any], files: AwsFiles, stall: float = STALL_SECONDS) -> None:
         self._options = dict(options)
         self._files = files
+        self._stall = stall
         self._fs = PerProcess(self._open)
 
     @property
@@ -31,19 +37,46 @@ class S3Client:
         endpoint = self._options.get("endpoint_url")
         return str(endpoint) if endpoint else None
 
+    @property
+    def signs_bodies(self) -> bool:
+        """Whether signatures cover the bytes, so that the store refuses others."""
+        return bool(self._options["config_kwargs"]["s3"].get("payload_signing_enabled", True))
+
     def call(self, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run ``work(client)``, `client` being aiobotocore's, and wait.
+
+        It may run twice: when the store says that the credentials have expired, their provider is asked again.
 
         Raises:
             WaBucketError: by :meth:`AwsFiles.explain` and :func:`translate`.
         """
+        fs = self._ready(request)
         try:
-            return run(work(self._fs.get().s3))
-        except Exception as error:
-            raise self._files.explain(error) or translate(error, request) from error
+            return self._call(fs, request, work)
+        except NotAuthorised as error:
+            if not error.expired:
+                raise
+        self._fs.renew(fs)
+        return self._call(self._ready(request), request, work)
 
     def close(self) -> None:
         self._fs.drop()
+
+    def _ready(self, request: S3Request) -> Any:
+        try:
+            return self._fs.get()
+        except Exception as error:
+            raise self._translated(error, request) from error
+
+    def _call(self, fs: Any, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+        try:
+            client = fs.s3
+            return run(keep_pace(lambda: work(client), self._stall))
+        except Exception as error:
+            raise self._translated(error, request) from error
+
+    def _translated(self, error: Exception, request: S3Request) -> Exception:
+        return self._files.explain(error) or translate(error, request, self.endpoint)
 
     def _open(self) -> Any:
         import s3fs
@@ -52,11 +85,21 @@ class S3Client:
         if "key" not in self._options:
             self._files.check()
         options = {name: value for name, value in self._options.items() if name != "profile"}
+        times = {"connect_timeout": min(CONNECT_SECONDS, self._stall), "read_timeout": self._stall}
+        options["config_kwargs"] = {**options["config_kwargs"], **times}
         session = open_session(self._files, self._options.get("profile"))
         fs = s3fs.S3FileSystem(session=session, **options, skip_instance_cache=True, use_listings_cache=False)
+        events = run(fs.set_session()).meta.events
         # A server that never says "100 Continue" would be waited for without end: no timeout counts there.
-        run(fs.set_session()).meta.events.unregister("before-call.s3", add_expect_header)
+        events.unregister("before-call.s3", add_expect_header)
+        events.register("before-send.s3", _in_pieces)
         return fs
+
+
+def _in_pieces(request: Any, **_: Any) -> None:
+    """Called before each request is sent, when it is signed."""
+    if isinstance(request.body, bytes) and request.body:
+        request.body = Pieces(request.body)
 
 
 def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -87,13 +130,11 @@ def endpoint_from(environ: Mapping[str, str]) -> str | None:
 def _config(endpoint: str | None) -> dict[str, Any]:
     s3: dict[str, Any] = {"addressing_style": "path"} if endpoint else {}
     if endpoint is None or endpoint.startswith("https"):
-        # TLS guards the bytes already; over plain http the signature's SHA-256 of the body is their only guard.
+        # TLS and Content-MD5 guard the bytes already; over plain http the signature has their SHA-256.
         s3["payload_signing_enabled"] = False
     return {
         "s3": s3,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
         "max_pool_connections": CONNECTIONS,
         "parameter_validation": False,
         # Many servers know no checksum trailers.

@@ -6,9 +6,11 @@ from typing import Any
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError
 from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.pace import read_body
 from wabucketref.store.drivers.pages import PagedListing
+from wabucketref.store.drivers.s3_checks import Checksums, etag_of, field
 from wabucketref.store.drivers.s3_client import S3Client
-from wabucketref.store.drivers.s3_errors import S3Request
+from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.drivers.urls import BucketUrl
 
 
@@ -22,6 +24,7 @@ class S3Objects:
         self._address = address
         self._client = client
         self._bucket_seen = False
+        self._checksums = Checksums(signed=client.signs_bodies)
 
     @property
     def url(self) -> str:
@@ -41,12 +44,17 @@ class S3Objects:
         return S3Request(f"bucket {self.url}, object {key!r}", writing, if_absent, if_match)
 
     def head(self, key: str) -> ObjectInfo | None:
-        names = self.names(key)
+        names, request = self.names(key), self.request(key)
         try:
-            answer = self._client.call(self.request(key), lambda s3: s3.head_object(**names))
+            answer = self._client.call(request, lambda s3: s3.head_object(**names))
         except NotFound:
             self._check_bucket()
             return None
+        except (NotAuthorised, UsageError):
+            # The answer to a HEAD cannot say why: an expired token is a plain 400.
+            self.read_range(key, 0, 1)
+            raise
+        field(request, answer, "ETag")
         return _info(key, int(answer["ContentLength"]), answer)
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
@@ -55,13 +63,14 @@ class S3Objects:
         async def get(s3: Any) -> tuple[bytes | None, Any]:
             answer = await s3.get_object(**names)
             async with answer["Body"] as body:
-                return (await body.read() if int(answer["ContentLength"]) <= limit else None), answer
+                too_long = int(answer.get("ContentLength") or 0) > limit
+                return None if too_long else await read_body(body.read, limit), answer
 
         data, answer = self._client.call(self.request(key), get)
-        info = _info(key, int(answer["ContentLength"]), answer)
         if data is None:
-            raise IntegrityError(f"bucket {self.url}, object {key!r}: {info.size} bytes, at most {limit} expected")
-        return data, info
+            size = answer.get("ContentLength", "more")
+            raise IntegrityError(f"bucket {self.url}, object {key!r}: {size} bytes, at most {limit} expected")
+        return data, _info(key, len(data), answer)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
@@ -69,7 +78,7 @@ class S3Objects:
         names = self.names(key)
         wanted = f"bytes={start}-{start + length - 1}"
 
-        async def get(s3: Any) -> tuple[bytes, str]:
+        async def get(s3: Any) -> tuple[bytes | None, str]:
             try:
                 answer = await s3.get_object(**names, Range=wanted)
             except s3.exceptions.ClientError as error:
@@ -79,19 +88,20 @@ class S3Objects:
             async with answer["Body"] as body:
                 got = answer.get("ContentRange") or "bytes 0-"
                 # An answer that is not the range asked for may be the whole object: do not take it into memory.
-                return (await body.read() if got.startswith(f"bytes {start}-") else b""), got
+                return await read_body(body.read, length) if got.startswith(f"bytes {start}-") else None, got
 
         data, got = self._client.call(self.request(key), get)
-        if not got.startswith(f"bytes {start}-") or len(data) > length:
+        if data is None:
             raise TransientError(
                 f"bucket {self.url}, object {key!r}: asked for {wanted}, the store sent {got!r}", hint="try again"
             )
         return data
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
-        arguments: dict[str, Any] = {**self.names(key), "Body": data, **_condition(if_absent, if_match)}
+        arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **_condition(if_absent, if_match)}
         request = self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None)
         answer = self._client.call(request, lambda s3: s3.put_object(**arguments))
+        self._checksums.check(request, arguments, answer, lambda: self.read(key, limit=len(data))[0])
         return _info(key, len(data), answer)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -101,7 +111,9 @@ class S3Objects:
             arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root, "MaxKeys": self.page_size}
             if token:
                 arguments["ContinuationToken"] = token
-            answer = self._client.call(self.request(prefix), lambda s3: s3.list_objects_v2(**arguments))
+            request = self.request(prefix)
+            answer = self._client.call(request, lambda s3: s3.list_objects_v2(**arguments))
+            field(request, answer, "Name", "KeyCount", "IsTruncated")
             return self._listed(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
 
         return PagedListing(fetch)
@@ -113,9 +125,9 @@ class S3Objects:
 
     def start_upload(self, key: str) -> str:
         """Begin a multipart upload; its id."""
-        names = self.names(key)
-        answer = self._client.call(self.request(key, writing=True), lambda s3: s3.create_multipart_upload(**names))
-        return str(answer["UploadId"])
+        names, request = self.names(key), self.request(key, writing=True)
+        answer = self._client.call(request, lambda s3: s3.create_multipart_upload(**names))
+        return str(field(request, answer, "UploadId"))
 
     def check_upload(self, key: str, upload_id: str) -> None:
         """Ask whether an upload is still open, so that one that is not is known before anything is sent.
@@ -134,8 +146,10 @@ class S3Objects:
     def send_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
         """Store one part of a multipart upload; its etag."""
         arguments = {**self.names(key), "UploadId": upload_id, "PartNumber": number, "Body": data}
-        answer = self._client.call(self.request(key, writing=True), lambda s3: s3.upload_part(**arguments))
-        return _etag(answer) or ""
+        arguments |= self._checksums.of(data)
+        request = self.request(key, writing=True)
+        answer = self._client.call(request, lambda s3: s3.upload_part(**arguments))
+        return self._checksums.check(request, arguments, answer, None)
 
     def finish_upload(
         self, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int, *, if_absent: bool
@@ -149,7 +163,9 @@ class S3Objects:
             **_condition(if_absent, None),
         }
         request = self.request(key, writing=True, if_absent=if_absent)
-        return _info(key, size, self._client.call(request, lambda s3: s3.complete_multipart_upload(**arguments)))
+        answer = self._client.call(request, lambda s3: s3.complete_multipart_upload(**arguments))
+        field(request, answer, "ETag")
+        return _info(key, size, answer)
 
     def drop_upload(self, key: str, upload_id: str) -> None:
         """Give the parts of an upload back; harmless when it is gone."""
@@ -161,16 +177,18 @@ class S3Objects:
 
     def copy_whole(self, source: str, key: str) -> ObjectInfo:
         """Copy an object of at most 5 GiB within the store."""
-        arguments = {**self.names(key), "CopySource": self.names(source)}
-        answer = self._client.call(self.request(source, writing=True), lambda s3: s3.copy_object(**arguments))
-        return ObjectInfo(key, 0, _etag(answer.get("CopyObjectResult", {})), answer.get("VersionId"))
+        arguments, request = {**self.names(key), "CopySource": self.names(source)}, self.request(source, writing=True)
+        answer = self._client.call(request, lambda s3: s3.copy_object(**arguments))
+        result = field(request, answer, "CopyObjectResult")
+        return ObjectInfo(key, 0, field(request, result, "ETag").strip('"'), answer.get("VersionId"))
 
     def copy_part(self, source: str, key: str, upload_id: str, number: int, start: int, length: int) -> str:
         """Make a part of a multipart upload out of a range of another object; its etag."""
         arguments = {**self.names(key), "CopySource": self.names(source), "UploadId": upload_id, "PartNumber": number}
         arguments["CopySourceRange"] = f"bytes={start}-{start + length - 1}"
-        answer = self._client.call(self.request(source, writing=True), lambda s3: s3.upload_part_copy(**arguments))
-        return _etag(answer.get("CopyPartResult", {})) or ""
+        request = self.request(source, writing=True)
+        answer = self._client.call(request, lambda s3: s3.upload_part_copy(**arguments))
+        return str(field(request, field(request, answer, "CopyPartResult"), "ETag").strip('"'))
 
     def _listed(self, answer: Mapping[str, Any]) -> Iterator[ObjectInfo]:
         for item in answer.get("Contents", ()):
@@ -178,7 +196,7 @@ class S3Objects:
                 continue  # the mark some tools leave for a directory
             key = self._address.relative(item["Key"])
             modified = item["LastModified"].timestamp() if "LastModified" in item else None
-            yield ObjectInfo(key, int(item["Size"]), _etag(item), modified=modified)
+            yield ObjectInfo(key, int(item["Size"]), etag_of(item), modified=modified)
 
     def _check_bucket(self) -> None:
         """A HEAD's 404 does not say whether the object or the whole bucket is missing: ask once."""
@@ -201,12 +219,7 @@ def _condition(if_absent: bool, if_match: str | None) -> dict[str, str]:
     return {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
 
 
-def _etag(answer: Mapping[str, Any]) -> str | None:
-    etag = answer.get("ETag")
-    return etag.strip('"') if etag else None
-
-
 def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
     modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
     version = answer.get("VersionId")
-    return ObjectInfo(key, size, _etag(answer), None if version == "null" else version, modified)
+    return ObjectInfo(key, size, etag_of(answer), None if version == "null" else version, modified)

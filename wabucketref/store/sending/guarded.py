@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from wabucketref.contracts.storage import Multipart, ObjectInfo, Part, Storage
-from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError
+from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError, WaBucketError
+from wabucketref.retry import retry
 from wabucketref.store.claims.held import Held
 from wabucketref.store.pool import Crew
 from wabucketref.store.withdraw import delete_seen
 
-_TRIES = 4
-_PAUSE = 0.5
+_CONFLICTS = (AlreadyExists, PreconditionFailed)
 
 
 class Guarded:
@@ -84,17 +84,21 @@ class Guarded:
         again: type[TransientError],
     ) -> ObjectInfo:
         """Try again, on the condition of what is there then, while the claim holds."""
-        for number in range(1, _TRIES + 1):
+
+        def may_repeat(error: WaBucketError) -> bool:
+            # A conflict: an answer of ours was lost, or a writer from before this claim woke up.
+            return isinstance(error, _CONFLICTS) or (
+                isinstance(error, again) and error.retryable and not error.exhausted
+            )
+
+        def once() -> ObjectInfo:
+            nonlocal seen
             self._claim.touch()
             try:
                 return attempt(seen)
-            except (AlreadyExists, PreconditionFailed):
-                # An answer of ours was lost, or a writer from before this claim woke up.
-                if number == _TRIES:
-                    raise
-            except again as error:
-                if number == _TRIES or not error.retryable:
-                    raise
-                self._crew.cancel.wait(_PAUSE * 2**number)
-            seen = self.storage.head(key)
-        raise AssertionError("the last try returns or raises")
+            except WaBucketError as error:
+                if may_repeat(error):
+                    seen = self.storage.head(key)
+                raise
+
+        return retry(once, self._crew.policy, what=f"writing {key!r}", may_repeat=may_repeat)

@@ -192,7 +192,7 @@ class Writing:
         self._storage.flush()
         claim.renew()
         claim.check()
-        found = commit(self._storage, self._ref, header)
+        found = commit(self._storage, self._ref, header, self._crew.policy)
         self._keep(found)
         if not claim.commit_done():
             self._undo(found)
