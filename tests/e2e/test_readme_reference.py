@@ -86,6 +86,7 @@ def test_every_exit_code_and_kind_has_its_row() -> None:
     assert len([row for row in shown if row.startswith("`")]) == len(kinds)
 
 
+@pytest.mark.row("N8")
 def test_vectors_of_the_config_hash() -> None:
     vectors = [row for row in rows(text_of("run-config-hash.md")) if re.fullmatch(r"`[0-9a-f]{64}`", row[1])]
     assert len(vectors) >= 8

@@ -59,6 +59,9 @@ def _pin(digest: str) -> str:
 
 def _suggest(body: str) -> str:
     """The spelling the user probably meant."""
+    artifact, _, alias = body.partition(":")
+    if artifact.count("/") == 1 and ":" in alias:
+        return f"an alias has no colon; write {artifact}:{alias.partition(':')[0]}"
     parts = [part for part in body.replace(":", "/").split("/") if part]
     if len(parts) >= 4:
         return f"W&B's entity/project/name:alias is not used here; write TYPE/{parts[-2]}:{parts[-1]}"

@@ -43,6 +43,7 @@ def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
     Raises:
         IntegrityError: it is not a header, or one of another artifact.
         UpgradeRequired: a later release wrote it.
+        NotFound: it is of an artifact whose name differs in case, on a disk that does not tell them apart.
     """
     for number in range(1, _READS + 1):
         try:
@@ -62,6 +63,11 @@ def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:
     header = Header.decode(data, where)
     found = (header.type, header.name, header.alias)
     if found != (ref.type, ref.name, ref.alias):
+        if "/".join(found).casefold() == ref.directory.casefold():
+            raise NotFound(
+                f"{ref} is not in {storage.url}, whose disk takes {'/'.join(found)!r} for the same name",
+                hint="names are told apart by their case",
+            )
         raise IntegrityError(
             f"{where} says it is of {'/'.join(found)!r}", hint="it was copied there by hand; upload the files anew"
         )

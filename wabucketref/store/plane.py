@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
@@ -19,6 +18,7 @@ from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
 from wabucketref.store.claims.take import tidy_claims
+from wabucketref.store.folding import local_place
 from wabucketref.store.header import entries_of, find, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.legacy import legacy_entries
@@ -269,11 +269,6 @@ class DataPlane:
     def _scan(self, storage: Storage, plan: UploadPlan, room: int) -> Tree:
         if room <= 0:
             raise UsageError(f"{plan.ref} leaves no room for paths in {storage.url}", hint="use shorter names")
-        keep_out = [path for path in (_local_path(storage.url), self._home) if path]
+        keep_out = [path for path in (local_place(storage), self._home) if path]
         rules = Rules(min(room, MAX_PATH_BYTES), keep_out)
         return scan(plan.source, Selection(plan.include, plan.exclude), rules)
-
-
-def _local_path(url: str) -> str | None:
-    parts = urlsplit(url)
-    return unquote(parts.path) if parts.scheme == "file" else None

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from tests.e2e.bad_input.bench import Bench, upload
+from tests.e2e.bad_input.bench import Bench, at, fail, upload
+from wabucketref import WaBucketRefAPI
+from wabucketref.errors import UsageError
 
 BAD_NAMES = {
     "empty": "",
@@ -18,6 +20,7 @@ BAD_NAMES = {
     "ours": ".wabucket",
     "ours too": ".wabucket-x",
 }
+CODE_POINTS = {"slash": "U+002F", "space": "U+0020", "umlaut": "U+00E4", "newline": "U+000A", "nul": "U+0000"}
 
 
 @pytest.mark.row("N1")
@@ -27,14 +30,34 @@ def test_N1_names(bench: Bench, field: str, bad: str) -> None:
     given = {"name": "cats", "kind": "dataset", "alias": "one", "kind" if field == "type" else field: BAD_NAMES[bad]}
     message = bench.refused(2, *upload(**given))
     assert field in message
-    if bad == "umlaut":
-        assert "U+00E4" in message
+    assert CODE_POINTS.get(bad, "") in message
     assert not bench.bucket.exists(), "refused before any I/O"
 
 
 @pytest.mark.row("N1")
 def test_N1_limits(bench: Bench) -> None:
     bench.ok(*upload(name="x" * 128, kind="A-Za-z0-9_.-", alias="1"))
+
+
+@pytest.mark.row("N1")
+@pytest.mark.parametrize("bad", [*BAD_NAMES, "nul"])
+def test_N1_names_given_to_python(bench: Bench, bad: str) -> None:
+    """As a command line cannot have a NUL, and each operation has its own way to the rule."""
+    name = BAD_NAMES.get(bad, "a\0b")
+    with WaBucketRefAPI() as api:
+        for call in (
+            lambda: api.upload_artifact("src", name, "dataset"),
+            lambda: api.upload_artifact("src", "cats", name),
+            lambda: api.upload_artifact("src", "cats", "dataset", name or "\0"),
+            lambda: api.link("somewhere", name, "dataset"),
+            lambda: api.download_artifact("cats", "dataset", name),
+        ):
+            with pytest.raises(UsageError) as caught:
+                call()
+            assert caught.value.exit_code == 2
+            if name:
+                assert CODE_POINTS.get(bad, "") in caught.value.message
+    assert not bench.bucket.exists()
 
 
 @pytest.mark.row("N2")
@@ -51,10 +74,27 @@ def test_N2_version_like_aliases_are_warned_of(bench: Bench) -> None:
     assert json.loads(out)["artifact"]["alias"] == "v12"
 
 
+@pytest.mark.row("N2")
+def test_N2_an_alias_comes_before_a_version_number(bench: Bench) -> None:
+    for number, alias in enumerate(("v1", "other")):
+        (bench.here / "src/a.txt").write_text(f"content {number}")
+        bench.ok(*upload(alias=alias))
+    bench.ok("download", "dataset/cats:v1", "-d", "out")
+    assert (bench.here / "out/a.txt").read_text() == "content 0", "v1 is the alias of version v0"
+    _, out, _ = bench.run("show", "dataset/cats:v1")
+    assert [line.split() for line in out.splitlines()[:2]] == [["artifact", "dataset/cats:v1"], ["version", "v0"]]
+    with WaBucketRefAPI() as api:
+        assert (api.download_artifact("cats", "dataset", "v1") / "a.txt").read_text() == "content 0"
+        with pytest.raises(UsageError, match="reserved"):
+            api.upload_artifact("src", "cats", "dataset", "latest")
+
+
 @pytest.mark.row("N3")
 def test_N3_a_leading_dash_works_after_two_dashes(bench: Bench) -> None:
     bench.ok(*upload(name="-x"))
     bench.ok("download", "--", "dataset", "-x", "one")
+    _, _, err = bench.run("download", "dataset", "-x", "one")
+    assert "a name that starts with - goes after --" in err
 
 
 @pytest.mark.row("N3")
@@ -63,25 +103,24 @@ def test_N3_names_that_windows_cannot_have(bench: Bench, name: str) -> None:
     bench.refused(2, *upload(name=name), says="Windows")
 
 
+REFERENCES = {
+    "dataset/cats": "write dataset/cats:ALIAS",
+    "a/b/c:d": "write TYPE/c:d",
+    "dataset/cats:": "write dataset/cats:ALIAS",
+    "dataset/cats:one:two": "write dataset/cats:one",
+    "dataset/cats:one one": "write dataset/cats:one alone",
+    "ana/demo/cats:v0": "W&B's entity/project/name:alias is not used here; write TYPE/cats:v0",
+    "dataset": "write dataset/NAME:ALIAS",
+    "dataset cats": "write dataset/cats:ALIAS",
+    "dataset cats one two": "write dataset/cats:ALIAS",
+}
+
+
 @pytest.mark.row("N4")
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["dataset/cats"],
-        ["a/b/c:d"],
-        ["dataset/cats:"],
-        ["dataset/cats:one:two"],
-        ["dataset/cats:one", "one"],
-        ["ana/demo/cats:v0"],
-        ["dataset"],
-        ["dataset", "cats"],
-        ["dataset", "cats", "one", "two"],
-    ],
-    ids=" ".join,
-)
-def test_N4_references(bench: Bench, argv: list[str]) -> None:
+@pytest.mark.parametrize("words", REFERENCES)
+def test_N4_references(bench: Bench, words: str) -> None:
     bench.ok(*upload())
-    bench.refused(2, "download", *argv)
+    bench.refused(2, "download", *words.split(" "), says=REFERENCES[words])
 
 
 @pytest.mark.row("N6")
@@ -89,9 +128,9 @@ def test_N6_three_kinds_of_nothing(bench: Bench) -> None:
     bench.ok(*upload())
     bench.ok(*upload(alias="two"))
     unknown = bench.refused(3, "download", "dataset/cats:onn", says="one")
-    (bench.bucket / "dataset/cats/half/.wabucket").mkdir(parents=True)
-    (bench.bucket / "dataset/cats/half/.wabucket/claim.json").write_text("{}")
-    unfinished = bench.refused(3, "download", "dataset/cats:half", says="unfinished")
+    with at("upload.entries_put", fail):
+        assert bench.run(*upload(alias="half"))[0] == 5
+    unfinished = bench.refused(3, "download", "dataset/cats:half", says="an unfinished upload is there since 2")
     bench.ok("rm", "dataset/cats:two")
     removed = bench.refused(3, "download", "dataset/cats:v1", says="removed")
     assert len({unknown, unfinished, removed}) == 3

@@ -34,7 +34,7 @@ def test_what_is_written_reads_back(kind: str, name: str, alias: str, digest: st
         ("model:net:v1", "write model/net:v1"),
         ("model/net/v1", "write model/net:v1"),
         ("model:net/v1", "write model/net:v1"),
-        ("model/net:a:b", "TYPE/a:b"),
+        ("model/net:a:b", "write model/net:a"),
         ("team/project/net:v0", "write TYPE/net:v0"),
     ],
 )

@@ -1,5 +1,6 @@
 """``wabucket download``."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,15 +22,19 @@ def parse_target(words: Sequence[str]) -> ArtifactRef:
     if len(words) == 1:
         return ArtifactRef.parse(words[0])
     if any("/" in word or ":" in word for word in words):
-        together = ":".join("/".join(words).replace(":", "/").split("/"))
-        parts = [part for part in together.split(":") if part]
-        hint = f"write {parts[0]}/{parts[1]}:{parts[2]}" if len(parts) == 3 else "write TYPE/NAME:ALIAS"
-        raise UsageError(f"{' '.join(words)!r} mixes a reference with separate names", hint=hint)
+        raise UsageError(f"{' '.join(words)!r} mixes a reference with separate names", hint=_meant(words))
     if len(words) != 3:
         kind, name = words[0], words[1]
         hint = f"write {kind}/{name}:ALIAS, for example {kind}/{name}:latest"
         raise UsageError(f"{' '.join(words)!r} is not TYPE NAME ALIAS", hint=hint)
     return ArtifactRef(*words)
+
+
+def _meant(words: Sequence[str]) -> str:
+    if re.fullmatch("[^/:]+/[^/:]+:[^/:]+", words[0]):
+        return f"write {words[0]} alone"
+    parts = [part for part in "/".join(words).replace(":", "/").split("/") if part]
+    return f"write {parts[0]}/{parts[1]}:{parts[2]}" if len(parts) == 3 else "write TYPE/NAME:ALIAS"
 
 
 @click.command(

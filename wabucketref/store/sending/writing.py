@@ -22,6 +22,7 @@ from wabucketref.model.plan import Committed, LinkPlan, TransferFigures, UploadP
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim, tidy_claims
 from wabucketref.store.entries import EntriesWriter, Totals
+from wabucketref.store.folding import check_spelling
 from wabucketref.store.header import Absent, StoredHeader, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
@@ -89,8 +90,9 @@ class Writing:
         Raises:
             AliasTaken: the alias holds other content.
             UploadInProgress: another writer is at it.
-            Conflict: it shall be replaced, but links refer to its files.
+            Conflict: it shall be replaced, but links refer to its files; or the disk takes its name for another's.
         """
+        check_spelling(self._storage, self._ref)
         there = look(self._storage, self._ref)
         done = self._settled(there)
         if done is not None:
