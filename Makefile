@@ -8,7 +8,7 @@ PROTO_TOOLS := "grpcio-tools>=1.74,<1.75"
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint proto check-proto bench docs clean
+.PHONY: help demo test lint proto check-proto soak bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.crash.shown import Figures
 from tests.faults.passed import Passed
 from tests.servers import STARTERS, Server, missing
 
@@ -26,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(config.option.seed)
     config.pluginmanager.register(Passed(strict=IN_CI), "passed-failpoints")
+    config.pluginmanager.register(Figures(), "figures")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.faults.background import Service
+from tests.faults.crash.shown import tally_of  # noqa: F401  # fixture
+from tests.faults.crash.stores import enumerate_points  # noqa: F401  # fixture
 from tests.faults.disk import may_mount, own_mounts
 from tests.faults.network import Net
 from tests.faults.procs import World, Zygote

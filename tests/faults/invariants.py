@@ -1,19 +1,17 @@
 """What must hold after every fault: one function a promise."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.faults import trees
 from tests.faults.procs import World
+from tests.faults.trees import Tree
 from wabucketref.errors import NotFound
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations import look
 from wabucketref.operations.download import download
 from wabucketref.operations.verify import verify
-
-Tree = Mapping[str, bytes | None]
 
 
 def all_or_nothing(world: World, ref: str, *allowed: Tree) -> bool:

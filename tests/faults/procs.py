@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from wabucketref.wiring import open_workspace
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 60.0
+COMMAND_LINE = "wabucketref.cli.main:main"
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ class Zygote:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def start(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "") -> Child:
-        """Begin a command line; `points` is a script of ``points.py``."""
+    def start(self, *argv: str, cwd: Path, env: Mapping[str, str], points: str = "", call: str = COMMAND_LINE) -> Child:
+        """Begin a command line, or another function; `points` is a script of ``points.py``."""
         with self._lock:
             number = len(self._children)
             child = Child(number, self._directory / f"{number}.out", self._directory / f"{number}.err", script=points)
@@ -105,6 +107,7 @@ class Zygote:
             environ["WABUCKET_FAILPOINTS"] = noting(points, passed=passed.directory(), met=child.met)
             order = {
                 "id": number,
+                "call": call,
                 "argv": argv,
                 "env": environ,
                 "cwd": str(cwd),
@@ -160,7 +163,7 @@ class World:
 
     def kept(self) -> Callable[[], "World"]:
         """Keeps this world, whose bucket is local, as it is now; what is returned brings it back, at the same path."""
-        aside = self.directory.with_name(f"{self.directory.name}.kept")
+        aside = self.directory.with_name(f"{self.directory.name}.kept-{uuid.uuid4().hex[:8]}")
         shutil.copytree(self.directory, aside)
 
         def bring_back() -> World:
@@ -170,12 +173,12 @@ class World:
 
         return bring_back
 
-    def start(self, *argv: str, points: str = "") -> Child:
-        return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points)
+    def start(self, *argv: str, points: str = "", call: str = COMMAND_LINE) -> Child:
+        return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points, call=call)
 
-    def run(self, *argv: str, points: str = "", may_miss: bool = False) -> Ended:
+    def run(self, *argv: str, points: str = "", may_miss: bool = False, call: str = COMMAND_LINE) -> Ended:
         """A command line from beginning to end. Each step of the script `points` must happen, unless it `may_miss`."""
-        child = self.start(*argv, points=points)
+        child = self.start(*argv, points=points, call=call)
         ended = child.wait()
         if not may_miss:
             missed = child.missed()

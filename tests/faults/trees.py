@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-TWO_FILES: Mapping[str, bytes | None] = {"a.txt": b"alpha\n", "deep/er/b.bin": bytes(range(256)) * 40}
-VARIED: Mapping[str, bytes | None] = {
+Tree = Mapping[str, bytes | None]
+"""Path to content; None is an empty directory."""
+
+TWO_FILES: Tree = {"a.txt": b"alpha\n", "deep/er/b.bin": bytes(range(256)) * 40}
+VARIED: Tree = {
     "a.txt": b"alpha\n",
     "empty file": b"",
     "empty directory": None,
@@ -18,7 +21,7 @@ VARIED: Mapping[str, bytes | None] = {
 }
 
 
-def make(root: Path, tree: Mapping[str, bytes | None]) -> Path:
+def make(root: Path, tree: Tree) -> Path:
     """Files with content, directories for None."""
     root.mkdir(parents=True, exist_ok=True)
     for name, content in tree.items():

@@ -1,17 +1,21 @@
 """Runs command lines in forked children of a process that has everything imported already.
 
 A crash test needs hundreds of processes; each costs a fork instead of a start-up. Orders come as JSON lines on stdin,
-``{"id", "argv", "env", "cwd", "out", "err"}``; answers go as JSON lines to stdout, ``{"id", "pid"}`` when the child is
-made and ``{"id", "code"}`` when it has ended (negative: by that signal).
+``{"id", "call", "argv", "env", "cwd", "out", "err"}``, where "call" names a function from argv to the exit code.
+Answers go as JSON lines to stdout: ``{"id", "pid"}`` when the child is made, ``{"id", "code"}`` when it has ended
+(negative: by that signal).
 """
 
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
 from typing import Any
+
+from tests.faults.warm import warm_s3
 
 PRELOADED = (
     "s3fs",
@@ -27,19 +31,28 @@ PRELOADED = (
     "wabucketref.store.drivers.probe",
     "wabucketref.trackers.embedded.factory",
     "wabucketref.trackers.embedded.tracker",
-    "wabucketref.cli.commands.upload",
-    "wabucketref.cli.commands.download",
-    "wabucketref.cli.commands.link",
-    "wabucketref.cli.commands.sync",
-    "wabucketref.cli.commands.ls",
-    "wabucketref.cli.commands.runs",
     "tests.faults.points",
+    "tests.faults.sessions",
 )
+PRELOADED_WHOLE = (
+    "wabucketref.ci.contexts",
+    "wabucketref.ci.outputs",
+    "wabucketref.cli",
+    "wabucketref.cli.commands",
+    "wabucketref.cli.render",
+    "wabucketref.operations",
+    "wabucketref.store.wrappers",
+)
+"""All modules in these."""
 
 
 def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
+    for package in PRELOADED_WHOLE:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            importlib.import_module(module.name)
+    warm_s3()
     children: dict[int, Any] = {}
     rest = b""
     while True:
@@ -86,9 +99,8 @@ def _run(order: dict[str, Any]) -> int:
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from wabucketref.cli.main import main as command_line
-
-    code = command_line(order["argv"])
+    module, _, function = order["call"].partition(":")
+    code: int = getattr(importlib.import_module(module), function)(order["argv"])
     sys.stdout.flush()
     sys.stderr.flush()
     return code

@@ -1,5 +1,15 @@
 """The worlds of the fault tests."""
 
-from tests.faults.conftest import make_world, mounts, place, serve, world, zygote
+from tests.faults.conftest import (
+    enumerate_points,
+    flaky,
+    make_world,
+    mounts,
+    place,
+    serve,
+    tally_of,
+    world,
+    zygote,
+)
 
-__all__ = ["make_world", "mounts", "place", "serve", "world", "zygote"]
+__all__ = ["enumerate_points", "flaky", "make_world", "mounts", "place", "serve", "tally_of", "world", "zygote"]

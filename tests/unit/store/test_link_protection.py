@@ -73,6 +73,15 @@ def test_the_upload_stays_while_the_link_is_there(storage: Storage, tmp_path: Pa
     assert keys(storage) == []
 
 
+def test_the_mark_of_a_try_that_died_goes_when_it_is_settled(storage: Storage) -> None:
+    """The same link was made by repeating the command; ``sync`` then meets the one that died."""
+    storage.put(mark_of("data/set/one", "l1"), b"{}")
+    connect(storage, link_plan("data/set/one", "l2", LINK))
+    for xid in ("l1", "l2"):
+        assert connect(storage, link_plan("data/set/one", xid, LINK)).already_there
+    assert [key for key in keys(storage) if key.startswith(MARKS)] == [mark_of("data/set/one", "l2")]
+
+
 def test_what_came_after_a_link_of_something_above_can_go(storage: Storage, tmp_path: Path) -> None:
     connect(storage, link_plan("data/set", "l1", LINK))
     later = ArtifactRef("data", "set", "two")

@@ -12,24 +12,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tests.unit.trackers.helpers import PROJECT, ref, run, upload
+from tests.unit.trackers.revisions import REBUILD, scripts
 from wabucketref.errors import UpgradeRequired, WaBucketError
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.migrate import SHIPPED, Scripts, ensure_schema
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
-
-NEXT = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = "{before}"
-
-
-def upgrade() -> None:
-    {body}
-"""
-REBUILD = 'with op.batch_alter_table("run") as table:\n        table.add_column(sa.Column("priority", sa.Integer()))\n'
-REBUILD += '        table.alter_column("notes", new_column_name="remarks")'
 
 
 def path_of(url: str) -> Path:
@@ -40,18 +27,6 @@ def schema_of(path: Path) -> list[tuple[str, str, str]]:
     with closing(sqlite3.connect(path)) as raw:
         rows = raw.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
     return [(kind, name, "".join((sql or "").split())) for kind, name, sql in rows]
-
-
-def scripts(folder: Path, *bodies: str) -> Scripts:
-    """The shipped migrations and one more for each body."""
-    shutil.copytree(SHIPPED.location, folder)
-    revisions = list(SHIPPED.revisions)
-    for body in bodies:
-        revision = f"{len(revisions) + 1:04}"
-        text = NEXT.format(revision=revision, before=revisions[-1], body=body)
-        (folder / "versions" / f"{revision}_more.py").write_text(text)
-        revisions.append(revision)
-    return Scripts(folder, tuple(revisions))
 
 
 def stamped(path: Path) -> str:

@@ -25,7 +25,7 @@ from wabucketref.store.entries import EntriesWriter, Totals
 from wabucketref.store.folding import check_spelling
 from wabucketref.store.header import Absent, StoredHeader, look, read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
+from wabucketref.store.layout import Layout, mark_of
 from wabucketref.store.linked import check_unlinked, unmark
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
@@ -132,6 +132,8 @@ class Writing:
 
     def _already(self, header: Header) -> Committed:
         tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
+        if isinstance(self._plan, LinkPlan) and header.write_id != self._plan.xid:
+            self._storage.delete(mark_of(self._plan.base, self._plan.xid))  # of a try that died before its commit
         figures = TransferFigures(0, header.bytes, 0, header.files, self._moved.figures().seconds)
         return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
 

@@ -1,0 +1,63 @@
+"""The kinds of store on which operations are killed."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.crash.commands import Alias, Command, Download, Link, Overwrite, Remove, Sync, Upload
+from tests.faults.crash.enumeration import Enumeration
+from tests.faults.crash.sessions import Session
+from tests.faults.procs import World, Zygote
+
+STORES = ("local", "moto", "rclone")
+OPERATIONS = (Upload, Overwrite, Download, Link, Remove, Sync, Alias, Session)
+"""Those that a bucket takes part in."""
+
+Enumerate = Callable[[type[Command], str], Enumeration]
+
+
+def on_stores(operations: Sequence[type[Command]], without: tuple[type[Command], str] | None = None) -> list[Any]:
+    """Parameters: each operation on each store, but for the pair `without`."""
+    return [
+        pytest.param(operation, store, id=f"{operation.name}-{store}", marks=_needs(store))
+        for operation in operations
+        for store in STORES
+        if (operation, store) != without
+    ]
+
+
+def _needs(store: str) -> list[pytest.MarkDecorator]:
+    return [] if store == "local" else [pytest.mark.needs(store)]
+
+
+def worlds(request: pytest.FixtureRequest, zygote: Zygote, place: Path, store: str) -> Callable[[], World]:
+    """Makes worlds with buckets on `store`: on a server they are prefixes of one bucket."""
+    server = None if store == "local" else request.getfixturevalue(f"{store}_s3")
+    bucket = "" if server is None else server.url(server.make_bucket())
+    environ = {} if server is None else dict(server.environ)
+
+    def make() -> World:
+        name = f"world-{uuid.uuid4().hex[:8]}"
+        directory = place / name
+        directory.mkdir()
+        return World(zygote, directory, environ, f"{bucket}/{name}" if bucket else f"file://{directory}/bucket")
+
+    return make
+
+
+@pytest.fixture
+def enumerate_points(
+    request: pytest.FixtureRequest, zygote: Zygote, place: Path, tally_of: Callable[[object], None]
+) -> Enumerate:
+    """Begins the enumeration of an operation on a store; its figures are shown when all tests have run."""
+
+    def begin(operation: type[Command], store: str) -> Enumeration:
+        keep = World.kept if store == "local" else None
+        found = Enumeration(operation(), store, worlds(request, zygote, place, store), keep)
+        tally_of(found.tally)
+        return found
+
+    return begin

@@ -1,0 +1,49 @@
+"""Scripts of users, run in children of the zygote (``World.call``); each notes what was acknowledged to it."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from wabucketref import WaBucketRefAPI
+from wabucketref.failpoints import install_from_environment
+from wabucketref.trackers.embedded.engine import Catalog
+from wabucketref.trackers.embedded.migrate import Scripts, ensure_schema
+
+ROWS = 3
+
+
+def session(argv: Sequence[str]) -> int:
+    """Log, print, upload, finish."""
+    note = _noting(Path("acknowledged"))
+    with WaBucketRefAPI(settings={"console": "on"}) as api:
+        run = api.wandb_start_run(run_args={"lr": 0.1})
+        for number in range(ROWS):
+            run.log({"loss": number})
+            note(f"row {number}")
+        print("a line of its terminal")
+        api.upload("src", "cats", "dataset", "one")
+        note("uploaded")
+        run.summary["best"] = 1
+        note("summary")
+    note("finished")
+    return 0
+
+
+def migrate(argv: Sequence[str]) -> int:
+    """Bring the catalog `argv[0]` up to the last of the revisions `argv[2:]`, whose scripts are in `argv[1]`."""
+    install_from_environment()
+    catalog = Catalog(f"sqlite:///{argv[0]}")
+    try:
+        ensure_schema(catalog, Scripts(Path(argv[1]), tuple(argv[2:])))
+    finally:
+        catalog.close()
+    return 0
+
+
+def _noting(path: Path) -> Callable[[str], None]:
+    def note(text: str) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(descriptor, f"{text}\n".encode())
+        os.close(descriptor)
+
+    return note
