@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.contract.transports import Background, Here, Side, client, start
-from tests.unit.service.fakes import KEY, MemoryPlane, MemoryTracker, download_plan, link_plan, upload_plan
+from tests.unit.service.fakes import CREATED, KEY, MemoryPlane, MemoryTracker, download_plan, link_plan, upload_plan
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import AliasTaken, Conflict, Interrupted, NotFound, ServiceStopped, TimedOut, UsageError
-from wabucketref.model.run import RunState
+from wabucketref.model.run import RunKey, RunState, RunUpdate
+from wabucketref.service import convert
 from wabucketref.service.client import RunClient
 from wabucketref.service.ticket import Ticket
 from wabucketref.service.wabucket_pb2 import (
@@ -337,6 +338,44 @@ def test_a_record_larger_than_the_usual_limit_of_grpc(background: Background) ->
     run.publish(Record(config=ConfigRecord(update_json=f'{{"text":"{text}"}}')))
     run.finish(0, RunState.FINISHED, 10)
     assert len(tracker_of(background).runs[KEY.run_id]["config"]["text"]) == 6 << 20
+
+
+def test_a_client_that_is_gone_does_not_take_a_later_run_of_the_same_id_along(background: Background) -> None:
+    first = start(background.connect())
+    first.finish(0, RunState.FINISHED, 10)
+    second = start(background.connect())
+    background.host.leave(background.host.client("client-1"))
+    with pytest.raises((NotFound, UsageError)):
+        first.publish(row(1))
+    second.publish(row(2))
+    assert second.finish(0, RunState.FINISHED, 10) == "recorded"
+
+
+def test_a_run_that_comes_from_a_client_that_is_gone_ends_by_itself(background: Background) -> None:
+    background.connect()
+    gone = background.host.client("client-1")
+    background.host.leave(gone)
+    update = RunUpdate(RunKey(KEY.entity, KEY.project, "late"), name="late", created=CREATED)
+    envelope = Envelope(uuid="u", stream="late", record=Record(run=convert.run_to_record(update)))
+    background.host.handle(gone, envelope)
+    _until(lambda: not background.floor.service.busy)
+    assert tracker_of(background).runs["late"]["state"] == "crashed"
+
+
+def test_a_run_that_the_service_ended_is_not_ended_again(background: Background) -> None:
+    run = start(background.connect())
+    background.host.leave(background.host.client("client-1"))
+    _until(lambda: not background.floor.service.busy)
+    with pytest.raises(Conflict, match="ended without its process"):
+        run.finish(0, RunState.FINISHED, 10)
+
+
+def test_a_result_that_a_stranger_fetched_is_still_there_for_its_own_client(background: Background) -> None:
+    ticket = start(background.connect()).send(upload_plan(), as_is)
+    assert client(background.connect(), "").ticket("x1", as_is).wait(10).version == "v0"
+    assert ticket.wait(10).version == "v0"
+    with pytest.raises(NotFound):
+        client(background.connect(), "").ticket("x1", as_is).wait(1)
 
 
 def test_a_record_that_no_line_carries_is_refused_and_the_line_goes_on(background: Background) -> None:

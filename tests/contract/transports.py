@@ -13,7 +13,7 @@ from tests.unit.service.fakes import CREATED, KEY, Floor, MemoryPlane, MemoryTra
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import convert
 from wabucketref.service.client import InProcess, RunClient, Transport
-from wabucketref.service.remote.calls import OPTIONS
+from wabucketref.service.remote.calls import SERVER_OPTIONS
 from wabucketref.service.remote.connection import Connection
 from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import PROTOCOL, Place
@@ -97,7 +97,7 @@ class Background:
 
     async def _serve(self, instance: str) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = grpc.aio.server(options=OPTIONS)
+        server = grpc.aio.server(options=SERVER_OPTIONS)
         servicer = Servicer(self.host, Welcome(version="1", protocol=PROTOCOL, instance=instance), lambda now: None)
         add: Callable[..., Any] = add_WabucketServicer_to_server
         add(servicer, server)

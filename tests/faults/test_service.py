@@ -14,6 +14,7 @@ from tests.faults.background import Service, until
 from tests.faults.conftest import MakeWorld
 from tests.faults.procs import ROOT, World, reached
 from tests.servers import ACCESS_KEY, SECRET_KEY, Server
+from wabucketref.store.identity import process_started
 
 REF = "dataset/cats:one"
 UPLOAD = ("upload", "src", "-n", "cats", "-t", "dataset", "-a", "one")
@@ -407,6 +408,68 @@ def test_many_processes_use_one_service(world: World, service: Service) -> None:
     versions = sorted(item["version"] for item in world.ok("ls")["items"])
     assert versions == [f"v{number}" for number in range(6)]
     assert world.journals == []
+
+
+def test_a_trace_that_cannot_be_written_harms_nobody(with_source: World, service: Service) -> None:
+    world = with_source
+    service.start()
+    world.env = {"WABUCKET_TRACE": "/dev/full"}
+    assert world.run(*UPLOAD).code == 0
+    world.env = {}
+    until(lambda: world.ok("service", "status")["clients"] == 0)
+    assert world.run(*UPLOAD).code == 0
+    assert "the trace ends here" in service.place.log.read_text()
+
+
+def test_start_waits_for_a_service_that_is_stopping(with_source: World, service: Service) -> None:
+    world = with_source
+    door = world.directory / "door"
+    first = service.start(points=f"upload.file_stored=pause:{door}")
+    assert world.run(*UPLOAD, "--no-wait").code == 0
+    reached(door)
+    stopping = world.start("service", "stop")
+    until(lambda: world.ok("service", "status")["draining"])
+    starting = world.start("--json", "service", "start")
+    door.touch()
+    assert stopping.wait(20).code == 0
+    ended = starting.wait(20)
+    assert ended.code == 0, ended
+    assert ended.json()["pid"] != first
+
+
+def test_stop_now_does_not_wait_for_a_run_that_cannot_end(world: World, service: Service) -> None:
+    """Its tracker is locked while the run ends: the process goes all the same, and the next start ends the run."""
+    service.start()
+    script = (
+        "from wabucketref import WaBucketRefAPI\n"
+        "import sqlite3, threading, sys\n"
+        "api = WaBucketRefAPI()\n"
+        "run = api.wandb_start_run('slow')\n"
+        "lock = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "lock.execute('BEGIN IMMEDIATE')\n"
+        "for n in range(3000): run.log({'n': n})\n"
+        "threading.Thread(target=api.close, daemon=True).start()\n"
+        "print('closing', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", script, str(world.home / "catalog.sqlite")]
+    process = subprocess.Popen(
+        command, env=world._environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"closing\n"
+    pid = service.pid
+    time.sleep(0.5)
+    begun = time.monotonic()
+    service.stop("--now")
+    until(lambda: process_started(pid) is None, 20)
+    assert time.monotonic() - begun < 20
+    process.kill()
+    process.communicate()
+    service.start()
+    service.settle()
+    (run,) = invariants.ended_runs(world)
+    assert run["summary"] == {"n": 2999}
 
 
 def test_a_journal_of_another_process_is_ended_at_the_start(with_source: World, service: Service) -> None:

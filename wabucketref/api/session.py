@@ -18,7 +18,7 @@ from wabucketref.runs import active
 from wabucketref.runs.console import ConsoleCapture
 from wabucketref.runs.process import check_process
 from wabucketref.runs.run import Run
-from wabucketref.service.ticket import Ticket, unheard_failure
+from wabucketref.service.ticket import Ticket, is_under_way, unheard_failure
 from wabucketref.settings import Settings, load_settings
 from wabucketref.wiring import open_workspace
 
@@ -164,7 +164,7 @@ class Session:
 
     def _end_run(self, run: Run, exit_code: int, state: RunState) -> WaBucketError | None:
         """Transfers that nobody waits for outlive this process where a background service has them."""
-        if run.client.outlives and any(not ticket.done() for ticket in self._unwaited):
+        if run.client.outlives and any(is_under_way(ticket) for ticket in self._unwaited):
             run.finish_later(exit_code, state)
             return None
         if exit_code:  # that is told already

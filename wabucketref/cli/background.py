@@ -43,8 +43,9 @@ def serve(settings: Settings, ready: Ready) -> None:
 
     place = Place.of(settings.home)
     place.make()
-    with logging_to_file(place.log, settings.log, settings.secrets()):
-        make_daemon(settings).run(ready)
+    secrets = set(settings.secrets())
+    with logging_to_file(place.log, settings.log, secrets):
+        make_daemon(settings, secrets).run(ready)
 
 
 def _tell(welcome: Welcome) -> None:

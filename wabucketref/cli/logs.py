@@ -2,9 +2,11 @@
 
 import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -48,12 +50,22 @@ def logging_to(console: Console, level: str | None, secrets: tuple[str, ...], *,
 
 
 @contextmanager
-def logging_to_file(path: Path, level: str, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Inside the block our records of `level` and above go to `path`, which is rotated, as ``key=value`` lines."""
+def logging_to_file(path: Path, level: str, secrets: Collection[str]) -> Iterator[None]:
+    """Inside the block our records of `level` and above go to `path`, which is rotated, as ``key=value`` lines.
+
+    `secrets` may grow meanwhile: those of clients are known once they come.
+    """
     from logging.handlers import RotatingFileHandler
 
-    path.touch(mode=0o600)
-    handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
+    class Private(RotatingFileHandler):
+        """Its files are this user's alone."""
+
+        def _open(self) -> TextIOWrapper:
+            return open(
+                self.baseFilename, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+            )
+
+    handler = Private(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
     handler.setFormatter(_KeyValue(secrets))
     with _handled("wabucketref", handler, logging.getLevelNamesMapping()[level.upper()]):
         try:
@@ -65,7 +77,7 @@ def logging_to_file(path: Path, level: str, secrets: tuple[str, ...]) -> Iterato
 class _KeyValue(logging.Formatter):
     """One record a line, for people and for programs that split lines."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
+    def __init__(self, secrets: Collection[str]) -> None:
         super().__init__()
         self._secrets = secrets
 
@@ -80,7 +92,7 @@ class _KeyValue(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name.removeprefix("wabucketref."),
             "thread": record.threadName or "",
-            "message": redact(text, self._secrets),
+            "message": redact(text, tuple(self._secrets)),
         }
         return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 

@@ -42,14 +42,17 @@ def start_service(settings: Settings, command: Sequence[str]) -> tuple[int, bool
     Raises:
         Unsupported: the packages it needs are not installed.
         UsageError: one of another release runs.
-        LocalIOError, TimedOut: it does not start.
+        LocalIOError, TimedOut: it does not start, or one that is stopping does not end.
     """
     settings.home_ready()
     _check_installed()
-    from wabucketref.service.remote.launch import start
+    from wabucketref.service.remote.launch import START_SECONDS, is_held, start, wait_for
 
     found = service_status(settings)
-    if found.running and found.pid is not None:
+    if found.running and found.report.draining:
+        place = Place.of(settings.home)
+        wait_for(lambda: None if is_held(place) else True, f"the service has not stopped within {START_SECONDS:.0f} s")
+    elif found.running and found.pid is not None:
         return found.pid, True
     try:
         told = start(Place.of(settings.home), command, start_payload(settings), os.environ)
@@ -117,7 +120,8 @@ def _soon(settings: Settings) -> ServiceStatus:
     """
     from wabucketref.service.remote.launch import wait_for
 
-    return wait_for(lambda: found if (found := service_status(settings)).running else None)
+    words = "another process starts the service, but it does not accept"
+    return wait_for(lambda: found if (found := service_status(settings)).running else None, words)
 
 
 def _check_installed() -> None:

@@ -81,11 +81,12 @@ class FileStream:
             self._condition.notify_all()
 
     def flush(self, deadline: float) -> bool:
-        """Wait until all that is queued was handled; whether that was before `deadline` (``time.monotonic``)."""
+        """Wait until all that is queued was handled; whether that was before `deadline` (``time.monotonic``) and
+        before the worker was stopped."""
         with self._condition:
             while self._items or self._busy:
                 left = deadline - time.monotonic()
-                if left <= 0:
+                if left <= 0 or self._closed:
                     return False
                 self._condition.wait(left)
             return True

@@ -143,6 +143,7 @@ class Sender:
             while (action := self._next()) is not None:
                 action()
                 self._hand_over()
+            self._run_errands()  # who walks the end of the run waits for them
         except WaBucketError as error:
             self._give_up(error)
         except Exception as error:
@@ -225,6 +226,10 @@ class Sender:
         self._gate.shut(error)
         self._tickets.break_all(error)
         self.started.event.set()
+        self._run_errands()
+
+    def _run_errands(self) -> None:
+        """Those that are left when the thread ends; later ones are run by who brings them."""
         with self._journal.changed:
             errands, self._errands = list(self._errands), deque()
             self._stopping = True

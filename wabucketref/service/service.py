@@ -7,18 +7,16 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import IntegrityError, NotFound, UsageError, WaBucketError
+from wabucketref.errors import Conflict, IntegrityError, NotFound, UsageError, WaBucketError
 from wabucketref.failpoints import hit
-from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
 from wabucketref.service import answers, convert
+from wabucketref.service.ended import Ended, EndedRuns
 from wabucketref.service.finish import Ending
 from wabucketref.service.frames import MAGIC
 from wabucketref.service.gate import TrackerGate
@@ -42,8 +40,6 @@ from wabucketref.service.wabucket_pb2 import (
 
 log = logging.getLogger(__name__)
 
-_ENDED_KEPT: Final = 64
-
 
 @dataclass(frozen=True)
 class ServiceOptions:
@@ -56,15 +52,6 @@ class ServiceOptions:
     trace: Trace = no_trace
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A run that has ended: results for who still holds tickets, and how it was recorded."""
-
-    key: RunKey
-    tickets: TicketTable
-    tracking: Tracking
-
-
 class Service:
     """See the module's text. Thread-safe. `tracker` None: offline, everything stays in the journal."""
 
@@ -73,7 +60,7 @@ class Service:
         self._tracker = tracker
         self._options = options
         self._streams: dict[str, Stream] = {}
-        self._ended: OrderedDict[str, Ended] = OrderedDict()
+        self._ended = EndedRuns()
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -152,6 +139,11 @@ class Service:
         with self._lock:
             return bool(self._streams)
 
+    def is_open(self, stream: Stream | None) -> bool:
+        """Whether it is the stream of its run id, which has not ended."""
+        with self._lock:
+            return stream is not None and self._streams.get(stream.key.run_id) is stream
+
     def has(self, stream_id: str) -> bool:
         """Whether a run of this id has not ended."""
         with self._lock:
@@ -169,49 +161,48 @@ class Service:
             NotFound: there is none of this id.
         """
         with self._lock:
-            if stream_id not in self._streams and stream_id in self._ended:
-                return self._ended[stream_id].tickets
+            ended = self._ended.get(stream_id)
+            if ended is not None and stream_id not in self._streams:
+                return ended.tickets
         return self.stream(stream_id).tickets
 
     def find_operation(self, xid: str) -> str | None:
         """The run that has or had the operation, as far as its result is still kept; None: unknown here."""
         with self._lock:
             tables = {name: stream.tickets for name, stream in self._streams.items()}
-            tables |= {name: ended.tickets for name, ended in self._ended.items()}
+            tables |= {ended.key.run_id: ended.tickets for ended in self._ended.all()}
         return next((name for name, table in tables.items() if table.knows(xid)), None)
 
     def reports(self) -> list[StatusReport]:
         """Runs that have not ended, and of those that have ended the results that nobody has fetched."""
         with self._lock:
-            ended = [one for name, one in self._ended.items() if name not in self._streams]
+            ended = [one for one in self._ended.all() if one.key.run_id not in self._streams]
         found = [answers.status(stream) for stream in self.streams()]
         return found + [answers.ended(one.key, one.tracking, kept) for one in ended if (kept := one.tickets.kept())]
 
-    def leave(self, stream_id: str, finish_timeout: float, said: tuple[int, RunState] | None = None) -> None:
+    def leave(self, stream: Stream, finish_timeout: float, said: tuple[int, RunState] | None = None) -> None:
         """The run's client will not end it: it ends by itself once its operations have. Harmless when it has ended.
 
         `said`: exit code and state, when the client gave them; `finish_timeout`: seconds, after the operations.
         """
         with self._lock:
-            stream = self._streams.get(stream_id)
-            if stream is None or stream.state != "attached":
+            if self._streams.get(stream.key.run_id) is not stream or stream.state != "attached":
                 return
             stream.state = "background"
         stream.handler.close()
-        name = f"ending-{stream_id}"
-        arguments = (stream_id, stream, finish_timeout, said)
+        arguments = (stream, finish_timeout, said)
+        name = f"ending-{stream.key.run_id}"
         threading.Thread(target=self._end_by_itself, args=arguments, name=name, daemon=True).start()
 
-    def _end_by_itself(
-        self, stream_id: str, stream: Stream, finish_timeout: float, said: tuple[int, RunState] | None
-    ) -> None:
+    def _end_by_itself(self, stream: Stream, finish_timeout: float, said: tuple[int, RunState] | None) -> None:
+        run_id = stream.key.run_id
         try:
             settled = settle(stream, deadline=None, finish_timeout=finish_timeout, said=said)
-            log.info("run %s ended by itself: %s, %s", stream_id, settled.state or "left for later", settled.tracking)
+            log.info("run %s ended by itself: %s, %s", run_id, settled.state or "left for later", settled.tracking)
         except Exception:
-            log.exception("run %s could not end; its journal is kept", stream_id)
+            log.exception("run %s could not end; its journal is kept", run_id)
         finally:
-            self._retire(stream_id, stream)
+            self.retire(stream)
 
     def close(self) -> None:
         """Give up what is still open without finishing it (the journals keep it); idempotent.
@@ -221,25 +212,21 @@ class Service:
         if os.getpid() != self._pid:
             return
         with self._lock:
-            streams = list(self._streams.items())
-        for _, stream in streams:
+            streams = list(self._streams.values())
+        for stream in streams:
             stream.halt()  # all together, before the first is waited for
-        for stream_id, stream in streams:
+        for stream in streams:
             stream.abandon()
-            self._retire(stream_id, stream)
+            self.retire(stream)
         self._transfers.close()
 
     def retire(self, stream: Stream) -> None:
-        """A recovered run has ended."""
-        self._retire(stream.key.run_id, stream)
-
-    def _retire(self, stream_id: str, stream: Stream) -> None:
         """A run that ended keeps its results for who still holds tickets; the last few runs' only."""
+        run_id = stream.key.run_id
         with self._lock:
-            self._streams.pop(stream_id, None)
-            self._ended[stream_id] = Ended(stream.key, stream.tickets, stream.tracking)
-            while len(self._ended) > _ENDED_KEPT:
-                self._ended.popitem(last=False)
+            if self._streams.get(run_id) is stream:
+                del self._streams[run_id]
+            self._ended.keep(Ended(stream.key, stream.tickets, stream.tracking, stream.state))
 
     def _parts(self, trace: Trace) -> Parts:
         return Parts(TrackerGate(self._tracker, self._options.tracker_policy), self._transfers, trace)
@@ -253,11 +240,13 @@ class Service:
 
     def _open_stream(self, stream_id: str, record: Record, trace: Trace) -> None:
         """The first RunRecord of a stream makes it."""
+        if self.has(stream_id):
+            return
+        key = RunKey(record.run.key.entity, record.run.key.project, record.run.key.run_id)
+        journal = self._new_journal(stream_id)  # not under the lock, which every row takes: it waits for the disk
+        stream = Stream(key, journal, self._parts(trace))
         with self._lock:
-            if stream_id in self._streams:
-                return
-            key = RunKey(record.run.key.entity, record.run.key.project, record.run.key.run_id)
-            self._streams[stream_id] = Stream(key, self._new_journal(stream_id), self._parts(trace))
+            self._streams[stream_id] = stream
 
     def _new_journal(self, stream_id: str) -> Journal:
         """On disk, but for runs that nobody keeps: those leave no trace and work with a read-only home."""
@@ -293,17 +282,21 @@ class Service:
         """End the run; asked again, as after a lost answer, it says how that went."""
         with self._lock:
             ended = self._ended.get(stream_id) if stream_id not in self._streams else None
+        if ended is not None and ended.state != ("background" if defer.background else "ending"):
+            raise Conflict(
+                f"the run {stream_id!r} was ended without its process", hint="`wabucket runs` shows how; start another"
+            )
         if ended is not None:
             return Response(deferred=Deferred(stage=Defer.END, tracking=ended.tracking))
         stream = self.stream(stream_id)
         if defer.background:
             said = (defer.exit_code, RunState(defer.state)) if defer.state else None
-            self.leave(stream_id, defer.timeout, said)
+            self.leave(stream, defer.timeout, said)
             return Response(deferred=Deferred(stage=Defer.BEGIN, tracking="pending"))
         stream.state = "ending"
         ending = Ending(defer.exit_code, RunState(defer.state), time.monotonic() + defer.timeout)
         try:
             tracking = stream.finish(ending)
         finally:
-            self._retire(stream_id, stream)
+            self.retire(stream)
         return Response(deferred=Deferred(stage=Defer.END, tracking=tracking))

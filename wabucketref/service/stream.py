@@ -1,5 +1,6 @@
 """One run's stream: its handler, writer, sender and file stream around its journal, and nothing else."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -64,7 +65,8 @@ class Stream:
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
-        self._halted = False
+        self._giving_back = threading.Lock()
+        self._given_back = False
         self._release_when_idle = False
         self.left_for_later: set[str] = set()
         """Operations that could not be ended now: the journal keeps them, and with them the run."""
@@ -91,9 +93,11 @@ class Stream:
         self.cancel.set(reason)
 
     def transfers_idle(self, deadline: float) -> bool:
-        """Wait until no transfer of this run is under way; whether that was before `deadline`."""
+        """Wait until no transfer of this run is under way; whether that was before `deadline` and the stream's end."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._under_way == 0, max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            self._idle.wait_for(lambda: self._under_way == 0 or self._ended, left)
+            return self._under_way == 0
 
     def settle_operations(self, deadline: float | None) -> list[tuple[int, str]]:
         """Wait for the operations to end, until `deadline` (``time.monotonic``; None: without end); the exit code and
@@ -124,37 +128,42 @@ class Stream:
     def halt(self) -> None:
         """Begin to stop without finishing the run; :meth:`abandon` waits for it."""
         self.handler.close()
-        self._halted = self._begin_end("the service was closed") or self._halted
+        self._begin_end("the service was closed")
 
     def abandon(self) -> None:
         """Stop without finishing the run: its journal keeps what is not settled."""
         self.halt()
-        if self._halted:
-            self._halted = False
-            self._give_back()
+        self._wind_up("the service was closed")
 
     def _wind_up(self, reason: str) -> None:
-        """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned. Once."""
-        if self._begin_end(reason):
-            self._give_back()
+        """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned.
 
-    def _begin_end(self, reason: str) -> bool:
-        """Whether this call is the one that ends the stream."""
-        with self._idle:
-            if self._ended:
-                return False
-            self._ended = True
+        Once, whichever thread comes first; others wait until it is done.
+        """
+        self._begin_end(reason)
+        with self._giving_back:
+            if not self._given_back:
+                self._given_back = True
+                self._give_back()
+
+    def _begin_end(self, reason: str) -> None:
+        self._ended = True
         self.cancel.set(Interrupted(reason, hint="run `wabucket sync`"))
-        return True
+        with self._idle:
+            self._idle.notify_all()
 
     def _give_back(self) -> None:
-        self.transfers_idle(time.monotonic() + _STOP_SECONDS)
-        self.sender.stop(_STOP_SECONDS)
+        end = time.monotonic() + _STOP_SECONDS
         with self._idle:
-            self._release_when_idle = self._under_way > 0
-            if not self._release_when_idle:
-                self._release_journal()
-        self._break_tickets()
+            self._idle.wait_for(lambda: self._under_way == 0, _STOP_SECONDS)
+        self.sender.stop(max(0.1, end - time.monotonic()))
+        try:
+            with self._idle:
+                self._release_when_idle = self._under_way > 0
+                if not self._release_when_idle:
+                    self._release_journal()
+        finally:
+            self._break_tickets()
 
     def _break_tickets(self) -> None:
         """Who still waits for an operation that did not end gets an error; results that are there stay."""
@@ -162,13 +171,15 @@ class Stream:
         self.tickets.break_all(ServiceStopped(f"the run {self.key.run_id} ended before the operation", hint=hint))
 
     def _release_journal(self) -> None:
-        rest = self.journal.scan(self.sender.acknowledged)
-        done = self.gate.open and all(record.WhichOneof("kind") == "acknowledged" for _, record in rest)
-        if done and self.handler.state.exited:
-            self.journal.remove()
-            return
-        self.sender.note_acknowledged()
-        self.journal.close()
+        try:
+            rest = self.journal.scan(self.sender.acknowledged)
+            done = self.gate.open and all(record.WhichOneof("kind") == "acknowledged" for _, record in rest)
+            if done and self.handler.state.exited:
+                self.journal.remove()
+            else:
+                self.sender.note_acknowledged()
+        finally:
+            self.journal.close()
 
     def _start_transfer(self, plan: Plan) -> None:
         """On the sender's thread: carry the plan out, unless the journal or the bucket know its end."""
@@ -204,12 +215,13 @@ class Stream:
                 self._under_way -= 1
                 self._idle.notify_all()
                 if self._release_when_idle and self._under_way == 0:
-                    self._release_journal()
+                    with contextlib.suppress(WaBucketError):  # it is closed all the same, and `sync` will look
+                        self._release_journal()
 
     def _may_pass(self, error: WaBucketError) -> bool:
-        """Whether an operation that failed so is left to ``sync``: what an earlier process left, and what was stopped
-        only because its time was over. A user's interruption ends the operation."""
-        return isinstance(error, _PASSING) and (self._recovered is not None or self._ended)
+        """Whether an operation that failed so is left to ``sync``: what an earlier process left and may work later,
+        and whatever failed while the stream was ending, by what it was taken away. A user's interruption ends it."""
+        return self._ended or (self._recovered is not None and isinstance(error, _PASSING))
 
     def _leave_for_later(self, xid: str, error: WaBucketError) -> None:
         """The journal keeps the operation, and with it the run, which has not ended."""

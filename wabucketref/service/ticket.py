@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from wabucketref.contracts.progress import Progress
-from wabucketref.errors import TimedOut, WaBucketError
+from wabucketref.errors import NotFound, TimedOut, WaBucketError
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
 
@@ -112,12 +112,18 @@ def unheard_failure(ticket: Ticket[Any], timeout: float) -> WaBucketError | None
     if ticket._heard:
         return None
     try:
-        ticket.wait(timeout)
-    except TimedOut:
-        return None
-    except WaBucketError as error:
-        return error
-    return None
+        done = ticket._look(timeout)
+    except WaBucketError:
+        return None  # another process has fetched the result
+    return convert.error_from_message(done.error) if done is not None and done.HasField("error") else None
+
+
+def is_under_way(ticket: Ticket[Any]) -> bool:
+    """Whether an operation has not ended; one whose result another process has fetched has."""
+    try:
+        return not ticket.done()
+    except NotFound:
+        return False
 
 
 class _Shown:

@@ -1,6 +1,8 @@
 """A trace of protocol messages: who handed what to whom. Off unless a sink is given."""
 
+import contextlib
 import json
+import logging
 import os
 import threading
 import time
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wabucketref.errors import LocalIOError
+
+log = logging.getLogger(__name__)
 
 Trace = Callable[[str, str, object], None]
 """Called with (from, to, message) at each hand-over, from any thread. A message is made into text, by ``str``, only
@@ -43,17 +47,28 @@ class FileTrace:
             raise LocalIOError(f"cannot write the trace {path}: {error.strerror}", hint="name another file") from error
         self._file = open(descriptor, "a", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
         self._lock = threading.Lock()
+        self._over = False
 
     def __call__(self, source: str, target: str, message: object) -> None:
         event = Event(time.time(), threading.current_thread().name, source, target, str(message))
         with self._lock:
-            if not self._file.closed:
-                self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            if not self._over:
+                try:
+                    self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
+                except OSError as error:
+                    log.warning("the trace ends here: %s", error.strerror)
+                    self._end()
 
     def close(self) -> None:
         """What was traced is in the file; later events are dropped. Idempotent."""
         with self._lock:
-            self._file.close()
+            self._end()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            with contextlib.suppress(OSError):  # what a full disk did not take; that was said
+                self._file.close()
 
 
 def read_trace(path: Path) -> Iterator[Event]:

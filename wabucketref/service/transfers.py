@@ -66,9 +66,13 @@ class Transfers:
     def _work(self) -> None:
         while not self._leaves():
             while (action := self._queue.take()) is not None:
-                action()
-                with self._lock:
-                    self._waiting -= 1
+                try:
+                    action()
+                except Exception:
+                    log.exception("what became of a transfer could not be noted; its journal has the operation")
+                finally:
+                    with self._lock:
+                        self._waiting -= 1
 
     def _leaves(self) -> bool:
         """Whether a worker ends: the queue is closed, and nothing was put there after it was found empty."""

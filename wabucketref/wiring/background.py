@@ -10,7 +10,7 @@ from wabucketref.service.remote.caretaker import Caretaker
 from wabucketref.service.remote.daemon import Daemon, DaemonOptions
 from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import Place
-from wabucketref.service.remote.surroundings import FORWARDED, check_surroundings, taken_along
+from wabucketref.service.remote.surroundings import FORWARDED, SECRET, check_surroundings, taken_along
 from wabucketref.service.service import Service
 from wabucketref.settings import Settings
 from wabucketref.store.identity import process_started
@@ -52,6 +52,7 @@ class OwnContexts:
     """What the service needs for runs of processes that are gone: made of its own settings, when first needed."""
 
     settings: Settings
+    _opening: Lock = field(default_factory=Lock)
     _lock: Lock = field(default_factory=Lock)
     _made: dict[str, FloorContext] = field(default_factory=dict)
 
@@ -66,18 +67,27 @@ class OwnContexts:
             return list(self._made.values())
 
     def _get(self, mode: str) -> FloorContext:
-        with self._lock:
-            if mode not in self._made:
+        with self._opening:  # it may wait for a database; who asks for `all` does not
+            found = self._made.get(mode)
+            if found is None:
                 settings = self.settings.model_copy(update={"mode": mode})
-                self._made[mode] = open_context(settings.shared(), taken_along(os.environ))
-            return self._made[mode]
+                found = open_context(settings.shared(), taken_along(os.environ))
+                with self._lock:
+                    self._made[mode] = found
+            return found
 
 
-def make_daemon(settings: Settings) -> Daemon:
-    """The service of the settings' home; nothing runs yet."""
+def make_daemon(settings: Settings, secrets: set[str]) -> Daemon:
+    """The service of the settings' home; nothing runs yet. `secrets` gets those of its clients, for its log."""
     install_from_environment()
     own = OwnContexts(settings)
-    host = Host(open_context)
+
+    def open_for_client(settings_json: str, environ: Mapping[str, str]) -> FloorContext:
+        secrets.update(Settings.of_shared(settings_json).secrets())
+        secrets.update(environ[name] for name in SECRET if environ.get(name))
+        return open_context(settings_json, environ)
+
+    host = Host(open_for_client)
     host.adopt(own)
     caretaker = Caretaker(settings.home / "journal", own.online, own.offline)
     options = DaemonOptions(__version__, settings.service_idle, process_started)

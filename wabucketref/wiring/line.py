@@ -52,6 +52,8 @@ class Line:
         place = Place.of(self._settings.home)
         if self._alone or not place.is_listening():
             return None
+        # What its core prints on the user's stderr (at each fork, at each broken line) we say in our own words.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         try:
             from wabucketref.service.remote.connection import Connection
         except ImportError:

@@ -18,6 +18,12 @@ OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.enable_http_proxy", 0),
 )
+SERVER_OPTIONS: Final = (
+    *OPTIONS,
+    # Clients ask every few seconds whether we live; by default that many questions would end the connection.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
 BROKEN: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 _HELLO_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 60.0

@@ -16,7 +16,7 @@ from typing import Final
 from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
 from wabucketref.service.recovery import Recovered, recover
-from wabucketref.service.remote.host import Context
+from wabucketref.service.remote.clients import Context
 from wabucketref.service.settle import settle
 
 log = logging.getLogger(__name__)
@@ -97,8 +97,10 @@ class Caretaker:
         except (JournalInUse, NotFound, IntegrityError):
             return True  # somebody else's, or ended meanwhile, or nothing was ever in it
         log.info("run %s was left by another process: going on with it", stream.key.run_id)
-        settled = settle(stream, deadline=None, finish_timeout=context.finish_timeout, recovered=recovered)
-        context.service.retire(stream)
+        try:
+            settled = settle(stream, deadline=None, finish_timeout=context.finish_timeout, recovered=recovered)
+        finally:
+            context.service.retire(stream)
         log.info("run %s: %s, %s", stream.key.run_id, settled.state or settled.error, settled.tracking)
         return settled.tracking != "pending" or found.offline
 

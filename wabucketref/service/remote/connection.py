@@ -11,9 +11,8 @@ import os
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import grpc
 
@@ -33,17 +32,18 @@ _ALIVE: Final = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 """A service that is frozen is noticed, also by a caller that waits for it."""
-_AGAIN_SECONDS: Final = 3.0
+_AGAIN_SECONDS: Final = 1.5
 """How long a broken connection is tried again: a service that is restarting is another one anyway."""
 
 
 class _Sent:
     """An envelope in the channel, and its answer or why there will be none."""
 
-    __slots__ = ("answer", "envelope", "error")
+    __slots__ = ("answer", "envelope", "error", "settled")
 
     def __init__(self, envelope: Envelope) -> None:
         self.envelope = envelope
+        self.settled = threading.Event()
         self.answer: Envelope | None = None
         self.error: WaBucketError | None = None
 
@@ -64,10 +64,11 @@ class Connection:
         self._greeting = greeting
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._reading = threading.Lock()
-        self._closed = False
-        self._waiting: deque[_Sent] = deque()
-        self._queue: queue.SimpleQueue[Envelope | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._gone: WaBucketError | None = None
+        """Why the service cannot be reached any more."""
+        self._pending: dict[str, _Sent] = {}
+        """Records without an answer, by uuid, in the order in which they were sent."""
         self._channel = grpc.insecure_channel(f"unix:{place.socket}", options=(*OPTIONS, *_ALIVE))
         self._stub = WabucketStub(self._channel)  # type: ignore[no-untyped-call]
         try:
@@ -75,7 +76,8 @@ class Connection:
         except BaseException:
             self._channel.close()
             raise
-        self._answers = self._open_channel()
+        self._open_channel()
+        threading.Thread(target=self._read, name="service-answers", daemon=True).start()
 
     def send(self, envelope: Envelope) -> Envelope:
         self._check_usable(envelope)
@@ -102,9 +104,9 @@ class Connection:
         if os.getpid() != self._pid:
             return
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return
-            self._closed = True
+            self._closed.set()
             self._queue.put(None)
         self._answers.cancel()
         self._channel.close()
@@ -119,79 +121,89 @@ class Connection:
                 f"the run {envelope.stream} belongs to the parent process",
                 hint="open an API of its own in a forked process",
             )
-        if self._closed:
+        if self._closed.is_set():
             raise _closed()
 
     # ---- the channel -----------------------------------------------------------------------------------------------
 
-    def _open_channel(self) -> Any:
-        return self._stub.Channel(iter(self._queue.get, None), metadata=self._who)
-
     def _through_channel(self, envelope: Envelope) -> Envelope:
+        """Records are matched with their answers by uuid: whoever is interrupted while waiting disturbs nobody."""
         mine = _Sent(envelope)
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise _closed()
-            self._waiting.append(mine)
+            if self._gone is not None:
+                raise self._gone
+            self._pending[envelope.uuid] = mine
             self._queue.put(envelope)
-        while mine.answer is None and mine.error is None:
-            with self._reading:  # whoever reads, reads for those before it too
-                if mine.answer is None and mine.error is None:
-                    self._read_one()
+        try:
+            mine.settled.wait()
+        finally:
+            with self._lock:
+                self._pending.pop(envelope.uuid, None)
         if mine.answer is None:
             raise mine.error or stopped()
         return mine.answer
 
-    def _read_one(self) -> None:
-        try:
-            answer = next(self._answers)
-        except StopIteration as error:
-            self._reopen(error)
-            return
-        except grpc.RpcError as error:
-            if error.code() in BROKEN:
-                self._reopen(error)
-            else:
-                self._give_up(translate(error))
-            return
-        with self._lock:
-            self._waiting.popleft().answer = answer
+    def _open_channel(self) -> None:
+        """Under the lock, or before anybody else has the object."""
+        self._queue: queue.SimpleQueue[Envelope | None] = queue.SimpleQueue()
+        for sent in self._pending.values():
+            self._queue.put(sent.envelope)
+        self._answers = self._stub.Channel(iter(self._queue.get, None), metadata=self._who)
 
-    def _reopen(self, cause: Exception) -> None:
-        """The channel broke: another one to the same service, and what has no answer is sent again in its order.
+    def _read(self) -> None:
+        """The reading thread: also while nobody waits, so that a line that breaks is opened again at once, before
+        the service takes this client for gone."""
+        while not self._closed.is_set():
+            try:
+                for answer in self._answers:
+                    self._deliver(answer)
+                broken: grpc.RpcError | None = None
+            except grpc.RpcError as error:
+                broken = error
+            if self._closed.is_set():
+                break
+            if broken is not None and broken.code() not in BROKEN:
+                self._fail_pending(translate(broken))  # refused by the line itself: not to be sent again
+            try:
+                self._greet_again(broken)
+            except WaBucketError as error:
+                self._gone = error
+                break
+            with self._lock:
+                self._queue.put(None)  # ends the sending thread of the channel that broke
+                self._open_channel()
+        self._fail_pending(self._gone or _closed())
+
+    def _deliver(self, answer: Envelope) -> None:
+        with self._lock:
+            sent = self._pending.pop(answer.uuid, None)
+        if sent is not None:
+            sent.answer = answer
+            sent.settled.set()
+
+    def _fail_pending(self, error: WaBucketError) -> None:
+        with self._lock:
+            pending, self._pending = list(self._pending.values()), {}
+        for sent in pending:
+            sent.error = error
+            sent.settled.set()
+
+    def _greet_again(self, cause: grpc.RpcError | None) -> None:
+        """Make sure that the same service answers.
 
         Raises:
-            ServiceStopped: the service is gone, or another one is in its place.
+            ServiceStopped: it is gone, or another one is in its place.
+            TimedOut: it does not answer.
         """
-        if self._closed:
-            raise _closed() from cause
-        self._greet_again(cause)
-        with self._lock:
-            self._start_over()
-
-    def _give_up(self, error: WaBucketError) -> None:
-        """What is under way is refused by the line itself (too large, …): sending it again would not help."""
-        with self._lock:
-            for sent in self._waiting:
-                sent.error = error
-            self._waiting.clear()
-            self._start_over()
-
-    def _start_over(self) -> None:
-        self._queue.put(None)  # ends the sending thread of the channel that broke
-        self._queue = queue.SimpleQueue()
-        for sent in self._waiting:
-            self._queue.put(sent.envelope)
-        self._answers = self._open_channel()
-
-    def _greet_again(self, cause: Exception) -> None:
         end = time.monotonic() + _AGAIN_SECONDS
-        log.info("the connection to the service broke (%s), opening it again", _code(cause))
+        log.info("the connection to the service broke (%s)", cause.code().name if cause else "it ended")
         while True:
             try:
                 welcome = greet(self._stub, self._greeting)
             except ServiceStopped as error:
-                if time.monotonic() >= end or not self._place.is_listening():
+                if time.monotonic() >= end:
                     raise stopped() from error
                 time.sleep(0.1)
                 continue
@@ -207,14 +219,10 @@ class Connection:
             try:
                 return call()
             except grpc.RpcError as error:
-                if self._closed or not again or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                if self._closed.is_set() or not again or error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise translate(error) from error
                 self._greet_again(error)
 
 
 def _closed() -> ServiceStopped:
     return ServiceStopped("the connection to the service is closed", hint="open another one")
-
-
-def _code(error: Exception) -> str:
-    return str(error.code().name) if isinstance(error, grpc.RpcError) else "it ended"

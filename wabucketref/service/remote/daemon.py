@@ -16,9 +16,10 @@ from typing import Final
 import grpc.aio
 
 from wabucketref.errors import Conflict, LocalIOError
-from wabucketref.service.remote.calls import OPTIONS
+from wabucketref.service.remote.calls import SERVER_OPTIONS
 from wabucketref.service.remote.caretaker import Caretaker
-from wabucketref.service.remote.host import Client, Host
+from wabucketref.service.remote.clients import Client
+from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import PROTOCOL, NamePlate, Place
 from wabucketref.service.remote.server import Servicer
 from wabucketref.service.wabucket_pb2 import Welcome
@@ -27,8 +28,8 @@ from wabucketref.service.wabucket_pb2_grpc import add_WabucketServicer_to_server
 log = logging.getLogger(__name__)
 
 _TICK: Final = 0.2
-_GRACE_SECONDS: Final = 10.0
-"""For a client that lives to open its channel again."""
+_GRACE_SECONDS: Final = 30.0
+"""For a client that lives to open its channel again, which it does at once unless it is stopped."""
 _CLOSE_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 0.5
 
@@ -78,9 +79,12 @@ class Daemon:
         self._now = self._now or now
 
     async def _serve(self, ready: Callable[[Welcome], None]) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # before anybody can see that we run
+            loop.add_signal_handler(number, lambda: self.stop(True))
         welcome = self._welcome()
         servicer = Servicer(self._host, welcome, self.stop)
-        server = grpc.aio.server(options=OPTIONS)
+        server = grpc.aio.server(options=SERVER_OPTIONS)
         add_WabucketServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         self._place.socket.unlink(missing_ok=True)  # nobody listens there: the lock is ours
         with _private_files():
@@ -89,9 +93,6 @@ class Daemon:
             await server.start()
             self._place.socket.chmod(0o600)
         self._place.write_plate(NamePlate(welcome.pid, welcome.version, welcome.instance, welcome.started))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, lambda: self.stop(True))
         self._caretaker.start()
         log.info("service %s of version %s accepts on %s", welcome.instance, welcome.version, self._place.socket)
         ready(welcome)
@@ -107,13 +108,20 @@ class Daemon:
             await asyncio.sleep(_TICK)
             for client in self._host.clients():
                 if self._is_gone(client):
-                    await asyncio.to_thread(self._host.leave, client)
+                    await asyncio.to_thread(self._leave, client)
             if self._now or (self._host.draining and not self._host.busy):
                 return
             limit = self._options.idle_exit
             if limit and self._host.idle_seconds > limit:
                 log.info("nothing to do for %.0f s", limit)
                 return
+
+    def _leave(self, client: Client) -> None:
+        """What is wrong with one client's things must not end the service of all."""
+        try:
+            self._host.leave(client)
+        except Exception:
+            log.exception("the things of process %d cannot be given back", client.pid)
 
     def _is_gone(self, client: Client) -> bool:
         if client.channels:

@@ -6,15 +6,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from wabucketref.errors import Conflict, NotFound, ServiceStopped, UsageError, WaBucketError
 from wabucketref.service import convert
-from wabucketref.service.service import Service
+from wabucketref.service.remote.clients import Client, Context, Contexts, OpenContext
 from wabucketref.service.tickets import TicketTable
-from wabucketref.service.trace import FileTrace, Trace, no_trace
 from wabucketref.service.wabucket_pb2 import (
     Done,
     Envelope,
@@ -25,59 +23,7 @@ from wabucketref.service.wabucket_pb2 import (
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED: Final = 1024
-"""Answers kept for a client that sends again; more are never under way at once."""
 _IDLE_CONTEXTS: Final = 8
-
-
-class Context(Protocol):
-    """What one set of settings and credentials makes: a service with its tracker and buckets."""
-
-    @property
-    def service(self) -> Service: ...
-
-    @property
-    def finish_timeout(self) -> float:
-        """Seconds for a run to finish once its transfers have ended."""
-
-    @property
-    def tracker_place(self) -> str:
-        """Name and place of the tracker, as a run's record has it."""
-
-    def close(self) -> None: ...
-
-
-class Contexts(Protocol):
-    """The service's own contexts, made when they are needed."""
-
-    def all(self) -> Sequence[Context]:
-        """Those made so far."""
-
-
-OpenContext = Callable[[str, Mapping[str, str]], Context]
-"""Makes a context of settings (JSON) and variables. Raises what is wrong with them."""
-
-
-@dataclass
-class Client:
-    """A process (or a part of one) that greeted."""
-
-    id: str
-    pid: int
-    started: float
-    """When the process began, in ticks since boot."""
-    context: Context
-    trace: Trace
-    close_trace: Callable[[], None]
-    greeted: float = field(default_factory=time.monotonic)
-    channels: int = 0
-    streams: set[str] = field(default_factory=set)
-    answers: OrderedDict[str, Envelope] = field(default_factory=OrderedDict)
-
-    def remember(self, answer: Envelope) -> None:
-        self.answers[answer.uuid] = answer
-        while len(self.answers) > _REMEMBERED:
-            self.answers.popitem(last=False)
 
 
 class Host:
@@ -86,7 +32,9 @@ class Host:
     def __init__(self, open_context: OpenContext) -> None:
         self._open_context = open_context
         self._lock = threading.RLock()
-        self._opening = threading.Lock()
+        self._opening: dict[str, threading.Lock] = {}
+        self._starting: set[str] = set()
+        """Ids of runs that a client is just opening."""
         self._contexts: OrderedDict[str, Context] = OrderedDict()
         self._clients: dict[str, Client] = {}
         self._own: Contexts | None = None
@@ -112,19 +60,14 @@ class Host:
                 return
             if self._draining:
                 raise ServiceStopped("the service is stopping and takes nothing new", hint="wait until it has stopped")
-        file_trace = FileTrace(greeting.trace) if greeting.trace else None
-        with self._opening:
-            context = self._context(greeting.settings_json, greeting.environ)
-            client = Client(
-                greeting.client,
-                greeting.pid,
-                greeting.started,
-                context,
-                file_trace or no_trace,
-                file_trace.close if file_trace else lambda: None,
-            )
+            key = _fingerprint(greeting.settings_json, greeting.environ)
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:  # not under the lock that all calls take: it may wait for a database
+            context = self._context(key, greeting)
             with self._lock:
-                self._clients[greeting.client] = client
+                if greeting.client in self._clients:
+                    return
+                self._clients[greeting.client] = Client.of(greeting, context)
         log.info("process %d is a client now", greeting.pid)
 
     def client(self, client_id: str) -> Client:
@@ -154,11 +97,13 @@ class Host:
         with self._lock:
             if self._clients.pop(client.id, None) is None:
                 return
-            streams = sorted(client.streams)
-        for stream_id in streams:
-            client.context.service.leave(stream_id, client.context.finish_timeout)
-        client.close_trace()
-        self._drop_idle_contexts()
+            streams, client.streams = list(client.streams.values()), {}
+        try:
+            for stream in streams:
+                client.context.service.leave(stream, client.context.finish_timeout)
+        finally:
+            client.close_trace()
+            self._drop_idle_contexts()
 
     # ---- envelopes -------------------------------------------------------------------------------------------------
 
@@ -168,25 +113,53 @@ class Host:
         if known is not None:
             return known
         if not envelope.HasField("record"):
-            return client.context.service.handle(envelope, client.trace)
-        answer = self._refused(client, envelope) or client.context.service.handle(envelope, client.trace)
+            answer = client.context.service.handle(envelope, client.trace)
+            if envelope.request.HasField("defer") and not envelope.request.defer.background:
+                client.streams.pop(envelope.stream, None)
+            return answer
+        try:
+            answer = self._take_record(client, envelope)
+        except WaBucketError as error:
+            answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
+            answer.result.error.CopyFrom(convert.error_to_message(error))
         client.remember(answer)
         return answer
 
-    def _refused(self, client: Client, envelope: Envelope) -> Envelope | None:
-        """The answer to a record for a run that is another client's; None when it is this one's, or is now."""
-        with self._lock:
-            if envelope.stream in client.streams:
-                return None
-            taken = any(context.service.has(envelope.stream) for context in self._all_contexts())
-            if envelope.record.HasField("run") and not taken:
-                client.streams.add(envelope.stream)
-                return None
-        error: WaBucketError = NotFound(f"no run {envelope.stream!r} of this client is open here")
+    def _take_record(self, client: Client, envelope: Envelope) -> Envelope:
+        if client.context.service.is_open(client.streams.get(envelope.stream)):
+            return client.context.service.handle(envelope, client.trace)
         if envelope.record.HasField("run"):
-            error = Conflict(f"the run {envelope.stream!r} is under way", hint="choose another run id, or wait")
-        answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
-        answer.result.error.CopyFrom(convert.error_to_message(error))
+            return self._open_run(client, envelope)
+        raise NotFound(f"no run {envelope.stream!r} of this client is open here")
+
+    def _open_run(self, client: Client, envelope: Envelope) -> Envelope:
+        """A run belongs to the client that opened it; when that is gone meanwhile, the run ends by itself.
+
+        Raises:
+            ServiceStopped: the service is ending.
+            Conflict: another client's run of this id has not ended.
+        """
+        service, run_id = client.context.service, envelope.stream
+        with self._lock:
+            if self._draining:
+                raise ServiceStopped("the service is stopping and takes nothing new", hint="wait until it has stopped")
+            if run_id in self._starting or any(one.service.has(run_id) for one in self._all_contexts()):
+                raise Conflict(f"the run {run_id!r} is under way", hint="choose another run id, or wait")
+            self._starting.add(run_id)
+        try:
+            answer = service.handle(envelope, client.trace)
+            if answer.result.HasField("error"):
+                return answer
+            stream = service.stream(run_id)
+            with self._lock:
+                lives = self._clients.get(client.id) is client
+                if lives:
+                    client.streams[run_id] = stream
+        finally:
+            with self._lock:
+                self._starting.discard(run_id)
+        if not lives:
+            service.leave(stream, client.context.finish_timeout)
         return answer
 
     def table(self, client: Client | None, envelope: Envelope) -> TicketTable:
@@ -203,6 +176,14 @@ class Host:
             if stream_id is not None:
                 return context.service.tickets(stream_id)
         raise NotFound(f"no operation {xid} is known to the service", hint="its result was delivered or expired")
+
+    def is_attached(self, xid: str) -> bool:
+        """Whether the operation belongs to a run whose client lives, and will ask for the result itself."""
+        for context in self._all_contexts():
+            run_id = context.service.find_operation(xid)
+            if run_id is not None and context.service.has(run_id):
+                return context.service.stream(run_id).state == "attached"
+        return False
 
     def overview(self) -> OverviewReport:
         """All that is under way, and results that nobody has fetched."""
@@ -244,12 +225,10 @@ class Host:
         with self._lock:
             return [*self._contexts.values(), *(self._own.all() if self._own else ())]
 
-    def _context(self, settings_json: str, environ: Mapping[str, str]) -> Context:
-        """Only under the lock for opening, not under the one that all calls take: it may wait for a database."""
-        key = _fingerprint(settings_json, environ)
+    def _context(self, key: str, greeting: Greeting) -> Context:
         with self._lock:
             known = self._contexts.get(key)
-        found = known or self._open_context(settings_json, dict(environ))
+        found = known or self._open_context(greeting.settings_json, dict(greeting.environ))
         with self._lock:
             self._contexts[key] = found
             self._contexts.move_to_end(key)
@@ -257,9 +236,13 @@ class Host:
 
     def _drop_idle_contexts(self) -> None:
         """The last few used stay: opening them again costs more than they take."""
-        with self._opening, self._lock:
+        with self._lock:
             used = {id(client.context) for client in self._clients.values()}
-            idle = [key for key, one in self._contexts.items() if id(one) not in used and not one.service.busy]
+            idle = [
+                key
+                for key, one in self._contexts.items()
+                if id(one) not in used and not self._opening[key].locked() and not one.service.busy
+            ]
             gone = [self._contexts.pop(key) for key in idle[:-_IDLE_CONTEXTS]]
         for context in gone:
             context.close()

@@ -72,16 +72,16 @@ def _told(process: subprocess.Popen[bytes], payload: str, log: Path) -> Mapping[
     return found
 
 
-def wait_for(look: Callable[[], T | None]) -> T:
+def wait_for(look: Callable[[], T | None], otherwise: str) -> T:
     """What `look` finds, within the time that a start may take.
 
     Raises:
-        TimedOut: nothing.
+        TimedOut: nothing; `otherwise` says so.
     """
     end = time.monotonic() + START_SECONDS
     while (found := look()) is None:
         if time.monotonic() >= end:
-            raise TimedOut("another process starts the service, but it does not accept", hint="try again")
+            raise TimedOut(otherwise, hint="see `wabucket service status`, then try again")
         time.sleep(_TICK)
     return found
 

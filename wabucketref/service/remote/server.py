@@ -12,7 +12,8 @@ import grpc.aio
 
 from wabucketref.errors import WaBucketError
 from wabucketref.service import answers, convert
-from wabucketref.service.remote.host import Client, Host, answer_for_all
+from wabucketref.service.remote.clients import Client
+from wabucketref.service.remote.host import Host, answer_for_all
 from wabucketref.service.remote.place import PROTOCOL
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Response, Welcome
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 _CALLS: Final = 128
 """Threads for calls that wait for a disk, a tracker or the end of a run; made as needed."""
+_FIRST_CALLS: Final = 16
+"""Threads kept free of those: for who greets, looks, interrupts or stops."""
 _LOOK_AGAIN: Final = 0.2
 """Seconds between two looks at a transfer's progress."""
 _QUICK: Final = frozenset({"history", "output"})
@@ -38,6 +41,7 @@ class Servicer(WabucketServicer):
         self._welcome = welcome
         self._stop = stop
         self._calls = ThreadPoolExecutor(_CALLS, thread_name_prefix="call")
+        self._first_calls = ThreadPoolExecutor(_FIRST_CALLS, thread_name_prefix="first-call")
 
     async def Hello(self, request: Greeting, context: Any) -> Welcome:
         answer = Welcome()
@@ -45,7 +49,7 @@ class Servicer(WabucketServicer):
         if request.looking or (request.version, request.protocol) != (answer.version, PROTOCOL):
             return answer
         try:
-            await self._off(partial(self._host.greet, request))
+            await self._off(partial(self._host.greet, request), self._first_calls)
         except WaBucketError as error:
             answer.error.CopyFrom(convert.error_to_message(error))
         return answer
@@ -65,11 +69,12 @@ class Servicer(WabucketServicer):
     async def Ask(self, request: Envelope, context: Any) -> Envelope:
         kind = request.request.WhichOneof("kind")
         if kind in ("overview", "shutdown"):
-            return await self._off(partial(answer_for_all, self._host, request, self._stop))
+            return await self._off(partial(answer_for_all, self._host, request, self._stop), self._first_calls)
         if kind == "artifact_poll":
             return await self._poll(await self._client_or_none(context), request)
         client = await self._client(context)
-        return await self._off(partial(self._host.handle, client, request))
+        pool = self._first_calls if kind in ("cancel", "status") else None
+        return await self._off(partial(self._host.handle, client, request), pool)
 
     async def Watch(self, request: Envelope, context: Any) -> AsyncIterator[Envelope]:
         client = await self._client_or_none(context)
@@ -84,7 +89,8 @@ class Servicer(WabucketServicer):
             before = answer
 
     def close(self) -> None:
-        self._calls.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._calls, self._first_calls):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _poll(self, client: Client | None, envelope: Envelope) -> Envelope:
         answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
@@ -95,6 +101,8 @@ class Servicer(WabucketServicer):
             if timeout > 0 and not asked.acknowledge:
                 await _published(table, asked.xid, timeout)
             asked.timeout = 0
+            if asked.acknowledge and not envelope.stream and self._host.is_attached(asked.xid):
+                asked.acknowledge = False  # its own client has not heard of it yet
             answer.response.CopyFrom(answers.artifact_poll(table, asked))
         except WaBucketError as error:
             answer.response.CopyFrom(Response(error=convert.error_to_message(error)))
@@ -112,9 +120,9 @@ class Servicer(WabucketServicer):
         """Polls by xid are also asked by who only looks."""
         return await self._client(context) if _client_id(context) else None
 
-    async def _off(self, work: Callable[[], T]) -> T:
+    async def _off(self, work: Callable[[], T], pool: ThreadPoolExecutor | None = None) -> T:
         """Do what may take long off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._calls, work)
+        return await asyncio.get_running_loop().run_in_executor(pool or self._calls, work)
 
 
 async def _published(table: TicketTable, xid: str, timeout: float) -> None:

@@ -21,6 +21,8 @@ FORWARDED: Final = frozenset(
     }
 )
 """Variables that drivers are given: the service acts with those of its client."""
+SECRET: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Of those, what must never be shown."""
 AMBIENT: Final = frozenset(
     {
         "ALL_PROXY",

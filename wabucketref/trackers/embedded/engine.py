@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
 
@@ -11,6 +11,8 @@ from wabucketref.errors import SettingsError, TransientError
 from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded import sqlite
 from wabucketref.trackers.embedded.errors import damaged, mapped
+
+_CONNECT_SECONDS: Final = 10
 
 
 class Catalog:
@@ -113,7 +115,13 @@ class Catalog:
     def _connectable(self) -> Engine:
         with mapped(self.where):
             if self._file is None:
-                return create_engine(self._url, hide_parameters=True, pool_pre_ping=True, max_overflow=-1)
+                return create_engine(
+                    self._url,
+                    hide_parameters=True,
+                    pool_pre_ping=True,
+                    max_overflow=-1,
+                    connect_args={"connect_timeout": _CONNECT_SECONDS},
+                )
             engine = create_engine(
                 self._url,
                 hide_parameters=True,
