@@ -139,7 +139,7 @@ def test_a_long_path_of_the_home(make_world: MakeWorld, serve: Serve) -> None:
 
 
 def test_it_ends_when_it_has_been_idle(with_source: World, service: Service) -> None:
-    service.start("--idle-exit", "0.5")
+    service.start("--idle-exit", "4")
     assert with_source.run(*UPLOAD, "--no-wait").code == 0
     until(lambda: with_source.run("service", "status").code == 3)
     one_finished_upload(with_source)
