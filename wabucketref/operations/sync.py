@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from wabucketref.errors import IntegrityError, NotFound, TrackingPending, WaBucketError
-from wabucketref.operations.journals import journals
+from wabucketref.operations.journals import damaged_parts, journals, lost_journals
+from wabucketref.operations.lost import end_lost
 from wabucketref.operations.workspace import Workspace
 from wabucketref.service.journal import JournalInUse
 from wabucketref.service.recovery import Recovered
@@ -59,7 +60,8 @@ def sync(ws: Workspace) -> SyncResult:
     Raises:
         TrackingPending: some could not be finished now; carries the ``result``, and their journals stay.
     """
-    result = SyncResult([_sync_one(ws, path) for path in journals(ws.settings)])
+    items = [_with_damage(_sync_one(ws, path), path) for path in journals(ws.settings)]
+    result = SyncResult([*items, *_lost(ws, {item.run_id for item in items})])
     waiting = [item for item in result.items if item.outcome == "pending"]
     if waiting:
         causes = sorted({item.error for item in waiting if item.error})
@@ -82,10 +84,31 @@ def _sync_one(ws: Workspace, path: Path) -> SyncedRun:
         return SyncedRun(run_id, None, "recorded", None, (), None)
     except IntegrityError as error:
         log.info("%s", error)
-        return SyncedRun(run_id, None, "empty", None, (), None)
+        return _ended(ws, run_id) or SyncedRun(run_id, None, "empty", None, (), None)
     except WaBucketError as error:
         return SyncedRun(run_id, None, "pending", None, (), str(error))
     return _finish(ws, stream, recovered)
+
+
+def _lost(ws: Workspace, known: set[str]) -> Iterator[SyncedRun]:
+    """Runs of whose journals only damaged parts are left, as the background service may have found them."""
+    for path in lost_journals(ws.settings):
+        item = None if path.stem in known else _ended(ws, path.stem)
+        if item is not None:
+            yield _with_damage(item, path)
+
+
+def _ended(ws: Workspace, run_id: str) -> SyncedRun | None:
+    state = end_lost(ws, run_id)
+    return None if state is None else SyncedRun(run_id, ws.project[1], "recorded", str(state), (), None)
+
+
+def _with_damage(item: SyncedRun, path: Path) -> SyncedRun:
+    """Say what could not be read of the journal: a run must not look whole, or as if it never was, when it is not."""
+    aside = damaged_parts(path)
+    if not aside or item.error:
+        return item
+    return replace(item, error=f"what follows the damage in its journal is kept as {', '.join(aside)}")
 
 
 def _finish(ws: Workspace, stream: Stream, recovered: Recovered) -> SyncedRun:
