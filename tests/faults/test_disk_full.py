@@ -1,4 +1,4 @@
-"""Disks without room for bytes or files, in each place that is written to; all sizes in ``tests/load/disks.py``."""
+"""Disks without room for bytes or files, in each place that is written to; all sizes: ``tests/load/test_disks.py``."""
 
 import random
 from pathlib import Path

@@ -110,8 +110,7 @@ def test_torn_in_the_last_write(world: World, killed: Path, rng: random.Random) 
 @pytest.mark.row("I6")
 def test_damaged_anywhere(world: World, killed: Path, rng: random.Random) -> None:
     data = killed.read_bytes()
-    places = [0, ends(data)[0], ends(data)[1] - 1, len(data) - 1]
-    flipped(world, killed, [*places, rng.randrange(len(frames.MAGIC), len(data))])
+    flipped(world, killed, [0, ends(data)[1] - 1, *rng.sample(range(len(frames.MAGIC), len(data)), 2)])
 
 
 @pytest.mark.row("I6")
@@ -131,3 +130,13 @@ def test_looking_mends_nothing(world: World, killed: Path) -> None:
     world.ok("status")
     world.ok("doctor")
     assert {path.name: path.read_bytes() for path in killed.parent.iterdir()} == before
+
+
+@pytest.mark.row("I6")
+def test_a_run_of_whose_journal_only_damage_is_left(world: World, killed: Path) -> None:
+    """As when the background service met it first."""
+    killed.rename(killed.with_name(f"{killed.name}.damaged-0"))
+    told = synced(world)
+    check(world, told, whole=0)
+    assert "damaged-0" in (told["first"].error or "")
+    assert synced(world) == {}

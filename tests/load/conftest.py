@@ -11,5 +11,17 @@ from tests.faults.conftest import (
     world,
     zygote,
 )
+from tests.faults.test_journal_damage import killed
 
-__all__ = ["enumerate_points", "flaky", "make_world", "mounts", "place", "serve", "tally_of", "world", "zygote"]
+__all__ = [
+    "enumerate_points",
+    "flaky",
+    "killed",
+    "make_world",
+    "mounts",
+    "place",
+    "serve",
+    "tally_of",
+    "world",
+    "zygote",
+]

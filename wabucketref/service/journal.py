@@ -18,7 +18,7 @@ from typing import Final, Literal
 from wabucketref.errors import Conflict, InvalidValue, LocalIOError, NotAuthorised, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
-from wabucketref.service.repair import repair, sync_directory, whole_until, write_anew
+from wabucketref.service.repair import make_directory, repair, sync_directory, whole_until, write_anew
 from wabucketref.service.wabucket_pb2 import Record
 
 SUFFIX: Final = ".journal"
@@ -57,7 +57,7 @@ class Journal:
             LocalIOError, NotAuthorised: the disk refused.
         """
         with _mapped(path):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(path.parent)
             descriptor = _make(path)
             try:
                 os.ftruncate(descriptor, 0)  # who saw the file before it was locked may have repaired it

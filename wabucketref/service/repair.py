@@ -82,6 +82,13 @@ def write_anew(descriptor: int, path: Path, end: int) -> None:
     log.warning("the disk failed to sync the journal %s; it was written anew", path)
 
 
+def make_directory(path: Path) -> None:
+    """Have it, readable by its owner alone; a new one survives power loss, once there is something synced in it."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in it survive power loss."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

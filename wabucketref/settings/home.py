@@ -32,7 +32,9 @@ def make_home(home: Path, source: str) -> Path:
     """
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, exist_ok=True)
+        if not home.exists():
+            home.mkdir(mode=0o700, exist_ok=True)
+            _sync(home.parent)  # what is promised to survive power loss lies in it
         found = home.stat()
     except (FileExistsError, NotADirectoryError) as error:
         raise SettingsError(
@@ -119,6 +121,17 @@ def _check_usable(home: Path, source: str, found: os.stat_result) -> None:
         raise _unusable(home, source, "belongs to another user")
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         raise _unusable(home, source, "is not writable")
+
+
+def _sync(directory: Path) -> None:
+    """Make a new name in it survive power loss, where the directory may be read."""
+    if not os.access(directory, os.R_OK):
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _failed(error: OSError, home: Path, source: str, problem: str) -> NotAuthorised | LocalIOError:

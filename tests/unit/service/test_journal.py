@@ -68,6 +68,7 @@ def test_files_are_private(path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.row("I6")
 def test_torn_at_every_byte_of_the_last_write(path: Path, written: list[int], caplog: pytest.LogCaptureFixture) -> None:
     whole = path.read_bytes()
     for cut in range(written[-2], written[-1]):
@@ -78,6 +79,7 @@ def test_torn_at_every_byte_of_the_last_write(path: Path, written: list[int], ca
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.row("I6")
 def test_truncated_at_every_byte(path: Path, written: list[int]) -> None:
     whole = path.read_bytes()
     for cut in range(len(whole)):
@@ -88,6 +90,7 @@ def test_truncated_at_every_byte(path: Path, written: list[int]) -> None:
         assert path.read_bytes()[:end] == whole[:end]
 
 
+@pytest.mark.row("I6")
 def test_a_flip_at_every_byte_is_said_and_the_damaged_part_kept(
     path: Path, written: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -116,6 +119,7 @@ def test_a_newer_format_is_refused_and_left_alone(path: Path, written: list[int]
     assert path.read_bytes() == data
 
 
+@pytest.mark.row("I6")
 def test_a_zeroed_file_opens_empty_and_is_kept_aside(
     path: Path, written: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
