@@ -47,14 +47,19 @@ def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
     """
     for number in range(1, _READS + 1):
         try:
-            data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
-            return StoredHeader(decode_header(storage, ref, data), info)
-        except NotFound:
-            return None
+            found = _read_once(storage, ref)
+            return None if found is None else StoredHeader(decode_header(storage, ref, found[0]), found[1])
         except IntegrityError:
             if number == _READS:
                 raise
     raise AssertionError("the last read returns or raises")
+
+
+def _read_once(storage: Storage, ref: ArtifactRef) -> tuple[bytes, ObjectInfo] | None:
+    try:
+        return storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
+    except NotFound:
+        return None
 
 
 def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:
