@@ -30,6 +30,7 @@ def content(number: int) -> dict[str, bytes | None]:
     return {"a.txt": f"writer {number}\n".encode(), f"only-{number}/b": bytes([number]) * 1000}
 
 
+@pytest.mark.row("A1", "O3")
 def test_one_writer_of_an_alias_wins(make_world: MakeWorld, server: Server | None) -> None:
     world = make_world(server)
     for number in range(WRITERS):
@@ -49,6 +50,7 @@ def test_one_writer_of_an_alias_wins(make_world: MakeWorld, server: Server | Non
     invariants.settled(world)
 
 
+@pytest.mark.row("A1")
 def test_equal_content_is_success_for_who_comes_later(make_world: MakeWorld, server: Server | None) -> None:
     world = make_world(server)
     trees.make(world.directory / "src", trees.TWO_FILES)
@@ -62,6 +64,7 @@ def test_equal_content_is_success_for_who_comes_later(make_world: MakeWorld, ser
     invariants.one_version(world, REF, trees.TWO_FILES)
 
 
+@pytest.mark.row("A1", "O3")
 def test_equal_content_at_once_is_success_or_conflict_and_one_version(
     make_world: MakeWorld, server: Server | None
 ) -> None:
@@ -74,6 +77,7 @@ def test_equal_content_at_once_is_success_or_conflict_and_one_version(
     assert world.run(*upload("src")).code == 0
 
 
+@pytest.mark.row("A5")
 def test_sixteen_aliases_share_one_catalog(make_world: MakeWorld) -> None:
     world = make_world()
     for number in range(16):
@@ -93,6 +97,7 @@ def test_sixteen_aliases_share_one_catalog(make_world: MakeWorld) -> None:
     assert len({run["id"] for run in invariants.ended_runs(world)}) == 16
 
 
+@pytest.mark.row("A1")
 def test_a_live_writer_is_said_before_a_byte_is_sent(world: World) -> None:
     trees.make(world.directory / "src", trees.TWO_FILES)
     trees.make(world.directory / "other", content(1))
@@ -108,6 +113,7 @@ def test_a_live_writer_is_said_before_a_byte_is_sent(world: World) -> None:
     invariants.one_version(world, REF, trees.TWO_FILES)
 
 
+@pytest.mark.row("A4")
 def test_sync_leaves_a_living_run_alone(world: World) -> None:
     trees.make(world.directory / "src", trees.TWO_FILES)
     door = world.directory / "door"
@@ -122,6 +128,7 @@ def test_sync_leaves_a_living_run_alone(world: World) -> None:
     assert [run["state"] for run in invariants.runs(world)] == ["finished"]
 
 
+@pytest.mark.row("A4")
 def test_many_syncs_finish_a_crashed_upload_once(world: World) -> None:
     trees.make(world.directory / "src", trees.TWO_FILES)
     for number in range(3):

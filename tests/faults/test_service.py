@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,20 @@ def test_only_its_user_can_reach_it(world: World, service: Service) -> None:
     assert stat.S_IMODE(service.place.directory.stat().st_mode) == 0o700
     for path in (service.place.log, service.place.lock, service.place.plate):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.row("X4")
+def test_its_process_shows_no_secret_and_leaves_no_core(world: World, service: Service) -> None:
+    world.env = {"AWS_SECRET_ACCESS_KEY": SECRET_KEY, "WANDB_API_KEY": "k" * 40}
+    pid = service.start()
+    assert (SECRET_KEY not in (line := command_line(pid))) and "kkk" not in line
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
 def test_start_holds_no_descriptor_of_its_caller(world: World, service: Service) -> None:
