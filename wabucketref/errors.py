@@ -38,11 +38,13 @@ class WaBucketError(Exception):
 
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "internal"
+    usual_hint: ClassVar[str] = "run it again with -v and report what it prints"
+    """For errors that are raised without a hint of their own: nobody is left without one."""
     retryable: bool = False
 
     def __init__(self, message: str, *, hint: str | None = None, retryable: bool | None = None) -> None:
         self.message = mask_urls(message)
-        self.hint = None if hint is None else mask_urls(hint)
+        self.hint = mask_urls(hint or self.usual_hint)
         super().__init__(self.message)
         if retryable is not None:
             self.retryable = retryable
@@ -60,6 +62,7 @@ class UsageError(WaBucketError, ValueError):
 
     exit_code = 2
     kind = "usage"
+    usual_hint = "see `wabucket --help`, or --help after the command"
 
 
 class SettingsError(UsageError):
@@ -91,6 +94,7 @@ class NotFound(WaBucketError, FileNotFoundError):
 
     exit_code = 3
     kind = "not_found"
+    usual_hint = "check the name"
 
 
 class UnfinishedUpload(NotFound):
@@ -110,6 +114,7 @@ class NotAuthorised(WaBucketError, PermissionError):
 
     exit_code = 4
     kind = "not_authorised"
+    usual_hint = "check the permissions and the credentials"
     expired: bool = False
     """The credentials were good and are too old: the provider may have new ones."""
 
@@ -119,6 +124,7 @@ class TransientError(WaBucketError, OSError):
 
     exit_code = 5
     kind = "transient"
+    usual_hint = "run the same command again"
     retryable = True
     retry_after: float | None = None
     """Seconds the server asked to wait before the next try."""
@@ -183,6 +189,7 @@ class Conflict(WaBucketError, FileExistsError):
 
     exit_code = 6
     kind = "conflict"
+    usual_hint = "look at what is there, then try again"
 
 
 class AlreadyExists(Conflict):
@@ -214,6 +221,7 @@ class IntegrityError(WaBucketError, ValueError):
 
     exit_code = 7
     kind = "integrity"
+    usual_hint = "the data was damaged, or another program made it"
 
 
 class TrackingPending(WaBucketError):
@@ -221,6 +229,7 @@ class TrackingPending(WaBucketError):
 
     exit_code = 8
     kind = "tracking_pending"
+    usual_hint = "run `wabucket sync`"
     result: object = None
     """What the operation would have returned."""
 
@@ -230,6 +239,7 @@ class Interrupted(WaBucketError):
 
     exit_code = 130
     kind = "interrupted"
+    usual_hint = "the same command goes on where it stopped"
 
 
 class TerminationRequested(KeyboardInterrupt):

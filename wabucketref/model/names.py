@@ -20,7 +20,13 @@ _PROJECT_FORBIDDEN = frozenset("/\\#?%:")
 _WINDOWS_DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))]
 )
+_TEMPORARY = re.compile(r"\.wabucket-(?:lock|tmp-[0-9a-f]{24})")
 _VERSION = re.compile(r"v(0|[1-9][0-9]*)")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name in a bucket on a local disk is ours and no object."""
+    return name.startswith(f"{RESERVED_DIRECTORY}-") and _TEMPORARY.fullmatch(name) is not None
 
 
 def check_component(value: str, field: str) -> str:
@@ -86,7 +92,7 @@ def path_problem(path: str) -> str | None:
     """What is wrong with `path` as a file path inside an artifact, or None.
 
     A path is relative, ``/``-separated, NFC, without ``.``, ``..``, empty components, control characters or lone
-    surrogates, and not below ``.wabucket``. Backslash and colon are data.
+    surrogates, not below ``.wabucket``, and without the names of our own temporary files. Backslash and colon are data.
     """
     if not path:
         return "is empty"
@@ -102,6 +108,8 @@ def path_problem(path: str) -> str | None:
     if not unicodedata.is_normalized("NFC", path):
         return "is not in Unicode normal form NFC"
     parts = path.split("/")
+    if f"/{RESERVED_DIRECTORY}-" in f"/{path}" and any(map(is_temporary, parts)):
+        return "has a name that is kept for temporary files"
     if parts[0].lower() == RESERVED_DIRECTORY:
         return f"lies in {RESERVED_DIRECTORY}, which is reserved"
     for part in parts:

@@ -67,7 +67,7 @@ def test_verbose_shows_the_traceback_without_secrets(wabucket: Run, floors: Floo
 @pytest.mark.row("X6")
 def test_hostile_text_in_errors_is_escaped(wabucket: Run, floors: Floors) -> None:
     floors.answers["upload"] = NotFound("no '\x1b[31m\n::set-output x\u202e'")
-    assert wabucket(*UPLOAD).err == "error: no '\\x1b[31m\\n::set-output x\\u202e'\n"
+    assert wabucket(*UPLOAD).err == "error: no '\\x1b[31m\\n::set-output x\\u202e'\nhint: check the name\n"
 
 
 def test_pending_tracking_still_prints_the_reference(wabucket: Run, floors: Floors) -> None:

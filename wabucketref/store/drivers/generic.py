@@ -14,9 +14,9 @@ from typing import Any
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
 from wabucketref.errors import IntegrityError, LocalIOError, NotFound, SettingsError, Unsupported, UsageError
+from wabucketref.model.names import is_temporary
 from wabucketref.store.drivers.generic_errors import translate
 from wabucketref.store.drivers.keys import check_key, check_prefix
-from wabucketref.store.drivers.local_staging import is_hidden
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.drivers.urls import check_path, public, split_scheme
 
@@ -116,7 +116,7 @@ class GenericStorage:
                 name = entry["name"].rstrip("/").rpartition("/")[2]
                 if entry.get("type") == "directory":
                     pending.append(f"{here}{name}/")
-                elif not is_hidden(name):
+                elif not is_temporary(name):
                     yield _info(here + name, entry)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
@@ -153,7 +153,7 @@ class GenericStorage:
 
     def _at(self, key: str) -> tuple[Any, str]:
         check_key(key)
-        if is_hidden(key.rpartition("/")[2]):
+        if is_temporary(key.rpartition("/")[2]):
             raise UsageError(f"{key!r} is a name kept for temporary files", hint="rename the file")
         fs, root = self._opened.get()
         return fs, f"{root}/{key}"

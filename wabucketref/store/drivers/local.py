@@ -21,10 +21,11 @@ from wabucketref.errors import (
     PreconditionFailed,
     UsageError,
 )
+from wabucketref.model.names import is_temporary
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
-from wabucketref.store.drivers.local_staging import Staged, is_hidden, locked, remove_empty_parents, staged
+from wabucketref.store.drivers.local_staging import Staged, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.local_sync import DiskSync
 from wabucketref.store.drivers.urls import check_path, split_scheme
 
@@ -130,7 +131,7 @@ class LocalStorage:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{here}{entry.name}/")
-                    elif entry.is_file() and not is_hidden(entry.name):
+                    elif entry.is_file() and not is_temporary(entry.name):
                         with suppress(FileNotFoundError):  # removed meanwhile
                             yield _info(here + entry.name, entry.stat())
 
@@ -198,7 +199,7 @@ class LocalStorage:
 
     def _path(self, key: str) -> str:
         check_key(key, _CAPABILITIES.max_key_bytes)
-        if is_hidden(key.rpartition("/")[2]):
+        if is_temporary(key.rpartition("/")[2]):
             raise UsageError(f"{key!r} is a name kept for temporary files", hint="rename the file")
         return os.path.join(self._root, key)
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from wabucketref.contracts.storage import ObjectInfo, Part
 from wabucketref.errors import NotFound, UsageError
+from wabucketref.model.names import is_temporary
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_staging import (
     TEMPORARY_PREFIX,
     Staged,
-    is_hidden,
     make_temporary,
     remove_empty_parents,
 )
@@ -139,7 +139,7 @@ def begin_upload(place: Place) -> str:
         os.close(make_temporary(ours))
         with os.scandir(os.path.dirname(place.path)) as entries:
             for entry in entries:
-                if entry.path.startswith(earlier) and is_hidden(entry.name) and entry.path != ours:
+                if entry.path.startswith(earlier) and is_temporary(entry.name) and entry.path != ours:
                     with suppress(FileNotFoundError):
                         os.unlink(entry.path)
     return f"{token}-{_boot()}"

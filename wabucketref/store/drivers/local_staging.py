@@ -9,7 +9,6 @@ Conditional replaces exclude each other and all unconditional writes by ``flock`
 import errno
 import fcntl
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,14 +17,8 @@ from wabucketref.errors import Unsupported
 
 LOCK_NAME = ".wabucket-lock"
 TEMPORARY_PREFIX = ".wabucket-tmp-"
-_TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + "[0-9a-f]{24}")
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file of this name is ours and no object."""
-    return name.startswith(".wabucket-") and (name == LOCK_NAME or _TEMPORARY.fullmatch(name) is not None)
 
 
 class Staged:

@@ -216,7 +216,7 @@ def _join(above: str, name: str) -> str:
 
 
 def _problem(path: str, rules: Rules) -> str | None:
-    plain = path.isascii() and path.isprintable() and not path.startswith(".")
+    plain = path.isascii() and path.isprintable() and not path.startswith(".") and "/.wabucket" not in path
     if plain and len(path) <= min(MAX_COMPONENT_BYTES, rules.max_path_bytes):
         return None
     problem = path_problem(path)
