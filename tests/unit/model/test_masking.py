@@ -37,16 +37,16 @@ def test_messages_and_hints_are_clean(kind: type[WaBucketError]) -> None:
         ("https://h/x?sig=S", "https://h/x?********"),
     ],
 )
+def test_a_place_is_shown_without_what_may_be_secret(text: str, shown: str) -> None:
+    assert public_place(text) == shown
+
+
 def test_no_kind_of_error_is_without_a_hint() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, WaBucketError)]
     assert len(kinds) > 20
     for kind in kinds:
         assert len(kind("it failed").hint or "") > 10
         assert kind("it failed", hint="do it").hint == "do it"
-
-
-def test_a_place_is_shown_without_what_may_be_secret(text: str, shown: str) -> None:
-    assert public_place(text) == shown
 
 
 def test_long_hostile_text_takes_no_time() -> None:
