@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from wabucketref.errors import MASK as MASK
 from wabucketref.errors import mask_urls
@@ -40,6 +40,12 @@ def public_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """The password in `url`, as it is and decoded: a library may repeat it in a message of its own."""
+    password = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[0].partition(":")[2]
+    return tuple(dict.fromkeys(text for text in (password, unquote(password)) if text))
 
 
 def public_place(text: str) -> str:

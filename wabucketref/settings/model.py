@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from wabucketref.errors import UsageError
-from wabucketref.model.redact import public_url
+from wabucketref.model.redact import public_url, url_secrets
 from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
@@ -207,7 +207,9 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values among the settings, for ``model.redact.redact``."""
-        return (self.api_key.get_secret_value(),) if self.api_key else ()
+        key = (self.api_key.get_secret_value(),) if self.api_key else ()
+        urls = (self.bucket, self.storage, self.catalog)
+        return (*key, *(secret for url in urls if url for secret in url_secrets(url)))
 
     def _blamed(self, error: UsageError, name: str) -> UsageError:
         source = self.origin(name).source

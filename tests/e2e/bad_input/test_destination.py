@@ -1,5 +1,7 @@
 """Where a download goes, through the command line."""
 
+import json
+
 import pytest
 
 from tests.e2e.bad_input.bench import Bench
@@ -19,11 +21,36 @@ def test_D1_a_missing_parent_is_made(uploaded: Bench) -> None:
     assert trees.read(uploaded.here / "a/b/c") == trees.TWO_FILES
 
 
+@pytest.mark.row("D1")
+@pytest.mark.parametrize("there", [False, True], ids=["its parent", "itself"])
+def test_D1_not_writable(uploaded: Bench, there: bool) -> None:
+    uploaded.privileged = False
+    closed = trees.make(uploaded.here / ("out" if there else "closed"), {"foreign": b"mine"})
+    closed.chmod(0o500)
+    target = "out" if there else "closed/out"
+    uploaded.refused(4, "download", "dataset/cats:one", "-d", target, says=closed.name)
+    closed.chmod(0o700)
+    assert trees.read(closed, without="") == {"foreign": b"mine"}
+    uploaded.ok("download", "dataset/cats:one", "-d", target)
+    assert [path.name for path in uploaded.here.iterdir() if "wabucket" in path.name] == []
+
+
 @pytest.mark.row("D2")
 def test_D2_foreign_files_stay_and_ours_are_made_right(uploaded: Bench) -> None:
     trees.make(uploaded.here / "out", {"foreign": b"mine", "a.txt": b"wrong"})
     uploaded.ok("download", "dataset/cats:one", "-d", "out")
     assert trees.read(uploaded.here / "out") == {**trees.TWO_FILES, "foreign": b"mine"}
+
+
+@pytest.mark.row("D2")
+def test_D2_what_is_equal_is_not_fetched_again(uploaded: Bench) -> None:
+    trees.make(uploaded.here / "out", {"a.txt": trees.TWO_FILES["a.txt"]})
+    before = (uploaded.here / "out/a.txt").stat()
+    code, out, _ = uploaded.run("--json", "download", "dataset/cats:one", "-d", "out")
+    transfer = json.loads(out)["transfer"]
+    assert (code, transfer["files_received"], transfer["files_reused"]) == (0, 1, 1)
+    after = (uploaded.here / "out/a.txt").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 @pytest.mark.row("D2")

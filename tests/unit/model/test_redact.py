@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wabucketref.model.redact import MASK, public_url, redact
+from wabucketref.model.redact import MASK, public_url, redact, url_secrets
 
 CANARY = "cAnArY0x7f"
 
@@ -71,6 +71,21 @@ def test_known_secrets_are_cut_in_every_spelling() -> None:
 )
 def test_public_url(url: str, public: str) -> None:
     assert public_url(url) == public
+
+
+@pytest.mark.row("B3", "X19")
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("sftp://me:p%40ss@host/dir", ("p%40ss", "p@ss")),
+        ("sftp://me:plain@host:22/d:i@r", ("plain",)),
+        ("sftp://me@host", ()),
+        ("s3://b/p", ()),
+        ("/plain:path@x", ()),
+    ],
+)
+def test_url_secrets(url: str, secrets: tuple[str, ...]) -> None:
+    assert url_secrets(url) == secrets
 
 
 @pytest.mark.row("X19")

@@ -15,6 +15,7 @@ from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
 from wabucketref.errors import IntegrityError, LocalIOError, NotFound, SettingsError, Unsupported, UsageError
 from wabucketref.model.names import is_temporary
+from wabucketref.model.redact import url_secrets
 from wabucketref.store.drivers.generic_errors import translate
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.loop import PerProcess
@@ -32,6 +33,7 @@ class GenericStorage:
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self._full_url = url
         self._url = public(url).rstrip("/")
+        self._secrets = url_secrets(url)
         self._options = dict(options or {})
         self._opened = PerProcess(self._open)
 
@@ -148,7 +150,7 @@ class GenericStorage:
         except ImportError as error:
             raise SettingsError(f"bucket {self._url}: {error}", hint="install the package it names") from error
         except Exception as error:
-            raise translate(error, f"bucket {self._url}", writing=False) from error
+            raise translate(error, f"bucket {self._url}", writing=False, secrets=self._secrets) from error
         return fs, str(root).rstrip("/")
 
     def _at(self, key: str) -> tuple[Any, str]:
@@ -167,7 +169,7 @@ class GenericStorage:
         try:
             yield
         except Exception as error:
-            raise translate(error, self._what(key), writing=writing) from error
+            raise translate(error, self._what(key), writing=writing, secrets=self._secrets) from error
 
     def _refused(self, key: str, what: str) -> Unsupported:
         return Unsupported(f"{self._what(key)}: this storage cannot {what}", hint="see 'wabucket doctor'")

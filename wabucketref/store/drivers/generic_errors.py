@@ -1,5 +1,7 @@
 """What fsspec file systems raise → our kinds. They share no hierarchy, so built-ins and names decide."""
 
+from collections.abc import Sequence
+
 from wabucketref.errors import (
     AlreadyExists,
     NotAuthorised,
@@ -10,6 +12,7 @@ from wabucketref.errors import (
     Unsupported,
     WaBucketError,
 )
+from wabucketref.model.redact import redact
 from wabucketref.store.drivers.http_errors import unreachable
 
 _AGAIN = "run the same command again; what is stored already is not sent twice"
@@ -33,11 +36,11 @@ _BY_NAME: dict[str, tuple[type[WaBucketError], str]] = {
 }
 
 
-def translate(error: Exception, what: str, *, writing: bool) -> WaBucketError:
-    """Our kind for whatever a file system raised."""
+def translate(error: Exception, what: str, *, writing: bool, secrets: Sequence[str] = ()) -> WaBucketError:
+    """Our kind for whatever a file system raised; `secrets` are cut from what it says."""
     if isinstance(error, WaBucketError):
         return error
-    message = f"{what}: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+    message = redact(f"{what}: {(str(error).splitlines() or [''])[0] or type(error).__name__}", secrets)
     for kind, ours, hint in _BY_TYPE:
         if isinstance(error, kind):
             return ours(message, hint=hint)
