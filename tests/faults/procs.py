@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.faults import passed
 from tests.faults.points import noting, steps_of
+from tests.faults.zygote import SCRIPT
 from wabucketref.operations.workspace import Workspace
 from wabucketref.retry import RetryPolicy
 from wabucketref.settings import load_settings
@@ -175,6 +176,10 @@ class World:
 
     def start(self, *argv: str, points: str = "", call: str = COMMAND_LINE) -> Child:
         return self.zygote.start(*argv, cwd=self.directory, env=self._environ(), points=points, call=call)
+
+    def script(self, text: str, points: str = "") -> Child:
+        """Begin a Python program, which also ends as one."""
+        return self.zygote.start(text, cwd=self.directory, env=self._environ(), points=points, call=SCRIPT)
 
     def run(self, *argv: str, points: str = "", may_miss: bool = False, call: str = COMMAND_LINE) -> Ended:
         """A command line from beginning to end. Each step of the script `points` must happen, unless it `may_miss`."""

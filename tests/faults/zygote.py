@@ -44,9 +44,12 @@ PRELOADED_WHOLE = (
     "wabucketref.store.wrappers",
 )
 """All modules in these."""
+SCRIPT = "script"
+"""What is called to run a text as a program."""
 
 
-def main() -> None:
+def main() -> str | None:
+    """Until there are no more orders; in the child that is to run a script, the script."""
     for name in PRELOADED:
         importlib.import_module(name)
     for package in PRELOADED_WHOLE:
@@ -59,11 +62,13 @@ def main() -> None:
         if select.select([0], [], [], 0.005 if children else None)[0]:
             data = os.read(0, 1 << 16)
             if not data:
-                return
+                return None
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 order = json.loads(line)
                 pid = _start(order)
+                if pid == 0:
+                    return str(order["argv"][0])
                 children[pid] = order["id"]
                 _answer({"id": order["id"], "pid": pid})
         for pid in list(children):
@@ -77,9 +82,16 @@ def _answer(message: dict[str, Any]) -> None:
 
 
 def _start(order: dict[str, Any]) -> int:
+    """The process; 0 in that of a script, which goes on as a program of its own."""
+    script = order["call"] == SCRIPT
+    if script:
+        importlib.import_module("wandb")
     pid = os.fork()
     if pid:
         return pid
+    if script:
+        _settle_in(order)
+        return 0
     code = 70
     try:
         code = _run(order)
@@ -87,7 +99,7 @@ def _start(order: dict[str, Any]) -> int:
         os._exit(code)
 
 
-def _run(order: dict[str, Any]) -> int:
+def _settle_in(order: dict[str, Any]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for number, name in ((1, "out"), (2, "err")):
@@ -99,6 +111,10 @@ def _run(order: dict[str, Any]) -> int:
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(order: dict[str, Any]) -> int:
+    _settle_in(order)
     module, _, function = order["call"].partition(":")
     code: int = getattr(importlib.import_module(module), function)(order["argv"])
     sys.stdout.flush()
@@ -107,4 +123,6 @@ def _run(order: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    text = main()
+    if text is not None:  # here and not in a function, so that it ends as any program does
+        exec(compile(text, "<script>", "exec"), {"__name__": "__main__"})

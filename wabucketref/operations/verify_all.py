@@ -1,7 +1,6 @@
 """Verify everything: each version of the project, and whether bucket, tracker and journal agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +15,7 @@ from wabucketref.operations.left import Left, what_is_left
 from wabucketref.operations.resolve import info_of
 from wabucketref.operations.workspace import Workspace
 from wabucketref.store.survey import Survey
+from wabucketref.threads import Pool
 
 _AT_ONCE: Final = 4
 _TRIES: Final = 3
@@ -98,7 +98,7 @@ class _Checking:
                     yield info_of(self._ws.bucket, ref, header)
 
     def _check_each(self, artifacts: Sequence[ArtifactInfo]) -> list[CheckedVersion]:
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="wabucket-verify") as pool:
+        with Pool(_AT_ONCE, thread_name_prefix="wabucket-verify") as pool:
             try:
                 return list(pool.map(self._check, artifacts))
             except BaseException:

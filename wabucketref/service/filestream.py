@@ -18,6 +18,7 @@ from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunUpdate
 from wabucketref.service.gate import TrackerGate
+from wabucketref.threads import start
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class FileStream:
 
     def start(self) -> None:
         """Start the worker: with the run, since a thread cannot be started once the interpreter is exiting."""
-        self._thread.start()
+        start(self._thread)
 
     def put(self, positions: Iterable[int], items: Iterable[Item]) -> None:
         """Queue items that were made of the records at `positions`; blocks while the queue is full."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from wabucketref import threads
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
@@ -79,7 +80,11 @@ class Sender:
 
     def start(self) -> None:
         self.filestream.start()
-        self._thread.start()
+        try:
+            threads.start(self._thread)
+        except BaseException:
+            self.filestream.close()
+            raise
 
     @property
     def acknowledged(self) -> int:

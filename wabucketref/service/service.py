@@ -37,6 +37,7 @@ from wabucketref.service.wabucket_pb2 import (
     Result,
     StatusReport,
 )
+from wabucketref.threads import start
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class Service:
         stream.handler.close()
         arguments = (stream, finish_timeout, said)
         name = f"ending-{stream.key.run_id}"
-        threading.Thread(target=self._end_by_itself, args=arguments, name=name, daemon=True).start()
+        start(threading.Thread(target=self._end_by_itself, args=arguments, name=name, daemon=True))
 
     def _end_by_itself(self, stream: Stream, finish_timeout: float, said: tuple[int, RunState] | None) -> None:
         run_id = stream.key.run_id
@@ -244,7 +245,11 @@ class Service:
             return
         key = RunKey(record.run.key.entity, record.run.key.project, record.run.key.run_id)
         journal = self._new_journal(stream_id)  # not under the lock, which every row takes: it waits for the disk
-        stream = Stream(key, journal, self._parts(trace))
+        try:
+            stream = Stream(key, journal, self._parts(trace))
+        except BaseException:
+            journal.remove()
+            raise
         with self._lock:
             self._streams[stream_id] = stream
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import AliasTaken, NotDurable, NotFound, WaBucketError
+from wabucketref.errors import AliasTaken, LocalIOError, NotDurable, NotFound, WaBucketError
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -18,6 +18,7 @@ from wabucketref.service.fairqueue import FairQueue
 from wabucketref.service.memory import FileMemory
 from wabucketref.service.wabucket_pb2 import FailedRecord, Record
 from wabucketref.service.work import Plan
+from wabucketref.threads import start
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +57,26 @@ class Transfers:
     ) -> None:
         """Carry the plan out on a worker when it is the turn of its `run`. `note` gets the record that says how it
         ended, and must not raise."""
-        with self._lock:
-            self._waiting += 1
-            if self._workers < min(_WORKERS, self._waiting):
-                self._workers += 1
-                threading.Thread(target=self._work, name=f"transfer-{self._workers}", daemon=True).start()
-            self._queue.put(run, lambda: note(self._outcome(plan, progress, cancel)))
+        try:
+            with self._lock:
+                self._have_worker()
+                self._waiting += 1
+                self._queue.put(run, lambda: note(self._outcome(plan, progress, cancel)))
+        except LocalIOError as error:
+            note(Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error))))
+
+    def _have_worker(self) -> None:
+        """One more, while there are too few; those that there are when the system refuses."""
+        if self._workers >= min(_WORKERS, self._waiting + 1):
+            return
+        worker = threading.Thread(target=self._work, name=f"transfer-{self._workers + 1}", daemon=True)
+        try:
+            start(worker)
+        except LocalIOError:
+            if not self._workers:
+                raise
+            return
+        self._workers += 1
 
     def _work(self) -> None:
         while not self._leaves():

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
@@ -13,6 +13,7 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.budget import Budget
 from wabucketref.store.limits import TransferLimits
+from wabucketref.threads import Pool
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,9 +38,9 @@ class Crew:
         self.cancel = cancel
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
-        self._files = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="wabucket-file")
+        self._files = Pool(limits.concurrency, thread_name_prefix="wabucket-file")
         # Pieces of files have threads of their own: a file waits for its pieces, so sharing them could lock up.
-        self._pieces = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="wabucket-piece")
+        self._pieces = Pool(limits.concurrency, thread_name_prefix="wabucket-piece")
 
     def check(self) -> None:
         """Raise when asked to stop or when another piece failed."""

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.remote.clients import Context
 from wabucketref.service.settle import settle
+from wabucketref.threads import Pool, start
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Caretaker:
         """Set once every journal that was there at the start has been looked at."""
 
     def start(self) -> None:
-        self._thread.start()
+        start(self._thread)
 
     def stop(self, timeout: float) -> None:
         """No further journal; what is being ended goes on until its service is closed."""
@@ -62,7 +62,7 @@ class Caretaker:
     def tend(self) -> int:
         """End what can be ended; how many journals are left for later."""
         paths = sorted(self._directory.glob(f"*{SUFFIX}"), key=_age)
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="recovery") as pool:
+        with Pool(_AT_ONCE, thread_name_prefix="recovery") as pool:
             return sum(not ended for ended in pool.map(self._try, paths))
 
     def _try(self, path: Path) -> bool:

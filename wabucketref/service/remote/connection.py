@@ -21,6 +21,7 @@ from wabucketref.service.remote.calls import BROKEN, OPTIONS, greet, seconds_for
 from wabucketref.service.remote.place import Place
 from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Record, Result
 from wabucketref.service.wabucket_pb2_grpc import WabucketStub
+from wabucketref.threads import start
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Connection:
             self._channel.close()
             raise
         self._open_channel()
-        threading.Thread(target=self._read, name="service-answers", daemon=True).start()
+        start(threading.Thread(target=self._read, name="service-answers", daemon=True))
 
     def send(self, envelope: Envelope) -> Envelope:
         self._check_usable(envelope)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -18,6 +17,7 @@ from wabucketref.service.remote.place import PROTOCOL
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Response, Welcome
 from wabucketref.service.wabucket_pb2_grpc import WabucketServicer
+from wabucketref.threads import Pool
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class Servicer(WabucketServicer):
         self._host = host
         self._welcome = welcome
         self._stop = stop
-        self._calls = ThreadPoolExecutor(_CALLS, thread_name_prefix="call")
-        self._first_calls = ThreadPoolExecutor(_FIRST_CALLS, thread_name_prefix="first-call")
+        self._calls = Pool(_CALLS, thread_name_prefix="call")
+        self._first_calls = Pool(_FIRST_CALLS, thread_name_prefix="first-call")
 
     async def Hello(self, request: Greeting, context: Any) -> Welcome:
         answer = Welcome()
@@ -120,7 +120,7 @@ class Servicer(WabucketServicer):
         """Polls by xid are also asked by who only looks."""
         return await self._client(context) if _client_id(context) else None
 
-    async def _off(self, work: Callable[[], T], pool: ThreadPoolExecutor | None = None) -> T:
+    async def _off(self, work: Callable[[], T], pool: Pool | None = None) -> T:
         """Do what may take long off the loop."""
         return await asyncio.get_running_loop().run_in_executor(pool or self._calls, work)
 

@@ -3,11 +3,21 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
-from wabucketref.errors import NotFound, OutcomeUnknown, PreconditionFailed, TransientError, UploadInProgress
+from wabucketref.errors import (
+    LocalIOError,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    TransientError,
+    UploadInProgress,
+    WaBucketError,
+)
 from wabucketref.store.claims.body import DEAD_AFTER, RENEW_EVERY, Taken
 from wabucketref.store.claims.clock import awake_seconds
+from wabucketref.threads import start
 
 _log = logging.getLogger(__name__)
 _TRUSTED = DEAD_AFTER * 0.75
@@ -38,7 +48,12 @@ class Held:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="wabucket-claim", daemon=True)
-        self._thread.start()
+        try:
+            start(self._thread)
+        except LocalIOError:
+            with suppress(WaBucketError):
+                taken.lease.give_back(keep_trace=self._touched)
+            raise
 
     def check(self) -> None:
         """Pass only while the claim is surely ours; call before every write.

@@ -3,13 +3,14 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo, Part
 from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.s3_multipart import S3Multipart
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.threads import Pool
 
 PART_BYTES = 8 << 20
 MAX_PART_BYTES = 5 << 30
@@ -45,7 +46,7 @@ def put_stream(objects: S3Objects, key: str, chunks: Iterator[bytes], size: int,
 
 
 def _send(upload: S3Multipart, parts: Iterator[bytes]) -> None:
-    with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="s3-parts") as pool:
+    with Pool(_UNDER_WAY, thread_name_prefix="s3-parts") as pool:
         under_way: deque[Future[Part]] = deque()
         for number, data in enumerate(parts, 1):
             under_way.append(pool.submit(upload.put_part, number, data))
