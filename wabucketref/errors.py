@@ -57,6 +57,21 @@ class WaBucketError(Exception):
         return {"code": self.exit_code, "kind": self.kind, "message": self.message, "hint": self.hint}
 
 
+class OutOfMemory(WaBucketError, MemoryError):
+    """The process may not have the memory it needs."""
+
+    kind = "memory"
+
+    def __init__(
+        self,
+        message: str = "there is not enough memory",
+        *,
+        hint: str | None = "raise the limit of memory, or lower WABUCKET_MEMORY and WABUCKET_CONCURRENCY",
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
+
+
 class UsageError(WaBucketError, ValueError):
     """A malformed argument, name or combination of options."""
 

@@ -12,7 +12,7 @@ from wabucketref.cli.root import root
 from wabucketref.cli.signals import Stop, stop_signals
 from wabucketref.cli.streams import Console
 from wabucketref.cli.usage import from_click
-from wabucketref.errors import WaBucketError
+from wabucketref.errors import OutOfMemory, WaBucketError
 
 PROGRAM = "wabucket"
 COMPLETION_VARIABLE = "_WABUCKET_COMPLETE"
@@ -77,6 +77,8 @@ def _translate(error: BaseException) -> WaBucketError:
         return from_click(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return Stop().error()
+    if isinstance(error, MemoryError):
+        return OutOfMemory()
     return WaBucketError(
         f"internal error: {type(error).__name__}: {str(error) or 'no message'}",
         hint="this is a defect of wabucket: run it again with -v and report what it prints",

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import AliasTaken, LocalIOError, NotDurable, NotFound, WaBucketError
+from wabucketref.errors import AliasTaken, LocalIOError, NotDurable, NotFound, OutOfMemory, WaBucketError
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -102,6 +102,8 @@ class Transfers:
             return self._carry_out(plan, progress, cancel)
         except WaBucketError as error:
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error)))
+        except MemoryError:
+            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(OutOfMemory())))
         except Exception as error:
             log.debug("transfer %s", plan.xid, exc_info=True)
             wrapped = WaBucketError(f"{type(error).__name__}: {error}", hint="run again with -v and report this")
