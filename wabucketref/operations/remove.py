@@ -1,20 +1,25 @@
 """Remove: an upload goes from the bucket, header first, then from what the tracker resolves."""
 
-from wabucketref.errors import NotFound
+from wabucketref.errors import NotFound, UnfinishedUpload
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.operations.resolve import resolve
+from wabucketref.operations.resolve import info_of, resolve
 from wabucketref.operations.workspace import Workspace
 
 
 def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
-    """Remove the upload that `ref` names; files of a linked artifact stay. Running it again after a crash goes on.
+    """Remove the upload that `ref` names, also one that nobody finished; files of a linked artifact stay.
+
+    Running it again after a crash goes on.
 
     Raises:
         NotFound: neither the tracker nor the bucket knows it.
         Conflict: a live writer is at it.
     """
-    artifact = resolve(ws, ref, strict=True)
+    try:
+        artifact = resolve(ws, ref, strict=True)
+    except UnfinishedUpload:
+        artifact = info_of(ws.bucket, ref, None)
     try:
         ws.plane.remove(artifact.bucket, artifact.ref)
     except NotFound:

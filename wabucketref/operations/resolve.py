@@ -57,7 +57,7 @@ def _in_bucket(ws: Workspace, ref: ArtifactRef, tracker_says: WaBucketError) -> 
 
 
 def info_of(bucket: str, ref: ArtifactRef, header: Header | None) -> ArtifactInfo:
-    """What the bucket alone says of an upload. `header` None: it is of an earlier release, or cannot be read."""
+    """What the bucket alone says of an upload. `header` None: it has none, or none that can be read."""
     found = ArtifactInfo(
         type=ref.type,
         name=ref.name,

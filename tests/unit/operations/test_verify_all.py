@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults import trees
 from wabucketref import WaBucketRefAPI, failpoints
-from wabucketref.errors import TrackingPending, TransientError
+from wabucketref.errors import NotFound, TrackingPending, TransientError
 from wabucketref.model.audit import VerifyAllResult
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.download import download
@@ -224,8 +224,9 @@ def test_a_journal_that_holds_nothing_is_said(ws: Workspace, uploaded: Path, tmp
     assert findings(verify_all(ws)) == [("waiting", "r9")]
 
 
+@pytest.mark.parametrize("way", ["repeated", "removed"])
 def test_an_upload_that_nobody_finishes_is_listed_and_does_no_harm(
-    ws: Workspace, uploaded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ws: Workspace, uploaded: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
     other = trees.make(tmp_path / "other", OTHER)
     with monkeypatch.context() as patch:
@@ -240,7 +241,13 @@ def test_an_upload_that_nobody_finishes_is_listed_and_does_no_harm(
     assert states(result) == [("one", "ok", True)]
     assert findings(result) == [("unfinished", "dataset/cats:two")]
     assert not result.pending
-    upload(ws, other, "cats", "dataset", "two")
+    ref = ArtifactRef("dataset", "cats", "two")
+    if way == "removed":
+        assert remove(ws, ref).version is None
+        with pytest.raises(NotFound):
+            remove(ws, ref)
+    else:
+        upload(ws, other, "cats", "dataset", "two")
     assert agrees(verify_all(ws))
 
 
