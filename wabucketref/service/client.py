@@ -44,7 +44,7 @@ class Transport(Protocol):
     def send(self, envelope: Envelope) -> Envelope:
         """Raises ServiceStopped when the service is gone."""
 
-    def record(self, uuid: str, stream: str, record: Record) -> Result:
+    def record(self, stream: str, record: Record) -> Result:
         """As :meth:`send` of an envelope of these."""
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
@@ -76,7 +76,7 @@ class InProcess:
     def send(self, envelope: Envelope) -> Envelope:
         return self._service.handle(envelope)
 
-    def record(self, uuid: str, stream: str, record: Record) -> Result:
+    def record(self, stream: str, record: Record) -> Result:
         return self._service.record(stream, record)
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
@@ -126,7 +126,7 @@ class RunClient:
             UsageError: it was refused.
             LocalIOError: it could not be journaled.
         """
-        result = self._transport.record(self._new_id(), self._stream, record)
+        result = self._transport.record(self._stream, record)
         _raise_if(result)
         return result
 

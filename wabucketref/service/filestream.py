@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Final
 
 from wabucketref.contracts.tracker import Tracker
@@ -27,12 +26,13 @@ _MAX_QUEUED: Final = 4_096
 
 @dataclass(slots=True)
 class LoggedRow:
-    """A row of history, its values still the JSON text of each call of ``log`` that made it."""
+    """A row of history, its values still JSON: the texts of the calls of ``log`` that made it, joined by commas."""
 
     index: int
     step: int
     time: float
-    values_json: tuple[str, ...]
+    values_json: str
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +147,37 @@ class FileStream:
 
 def _parsed(rows: Sequence[LoggedRow]) -> Iterator[HistoryRow]:
     """All texts are parsed in one go, which is several times faster than one by one."""
-    calls = iter(json.loads(f"[{','.join(chain.from_iterable(row.values_json for row in rows))}]"))
+    parsed = iter(json.loads(f"[{','.join(row.values_json for row in rows)}]"))
     for row in rows:
-        texts = row.values_json
-        values = next(calls)
-        for _ in texts[1:]:
-            values |= next(calls)
-        as_it_is = len(texts) == 1 and texts[0].isascii()
-        yield HistoryRow(row.index, row.step, row.time, values, texts[0] if as_it_is else None)
+        values = next(parsed)
+        for _ in range(1, row.calls):
+            values |= next(parsed)
+        as_it_is = row.calls == 1 and row.values_json.isascii()
+        yield HistoryRow(row.index, row.step, row.time, values, row.values_json if as_it_is else None)
 
 
-def _summary_of(items: Sequence[Item], rows: Iterable[HistoryRow]) -> tuple[dict[str, Any], set[str]]:
-    """The last value of each key, as `rows` (those of `items`) and the user's own changes set it, in order."""
+def _summary_of(items: Sequence[Item], rows: Sequence[HistoryRow]) -> tuple[dict[str, Any], list[str]]:
+    """Keys to set and keys to remove, as `rows` (those of `items`) and the user's own changes say.
+
+    From the last to the first, since the last word on a key counts: rows mostly have the keys of the one after them.
+    """
     summary: dict[str, Any] = {}
-    removed: set[str] = set()
-    remaining = iter(rows)
-    for item in items:
+    removed: list[str] = []
+    decided: set[str] = set()
+    later = reversed(rows)
+    for item in reversed(items):
         if isinstance(item, LoggedRow):
-            values = next(remaining).values
-            summary.update({key: value for key, value in values.items() if not key.startswith("system/")})
-            removed.difference_update(values)
+            values = next(later).values
+            if values.keys() <= decided:
+                continue
+            given = {key: value for key, value in values.items() if not key.startswith("system/")}
         elif isinstance(item, SummaryChange):
-            summary.update(item.update)
-            removed.difference_update(item.update)
-            for key in item.removed:
-                summary.pop(key, None)
-                removed.add(key)
+            gone = [key for key in item.removed if key not in decided]
+            removed += gone
+            decided.update(gone)
+            given = dict(item.update)
+        else:
+            continue
+        summary |= {key: value for key, value in given.items() if key not in decided}
+        decided.update(given)
     return summary, removed

@@ -165,22 +165,23 @@ class Journal:
             self._sync_up_to(self._end if position is None else position)
             hit("journal.synced")
 
-    def read(self, position: int) -> list[tuple[int, Record]]:
-        """The records from `position` on that lie within 256 KiB, or a larger one; empty at the end. As in `scan`.
+    def read(self, position: int) -> list[tuple[int, bytes]]:
+        """The records from `position` on that lie within 256 KiB, or a larger one; empty at the end. Pairs of (position
+        after it, serialized record).
 
         From the file: what was written a moment ago lies in the kernel's memory, and need not lie in ours too.
         """
         with self.changed:
             stop = self._end
             self._told = False
-        return list(self._decode(position, stop)) if position < stop else []
+        return list(self._piece(position, stop)) if position < stop else []
 
     def scan(self, position: int = len(frames.MAGIC)) -> Iterator[tuple[int, Record]]:
         """All records from `position` on, read from the file: pairs of (position after it, record)."""
         stop = self._end
         while position < stop:
-            for end, record in self._decode(position, stop):
-                yield end, record
+            for end, payload in self._piece(position, stop):
+                yield end, Record.FromString(payload)
             position = end
 
     def remove(self) -> None:
@@ -204,13 +205,14 @@ class Journal:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
-    def _decode(self, start: int, stop: int) -> Iterator[tuple[int, Record]]:
-        self._check_open()
+    def _piece(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        if self._descriptor < 0:
+            raise self._closed()
         want = frames.needed(os.pread(self._descriptor, frames.HEAD_BYTES, start))
         data = os.pread(self._descriptor, min(max(want, _CHUNK), stop - start), start)
         end = 0
         for end, payload in frames.decode(data):
-            yield start + end, Record.FromString(payload)
+            yield start + end, payload
         if not end:
             raise LocalIOError(f"the journal {self.path.name} cannot be read at byte {start}")
 
@@ -232,13 +234,11 @@ class Journal:
             self._broken = LocalIOError(f"the journal {self.path} has a torn end: {error.strerror}")
 
     def _check(self) -> None:
-        if self._broken is not None:
-            raise self._broken
-        self._check_open()
+        if self._broken is not None or self._descriptor < 0:
+            raise self._broken or self._closed()
 
-    def _check_open(self) -> None:
-        if self._descriptor < 0:
-            raise LocalIOError(f"the journal {self.path.name} is closed")
+    def _closed(self) -> LocalIOError:
+        return LocalIOError(f"the journal {self.path.name} is closed")
 
     def _sync_up_to(self, position: int) -> None:
         """Group commit: one ``fdatasync`` serves every thread that waits for a position before it."""

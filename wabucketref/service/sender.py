@@ -27,7 +27,7 @@ from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import Journal
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
-from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord
+from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord, Record
 from wabucketref.service.work import Plan, Work, work_of
 
 _REST: Final = 0.5
@@ -182,10 +182,10 @@ class Sender:
         starts = [self._position, *(end for end, _ in found)]
         if self._gate.open:
             self._acks.begin(starts[:-1], starts[-1])
-        for start, (end, record) in zip(starts, found, strict=False):
+        for start, (end, payload) in zip(starts, found, strict=False):
             if self._stopping:
                 break
-            self._process(start, end, work_of(record))
+            self._process(start, end, work_of(Record.FromString(payload)))
             self._position = end
         behind = self._position < self._journal.end
         self._read_at = time.monotonic() + (_SHORT_REST if behind else _REST)

@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
@@ -89,8 +90,8 @@ class Connection:
         )
         return answer
 
-    def record(self, uuid: str, stream: str, record: Record) -> Result:
-        return self.send(Envelope(uuid=uuid, stream=stream, record=record)).result
+    def record(self, stream: str, record: Record) -> Result:
+        return self.send(Envelope(uuid=uuid.uuid4().hex, stream=stream, record=record)).result
 
     def watch(self, envelope: Envelope) -> Iterator[Envelope]:
         self._check_usable(envelope)

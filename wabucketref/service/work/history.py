@@ -67,11 +67,10 @@ def flush_partial_row(out: Outbox) -> None:
     pending = out.partial_row
     if not pending:
         return
-    positions, fragments = zip(*pending, strict=True)
-    last = fragments[-1]
-    out.stream(
-        positions, LoggedRow(last.index, last.step, last.time, tuple(one.values_json or "{}" for one in fragments))
-    )
+    last = pending[-1][1]
+    texts = ",".join([fragment.values_json or "{}" for _, fragment in pending])
+    row = LoggedRow(last.index, last.step, last.time, texts, len(pending))
+    out.stream([position for position, _ in pending], row)
     pending.clear()
 
 
