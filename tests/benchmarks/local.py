@@ -1,4 +1,4 @@
-"""What needs no server: start-up, a small upload as a whole process, and the rate of ``run.log``."""
+"""What needs no server: start-up, a small upload as a whole process, and the journal."""
 
 import os
 import statistics
@@ -45,23 +45,6 @@ def startup(work: Path, times: int) -> Iterator[Figure]:
     yield figure("`wabucket upload --help`", [*wabucket, "upload", "--help"], "≤ 0.3 s")
     yield figure("upload of 3 small files, local bucket", upload, "≤ 0.7 s")
     yield figure("download of 3 small files, local bucket", download)
-
-
-def logging_rate(work: Path, rows: int) -> Iterator[Figure]:
-    """Rows of history through a session: until the call returns, and until the tracker has them all."""
-    from wabucketref import WaBucketRefAPI
-
-    settings = {"home": str(work / "log-home"), "tracker": "embedded"}
-    with WaBucketRefAPI(project_name="bench", settings=settings) as api:
-        run = api.wandb_start_run()
-        begun = time.perf_counter()
-        for number in range(rows):
-            run.log({"loss": 1 / (number + 1), "accuracy": 0.5, "epoch": number // 100})
-        called = time.perf_counter() - begun
-        run.finish()
-        recorded = time.perf_counter() - begun
-    yield Figure(f"`run.log`, {rows:,} rows of 3 values: kept in the journal", f"{rows / called:,.0f} rows/s")
-    yield Figure("the same: recorded by the embedded tracker", f"{rows / recorded:,.0f} rows/s")
 
 
 def journal_rate(work: Path, records: int) -> Iterator[Figure]:

@@ -29,8 +29,23 @@ resident size of its processes.
 """
 
 
+RECORDS = """\
+## Records
+
+Each load is a process of its own (`python -m tests.load.records`). Rates are wall-clock, and fall with the load of the
+machine, of which the average before was {load:.1f}; multiples of the bare loop do not.
+
+"""
+
+
 def page(
-    results: Sequence[Result], figures: Sequence[Figure], *, rounds: int, missing: Sequence[str], load: float
+    results: Sequence[Result],
+    figures: Sequence[Figure],
+    records: Sequence[Figure],
+    *,
+    rounds: int,
+    missing: Sequence[str],
+    load: float,
 ) -> str:
     """The whole page. `load`: the load average before anything was measured."""
     parts = [HEAD.format(rounds=rounds, machine=machine(), load=load), TRANSFERS]
@@ -42,7 +57,20 @@ def page(
         parts.append(f"Not measured: {'; '.join(missing)}.\n\n")
     parts.append("## On this machine alone\n\n| what | measured | CPU | budget |\n| --- | --- | --- | --- |\n")
     parts += [f"| {figure.what} | {figure.value} | {figure.cpu} | {figure.budget} |\n" for figure in figures]
+    parts.append("\n" + records_section(records, load))
     return "".join(parts)
+
+
+def records_section(figures: Sequence[Figure], load: float) -> str:
+    """The section of the path of records, which may be measured alone."""
+    lines = [RECORDS.format(load=load), "| what | measured | budget |\n| --- | --- | --- |\n"]
+    lines += [f"| {figure.what} | {figure.value} | {figure.budget} |\n" for figure in figures]
+    return "".join(lines)
+
+
+def with_records(page: str, section: str) -> str:
+    """`page` with another section of the path of records, its last."""
+    return page[: page.index("## Records")] + section
 
 
 def table(results: Sequence[Result]) -> str:

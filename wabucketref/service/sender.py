@@ -32,7 +32,7 @@ from wabucketref.service.work import Plan, Work, work_of
 
 _REST: Final = 0.5
 """Seconds until rows and lines are read that came after the last reading."""
-_SHORT_REST: Final = 0.1
+_SHORT_REST: Final = 0.25
 """Seconds until the reading goes on when it did not come to the journal's end."""
 
 log = logging.getLogger(__name__)
