@@ -192,6 +192,14 @@ class OutcomeUnknown(TransientError):
     kind = "outcome_unknown"
 
 
+class WrittenWrong(OutcomeUnknown):
+    """A write was answered, and the store has other bytes than were sent: they were damaged on the way."""
+
+    kind = "written_wrong"
+    etag: str | None = None
+    """Of what this write left there."""
+
+
 class ServiceStopped(TransientError):
     """The service that ran the operation is gone; the journal has the operation."""
 

@@ -1,9 +1,10 @@
 """Reading headers, and telling what is at an alias: an upload, an old one, an unfinished one, or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload
@@ -12,9 +13,9 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.entries import read_entries
 from wabucketref.store.layout import Layout
 
+T = TypeVar("T")
 _CHUNK: Final = 1 << 20
 _READS: Final = 3
-"""What was damaged on the way is read anew before the bucket is blamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,27 @@ def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
         UpgradeRequired: a later release wrote it.
         NotFound: it is of an artifact whose name differs in case, on a disk that does not tell them apart.
     """
-    for number in range(1, _READS + 1):
+
+    def once() -> StoredHeader | None:
         try:
-            found = _read_once(storage, ref)
-            return None if found is None else StoredHeader(decode_header(storage, ref, found[0]), found[1])
-        except IntegrityError:
-            if number == _READS:
-                raise
-    raise AssertionError("the last read returns or raises")
+            data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
+        except NotFound:
+            return None
+        return StoredHeader(decode_header(storage, ref, data), info)
+
+    return read_whole(once)
 
 
-def _read_once(storage: Storage, ref: ArtifactRef) -> tuple[bytes, ObjectInfo] | None:
-    try:
-        return storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
-    except NotFound:
-        return None
+def read_whole(read: Callable[[], T]) -> T:
+    """What `read` gives, which is asked again when it finds damage: that may have come about on the way.
+
+    Raises:
+        IntegrityError: it stays.
+    """
+    for _ in range(_READS - 1):
+        with suppress(IntegrityError):
+            return read()
+    return read()
 
 
 def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:

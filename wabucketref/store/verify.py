@@ -10,7 +10,7 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import Damage
 from wabucketref.store.digest import Digest
-from wabucketref.store.header import check_unchanged, entries_of
+from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout, is_control
 from wabucketref.store.pool import Crew
 
@@ -34,14 +34,20 @@ def verify(storage: Storage, ref: ArtifactRef, header: Header, *, deep: bool, cr
     crew.progress.start("verify", header.files, header.bytes)
     try:
         base = Layout.of(ref).directory if header.base is None else header.base
-        checking = _Checking(storage, f"{base}/" if base else "", deep, crew)
-        damage = list(checking.run(entries_of(storage, ref, header)))
+        checking, damage = read_whole(lambda: _checked(storage, ref, header, f"{base}/" if base else "", deep, crew))
     finally:
         crew.progress.finish()
     if damage:
         check_unchanged(storage, ref, header)
     extra = tuple(sorted(checking.extra)) if header.base is None else ()
     return Verified(header.files, header.bytes, tuple(damage), extra)
+
+
+def _checked(
+    storage: Storage, ref: ArtifactRef, header: Header, prefix: str, deep: bool, crew: Crew
+) -> "tuple[_Checking, list[Damage]]":
+    checking = _Checking(storage, prefix, deep, crew)
+    return checking, list(checking.run(entries_of(storage, ref, header)))
 
 
 class _Checking:
@@ -85,6 +91,8 @@ class _Checking:
     def _compare_bytes(self, entry: Entry, info: ObjectInfo) -> Damage | None:
         try:
             found = self._hash(info)
+            if found != entry.digest:
+                found = self._hash(info)  # it may have been damaged on the way
         except NotFound:
             return Damage(entry.path, "missing", entry.digest, "")
         return None if found == entry.digest else Damage(entry.path, "digest", entry.digest, found)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from wabucketref.contracts.storage import ObjectInfo, Part
-from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError
+from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError, WrittenWrong
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import UNIT, GcsMultipart
@@ -176,5 +176,5 @@ def test_other_bytes_than_were_sent_are_found_at_the_end() -> None:
         one.put_part(number, part)
     session.data = bytes([session.data[0] ^ 1]) + session.data[1:]
     one.put_part(len(PARTS), PARTS[-1])
-    with pytest.raises(NotFound, match="other bytes"):
+    with pytest.raises(WrittenWrong, match="other bytes"):
         one.complete()

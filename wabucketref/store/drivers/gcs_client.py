@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from wabucketref.errors import NotAuthorised
+from wabucketref.errors import NotAuthorised, WrittenWrong
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
@@ -48,11 +48,13 @@ class Answer:
         """Compare what was sent with what the store has by now.
 
         Raises:
-            OutcomeUnknown: it has other bytes.
+            WrittenWrong: it has other bytes.
         """
-        stored = self.resource().get("md5Hash")
-        if stored is not None and stored != base64.b64encode(md5).decode():
-            raise self.request.failed(f"{self.request.what}: the store has other bytes than were sent")
+        found = self.resource()
+        if found.get("md5Hash", base64.b64encode(md5).decode()) != base64.b64encode(md5).decode():
+            wrong = WrittenWrong(f"{self.request.what}: the store has other bytes than were sent", hint="try again")
+            wrong.etag = str(found.get("etag", "")).strip('"') or None
+            raise wrong
 
 
 class GcsClient:

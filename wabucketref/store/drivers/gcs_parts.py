@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wabucketref.contracts.storage import ObjectInfo, Part
-from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError
+from wabucketref.errors import NotFound, TransientError, UsageError
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_stream import kept_bytes
 
@@ -94,16 +94,9 @@ class GcsMultipart:
             answer = self._exchange(self._last, total - len(self._last), str(total))
             if answer is None:
                 raise TransientError(f"{self._what}: the store has not all of {total} bytes", hint="try again")
-            self._check(answer)
-            return self._info(answer)
-
-    def _check(self, answer: Answer) -> None:
-        try:
             if self._md5 is not None:
                 answer.check(self._md5.digest())
-        except OutcomeUnknown as error:
-            # What came of the parts is known: this session can make no other object of them.
-            raise NotFound(error.message, hint="run the same command again: it starts over") from error
+            return self._info(answer)
 
     def _exchange(self, data: bytes, start: int, total: str) -> Answer | None:
         """Send what is not stored yet of `data`; None unless the upload was or became complete: its last answer."""

@@ -23,7 +23,6 @@ from wabucketref.errors import (
     NotAuthorised,
     OutcomeUnknown,
     SettingsError,
-    TransientError,
     Unsupported,
     UsageError,
     WaBucketError,
@@ -115,7 +114,8 @@ def _patiently(storage: Storage, policy: RetryPolicy) -> Capabilities:
     """As :func:`probe_conditional`; a trial with an unknown outcome is made again under another key."""
 
     def may_repeat(error: WaBucketError) -> bool:
-        return isinstance(error, TransientError) and error.retryable and not error.exhausted
+        # All other failures were tried again by the floor below.
+        return isinstance(error, OutcomeUnknown) and not error.exhausted
 
     return retry(lambda: probe_conditional(storage), policy, what=f"probing {storage.url}", may_repeat=may_repeat)
 

@@ -3,35 +3,30 @@
 import base64
 import hashlib
 import re
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from wabucketref.errors import NotFound
-from wabucketref.store.drivers.s3_request import S3Request
+from wabucketref.errors import NotFound, WrittenWrong
+from wabucketref.store.drivers.s3_request import AGAIN, S3Request
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_SMALL = 1 << 20
 
 
 class Checksums:
     """Lets the store refuse what was damaged on the way, and looks at what it stored. Thread-safe.
 
-    `signed`: the signature has the SHA-256 of the bytes already, so only small objects (claims, lists, manifests) get
-    an MD5 besides. The etag of an object or part is its MD5 on most stores; where it is not (objects encrypted by
-    KMS), which the first object shows, nothing is compared.
+    The etag of an object or part is its MD5 on most stores; where it is not (objects encrypted by KMS), which the first
+    object shows, nothing is compared. Over plain http the signature has a SHA-256 besides, but servers exist that do
+    not check that of parts.
     """
 
-    def __init__(self, *, signed: bool) -> None:
-        self._most = _SMALL if signed else sys.maxsize
+    def __init__(self) -> None:
         self._is_md5: bool | None = None
         """Whether etags are; None: not known yet."""
 
     def of(self, data: bytes) -> dict[str, str]:
-        """The argument of the request with the checksum, if any."""
-        if len(data) > self._most:
-            return {}
+        """The argument of the request with the checksum."""
         return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
 
     def check(
@@ -42,24 +37,27 @@ class Checksums:
         `again` reads what was stored; a part cannot be read.
 
         Raises:
-            OutcomeUnknown: the store has other bytes than were sent, or this is no answer of a store.
+            WrittenWrong: the store has other bytes than were sent.
+            OutcomeUnknown: this is no answer of a store.
         """
         etag = str(field(request, answer, "ETag")).strip('"')
-        if "ContentMD5" not in sent or self._is_md5 is False or not _MD5.fullmatch(etag):
+        if self._is_md5 is False or not _MD5.fullmatch(etag):
             return etag
         if etag == base64.b64decode(sent["ContentMD5"]).hex():
             self._is_md5 = True
         elif self._is_md5 or again is not None:
-            self._compare(request, sent["Body"], again)
+            self._compare(request, sent["Body"], etag, again)
         return etag
 
-    def _compare(self, request: S3Request, data: bytes, again: Callable[[], bytes] | None) -> None:
+    def _compare(self, request: S3Request, data: bytes, etag: str, again: Callable[[], bytes] | None) -> None:
         """The etag is not the MD5 of what was sent: is it of other bytes, or no MD5?"""
         with suppress(NotFound):  # removed by another writer since
             if again is not None and again() == data:
                 self._is_md5 = False
                 return
-        raise request.failed(f"{request.what}: the store has other bytes than were sent")
+        wrong = WrittenWrong(f"{request.what}: the store has other bytes than were sent", hint=AGAIN)
+        wrong.etag = etag
+        raise wrong
 
 
 def field(request: S3Request, answer: Mapping[str, Any], *names: str) -> Any:

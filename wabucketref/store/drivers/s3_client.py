@@ -37,11 +37,6 @@ class S3Client:
         endpoint = self._options.get("endpoint_url")
         return str(endpoint) if endpoint else None
 
-    @property
-    def signs_bodies(self) -> bool:
-        """Whether signatures cover the bytes, so that the store refuses others."""
-        return bool(self._options["config_kwargs"]["s3"].get("payload_signing_enabled", True))
-
     def call(self, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run ``work(client)``, `client` being aiobotocore's, and wait.
 

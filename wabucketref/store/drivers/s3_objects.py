@@ -24,7 +24,7 @@ class S3Objects:
         self._address = address
         self._client = client
         self._bucket_seen = False
-        self._checksums = Checksums(signed=client.signs_bodies)
+        self._checksums = Checksums()
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.beneath import DIRECTORY
 from wabucketref.store.digest import Digest, digest_of
-from wabucketref.store.header import check_unchanged, entries_of
+from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.localio import local
@@ -69,8 +69,12 @@ def check_digest_known(ref: ArtifactRef, known: str | None, header: Header | Non
 
 def wanted(storage: Storage, plan: DownloadPlan, header: Header | None) -> Wanted:
     """The entries that the plan selects, once all have been checked; the caller closes them."""
-    entries = entries_of(storage, plan.ref, header) if header else iter(legacy_entries(storage, plan.ref))
-    chosen = Wanted(entries, Selection(plan.include, plan.exclude))
+
+    def read() -> Wanted:
+        entries = entries_of(storage, plan.ref, header) if header else iter(legacy_entries(storage, plan.ref))
+        return Wanted(entries, Selection(plan.include, plan.exclude))
+
+    chosen = read_whole(read)
     hit("download.entries_read")
     return chosen
 

@@ -2,7 +2,7 @@
 
 from wabucketref.contracts.storage import Multipart, ObjectInfo, Part
 from wabucketref.contracts.transfer import OpenUpload, StoredPart, TransferMemory
-from wabucketref.errors import NotFound, OutcomeUnknown
+from wabucketref.errors import NotFound, OutcomeUnknown, WrittenWrong
 from wabucketref.failpoints import hit
 from wabucketref.store.digest import digest_of
 from wabucketref.store.pool import Crew
@@ -13,6 +13,9 @@ from wabucketref.store.sending.unfinished import give_back
 from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
+
+_STARTS = 3
+"""An upload may be over before it begins here, and bits may flip on the way."""
 
 
 class LargeFile:
@@ -52,11 +55,12 @@ class LargeFile:
         """
         self._shown.restart()
         with self._source.open(self._found) as file:
-            try:
-                return self._send(file, if_absent)
-            except (NotFound, OtherBytes):
-                self.give_back()
-                self._shown.restart()
+            for _ in range(_STARTS - 1):
+                try:
+                    return self._send(file, if_absent)
+                except (NotFound, OtherBytes, WrittenWrong):
+                    self.give_back()
+                    self._shown.restart()
             return self._send(file, if_absent)
 
     def stopped(self) -> None:

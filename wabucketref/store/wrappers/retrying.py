@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from wabucketref.contracts.storage import Storage
-from wabucketref.errors import OutcomeUnknown, WaBucketError
+from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 class Retrying(Wrapper):
     """Asks the error (``retryable``) and the request: a write that is not idempotent is not sent again once its
-    outcome is unknown, and a stream that was read once is never sent again. A store that has never answered is not
-    waited for as long as one that has.
+    outcome is unknown, and a stream that was read once is never sent again. A part that arrived damaged ends its
+    upload: some servers have passed it on by then. A store that has never answered is not waited for as long as one
+    that has.
     """
 
     def __init__(self, inner: Storage, policy: RetryPolicy) -> None:
@@ -27,12 +28,29 @@ class Retrying(Wrapper):
             return action()
 
         def may_repeat(error: WaBucketError) -> bool:
+            if isinstance(error, WrittenWrong):
+                return call.method == "put"
             return error.retryable and (call.idempotent or not isinstance(error, OutcomeUnknown))
 
         what = f"{call.method} {call.key!r} in {self.url}"
         result = retry(action, self._policy, what=what, may_repeat=may_repeat, deadline=self._deadline)
         self._answered = True
         return result
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        """What this write left damaged is replaced, and nothing else."""
+        conditional = if_absent or if_match is not None
+
+        def once() -> ObjectInfo:
+            nonlocal if_absent, if_match
+            try:
+                return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
+            except WrittenWrong as error:
+                if conditional:
+                    if_absent, if_match = False, error.etag
+                raise
+
+        return self.around(Call("put", key, len(data), idempotent=not conditional), once)
 
     def _deadline(self, error: WaBucketError) -> float:
         self._answered = self._answered or was_answered(error)
