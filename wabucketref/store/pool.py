@@ -48,6 +48,11 @@ class Crew:
         if self._failure is not None:
             raise Stopped
 
+    def begin_anew(self) -> None:
+        """Forget an earlier failure: nothing of what failed runs any more, and it is tried again as a whole."""
+        with self._lock:
+            self._failure = None
+
     def in_order(self, work: Callable[[T], R], items: Iterable[T], window: int = _WINDOW) -> Iterator[R]:
         """Results of `work` in order of `items`, of which at most `window` are taken ahead.
 

@@ -46,6 +46,7 @@ def verify(storage: Storage, ref: ArtifactRef, header: Header, *, deep: bool, cr
 def _checked(
     storage: Storage, ref: ArtifactRef, header: Header, prefix: str, deep: bool, crew: Crew
 ) -> "tuple[_Checking, list[Damage]]":
+    crew.begin_anew()
     checking = _Checking(storage, prefix, deep, crew)
     return checking, list(checking.run(entries_of(storage, ref, header)))
 
