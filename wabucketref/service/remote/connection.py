@@ -170,12 +170,14 @@ class Connection:
                 self._fail_pending(translate(broken))  # refused by the line itself: not to be sent again
             try:
                 self._greet_again(broken)
+                with self._lock:
+                    self._queue.put(None)  # ends the sending thread of the channel that broke
+                    self._open_channel()
             except WaBucketError as error:
                 self._gone = error
                 break
-            with self._lock:
-                self._queue.put(None)  # ends the sending thread of the channel that broke
-                self._open_channel()
+            except ValueError:  # gRPC's word for a line that `close` has closed meanwhile
+                break
         self._fail_pending(self._gone or _closed())
 
     def _deliver(self, answer: Envelope) -> None:
@@ -220,6 +222,8 @@ class Connection:
         while True:
             try:
                 return call()
+            except ValueError as error:  # gRPC's word for a line that is closed
+                raise _closed() from error
             except grpc.RpcError as error:
                 if self._closed.is_set() or not again or error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise translate(error) from error
