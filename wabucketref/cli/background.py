@@ -12,6 +12,7 @@ from collections.abc import Callable
 from wabucketref.cli.logs import logging_to_file
 from wabucketref.errors import WaBucketError
 from wabucketref.service.remote.launch import report_error
+from wabucketref.service.remote.place import Place
 from wabucketref.service.wabucket_pb2 import Welcome
 from wabucketref.settings import Settings
 
@@ -25,8 +26,7 @@ def main() -> int:
         _let_go(0)
         serve(settings, _tell)
     except WaBucketError as error:
-        if not sys.stdout.closed:
-            print(report_error(error), flush=True)  # noqa: T201
+        print(report_error(error), flush=True)  # noqa: T201
         return error.exit_code
     return 0
 
@@ -38,7 +38,6 @@ def serve(settings: Settings, ready: Ready) -> None:
         Conflict: another one runs.
         LocalIOError: its socket or log cannot be made.
     """
-    from wabucketref.service.remote.place import Place
     from wabucketref.wiring.background import make_daemon
 
     place = Place.of(settings.home)
