@@ -142,7 +142,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     with_them = {"botocore", "aiobotocore", "aiohttp", "google", "requests", "yarl"}
     only_for_tests = {"_typeshed", "pytest", "tests"}
     for_the_service = {"grpc"}  # the extra `service`
-    assert sorted(foreign - covered - with_them - only_for_tests - for_the_service) == []
+    assert sorted(foreign - covered - with_them - only_for_tests - for_extras) == []
     assert sorted(covered - foreign - {"obstore", "fsspec"}) == []
 
 

@@ -22,7 +22,7 @@ from wabucketref.operations.upload import upload
 from wabucketref.retry import RetryPolicy
 from wabucketref.trackers.embedded import sqlite as particulars
 from wabucketref.trackers.embedded.engine import Catalog
-from wabucketref.trackers.embedded.migrate import ensure_schema
+from wabucketref.trackers.embedded.migrate import SHIPPED, ensure_schema
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
 REF = ArtifactRef.parse("dataset/cats:one")
@@ -187,7 +187,7 @@ class Dies(Exception):
 def test_a_migration_that_breaks_at_any_statement(world: World, source: Path, catalog: Path) -> None:
     world.ok(*UPLOAD)
     before, given = contents(catalog), scripts(world.directory / "migrations", REBUILD)
-    backup = catalog.with_name("catalog.sqlite.0001.bak")
+    backup = catalog.with_name(f"catalog.sqlite.{SHIPPED.head}.bak")
     for number in range(1, 200):
         broke = migrate(catalog, given, number)
         assert contents(catalog) == before or not broke
@@ -233,7 +233,7 @@ from contextlib import closing
 from tests.unit.trackers.revisions import REBUILD, scripts
 from wabucketref import failpoints
 from wabucketref.trackers.embedded.engine import Catalog
-from wabucketref.trackers.embedded.migrate import ensure_schema
+from wabucketref.trackers.embedded.migrate import SHIPPED, ensure_schema
 failpoints.install(lambda name: os.kill(os.getpid(), 9) if name == {point!r} else None)
 with closing(Catalog("sqlite:///{catalog}")) as catalog:
     ensure_schema(catalog, scripts(Path({str(world.directory / "migrations")!r}), REBUILD))

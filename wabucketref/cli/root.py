@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "sync": "Record what the tracker does not know yet.",
     "service": "Run transfers in a background service.",
     "status": "Show what is under way.",
+    "serve": "Serve W&B's SDK from the catalog, without an account.",
     "config": "Show settings and where they come from.",
     "doctor": "Probe storage, tracker and clock.",
     "plugins": "List what is built in and installed.",

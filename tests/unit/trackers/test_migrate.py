@@ -78,8 +78,8 @@ def test_an_older_catalog_is_backed_up_and_migrated(url: str, tmp_path: Path) ->
     with closing(sqlite3.connect(path_of(url))) as raw:
         assert raw.execute("SELECT remarks, priority FROM run").fetchall() == [("kept", None)]
         assert raw.execute("SELECT count(*) FROM run_output").fetchone() == (1,)
-    assert stamped(path_of(url)) == "0002"
-    backup = path_of(url).with_name("catalog.sqlite.0001.bak")
+    assert stamped(path_of(url)) == f"{len(SHIPPED.revisions) + 1:04}"
+    backup = path_of(url).with_name(f"catalog.sqlite.{SHIPPED.head}.bak")
     assert schema_of(backup) == before
     assert backup.stat().st_mode & 0o777 == 0o600
     with closing(EmbeddedTracker(f"sqlite:///{backup}")) as tracker:

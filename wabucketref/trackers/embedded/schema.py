@@ -3,6 +3,7 @@
 Only what SQLite and PostgreSQL share is used. Names of the user (run ids, aliases) are text; ``pk`` columns are ours.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -48,6 +49,8 @@ project = Table(
     _pk(),
     _to("entity", "entity_pk"),
     Column("name", Text, nullable=False),
+    # Unknown for those that an older release made.
+    Column("created", Utc, default=lambda: datetime.now(UTC)),
     UniqueConstraint("entity_pk", "name"),
 )
 

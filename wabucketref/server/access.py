@@ -1,0 +1,55 @@
+"""Who asks, by the key in the request."""
+
+import base64
+import binascii
+
+from starlette.requests import Request
+
+from wabucketref.errors import NotAuthorised
+from wabucketref.server.accounts import User
+from wabucketref.server.answers import Unauthenticated
+from wabucketref.server.site import Site
+
+
+def site_of(request: Request) -> Site:
+    """The site that the request reached."""
+    found = request.app.state.site
+    assert isinstance(found, Site)
+    return found
+
+
+def require(request: Request, *, write: bool = False) -> User:
+    """The user whose key the request carries; may ask the catalog.
+
+    Raises:
+        Unauthenticated: there is no key, or it is nobody's.
+        NotAuthorised: it may only read, and `write` is wanted.
+    """
+    key = _key(request.headers.get("authorization", ""))
+    if key is None:
+        raise Unauthenticated("no API key was sent", hint="log in with `wandb login`")
+    try:
+        user = site_of(request).accounts.recognise(key)
+    except NotAuthorised as error:
+        raise Unauthenticated(error.message, hint=error.hint) from error
+    if write and user.read_only:
+        raise NotAuthorised("this API key may only read", hint="use a key that may write")
+    return user
+
+
+def base_url(request: Request) -> str:
+    """The address by which the client reached this server; its host was checked against the list."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def _key(header: str) -> str | None:
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip() or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name_and_key = base64.b64decode(rest, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return name_and_key.partition(":")[2] or None

@@ -1,0 +1,44 @@
+"""The ASGI application."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from wabucketref.errors import WaBucketError
+from wabucketref.server import blobs
+from wabucketref.server.answers import errors_response, on_crash, on_error
+from wabucketref.server.area import Area
+from wabucketref.server.areas import AREAS
+from wabucketref.server.graphql.build import build
+from wabucketref.server.graphql.endpoint import Endpoint
+from wabucketref.server.guard import Guard
+from wabucketref.server.site import Site
+
+
+def make_app(site: Site, areas: Sequence[Area] = AREAS) -> ASGIApp:
+    """The application that serves `site`."""
+    routes: list[BaseRoute] = [
+        Route("/healthz", _healthy, methods=["GET"]),
+        Endpoint(build(areas), site).route(),
+        *blobs.routes({kind: done for area in areas for kind, done in area.uploaded.items()}),
+        *(route for area in areas for route in area.routes),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={WaBucketError: on_error, 404: _unknown, 405: _unknown, Exception: on_crash},
+    )
+    app.state.site = site
+    return Guard(app, site.options.hosts)
+
+
+async def _healthy(request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return errors_response(status, [f"{request.method} {request.url.path[:200]} is not served here"])

@@ -1,0 +1,9 @@
+"""The table of areas: everything that the server can do."""
+
+from typing import Final
+
+from wabucketref.server.area import Area
+from wabucketref.server.base import AREA as BASE
+from wabucketref.server.runs import AREA as RUNS
+
+AREAS: Final[tuple[Area, ...]] = (BASE, RUNS)

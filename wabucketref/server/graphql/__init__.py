@@ -1,0 +1,1 @@
+"""GraphQL over our own schema: built, limited, executed."""

@@ -1,0 +1,84 @@
+"""Executes one request in one transaction."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import execute as execute_document
+
+from wabucketref.errors import NotAuthorised, TransientError, WaBucketError
+from wabucketref.server.accounts import User
+from wabucketref.server.call import Call
+from wabucketref.server.graphql.build import read_field
+from wabucketref.server.site import Site
+
+log = logging.getLogger(__name__)
+
+
+class _RolledBack(Exception):
+    """A mutation failed; carries its answer past the transaction."""
+
+    def __init__(self, result: ExecutionResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def execute(
+    site: Site,
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    user: User,
+    base_url: str,
+) -> ExecutionResult:
+    """The answer; its errors are formatted by :func:`formatted`.
+
+    Raises:
+        TransientError: the catalog is busy or away; the client shall try again.
+        NotAuthorised: a key that may only read asks for a change.
+    """
+    name = operation.name.value if operation.name else None
+
+    def run(call: Call) -> ExecutionResult:
+        result = execute_document(
+            schema,
+            document,
+            context_value=call,
+            variable_values=dict(variables),
+            operation_name=name,
+            field_resolver=read_field,
+        )
+        assert isinstance(result, ExecutionResult)  # no resolver is a coroutine
+        for error in result.errors or ():
+            if isinstance(error.original_error, TransientError):
+                raise error.original_error
+        return result
+
+    if operation.operation is not OperationType.MUTATION:
+        with site.read() as connection:
+            return run(Call(site, user, base_url, connection))
+    if user.read_only:
+        raise NotAuthorised("this API key may only read", hint="use a key that may write")
+    try:
+        with site.write() as connection:
+            result = run(Call(site, user, base_url, connection))
+            if result.errors:
+                raise _RolledBack(result)
+            return result
+    except _RolledBack as failed:
+        return failed.result
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """An error as it goes to the client; what is wrong with ourselves goes to the log alone."""
+    cause = error.original_error
+    found = dict(error.formatted)
+    found.pop("locations", None)
+    if isinstance(cause, WaBucketError):
+        found["extensions"] = {"code": cause.kind}
+    elif cause is not None and not isinstance(cause, GraphQLError):
+        log.error("a resolver failed at %s", "/".join(map(str, error.path or ())), exc_info=cause)
+        found |= {"message": "internal error of the server; its log has more", "extensions": {"code": "internal"}}
+    return found

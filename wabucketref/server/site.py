@@ -1,0 +1,76 @@
+"""What all requests share."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from sqlalchemy import Connection
+
+from wabucketref.contracts.storage import Storage
+from wabucketref.server.accounts import Accounts
+from wabucketref.server.links import Links
+from wabucketref.trackers.embedded.engine import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one request may ask; sizes in bytes, times in seconds."""
+
+    body: int = 32 << 20
+    """Of a GraphQL request."""
+    stream: int = 64 << 20
+    """Of a file stream request, after decompression."""
+    upload: int = 64 << 30
+    """Of one file."""
+    stall: float = 30.0
+    """Without a byte of a body."""
+    query: int = 64 << 10
+    """Characters of a GraphQL document."""
+    tokens: int = 8_000
+    depth: int = 15
+    fields: int = 3_000
+    """Fields of a GraphQL document, fragments spread out."""
+    page: int = 1_000
+    """Items of one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How it was started."""
+
+    hosts: frozenset[str]
+    """Names allowed in the header Host, without port."""
+    dev_users: bool = False
+    """Any key that is a valid entity name is the user of that name."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass
+class Site:
+    """The catalog, the bucket for files, accounts, links and options. Thread-safe."""
+
+    catalog: Catalog
+    storage: Storage
+    accounts: Accounts
+    links: Links
+    options: Options
+    _turn: Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A reading transaction."""
+        with self.catalog.read() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A writing transaction. Threads of this process take turns here instead of polling the database's lock."""
+        with self._turn, self.catalog.write() as connection:
+            yield connection
+
+
+def loopback_hosts(extra: Sequence[str] = ()) -> frozenset[str]:
+    """The names under which a loopback server may be asked, and `extra` ones."""
+    return frozenset({"localhost", "127.0.0.1", "[::1]", *(name.lower() for name in extra)})
