@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.unit.cli import schemas
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -116,6 +118,7 @@ def live_server(directory: Path, *arguments: str, environ: Mapping[str, str] | N
                 raise RuntimeError(f"serve ended with {code}: {document}{log.read_text(errors='replace')[-2000:]}")
             document += line
         told = json.loads(document)
+        schemas.check("serve", told)
         yield LiveServer(told["url"], home, told["api_key"], process, log, chosen)
     finally:
         process.terminate()
