@@ -161,7 +161,7 @@ class Run:
         row.commit = commit if commit is not None else step is None
         self._publish(record)
         with self._lock:
-            self._step = max(self._step, number) + row.commit
+            vars(self)["_step"] = max(self._step, number) + row.commit  # past `__setattr__`, which takes its time
         self.summary.absorb(values)
 
     def add_producer(self, stop: Callable[[], None]) -> None:

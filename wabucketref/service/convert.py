@@ -11,11 +11,12 @@ from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, R
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import wabucket_pb2 as pb
 
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # ``json.dumps`` would make one at each call
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Made once: ``json.dumps`` would make one at each call. What comes here is normalized, so it has no circles."""
 
 
 def to_json(value: Any) -> str:
-    """Compact ASCII JSON; NaN and infinities as Python's json module writes them."""
+    """Compact ASCII JSON of a plain value; NaN and infinities as Python's json module writes them."""
     return _ENCODER.encode(value)
 
 

@@ -31,9 +31,10 @@ from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord, Record
 from wabucketref.service.work import Plan, Work, work_of
 
 _REST: Final = 0.5
-"""Seconds until rows and lines are read that came after the last reading."""
-_SHORT_REST: Final = 0.25
-"""Seconds until the reading goes on when it did not come to the journal's end."""
+"""Seconds until rows and lines are read that came after the last reading; the longest rest too."""
+_REST_FOR_WORK: Final = 30
+"""Where a reading did not come to the journal's end, seconds of rest for each second of processor time it took: what
+follows from it included, some 8 % of a processor however long the rows are."""
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class Sender:
         self.filestream = FileStream(key, gate, self._acks.done, journal.flush)
         self._streamed: tuple[list[int], list[Item]] = [], []
         self._read_at = 0.0
+        self._seen = position
+        """Where the journal ended at the last reading."""
         self._errands: deque[tuple[int, Callable[[], None]]] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"sender-{key.run_id}", daemon=True)
@@ -178,6 +181,7 @@ class Sender:
 
     def _process_some(self) -> None:
         """The records that lie in one piece of the journal."""
+        begun = time.thread_time()
         found = self._journal.read(self._position)
         starts = [self._position, *(end for end, _ in found)]
         if self._gate.open:
@@ -187,8 +191,15 @@ class Sender:
                 break
             self._process(start, end, work_of(Record.FromString(payload)))
             self._position = end
-        behind = self._position < self._journal.end
-        self._read_at = time.monotonic() + (_SHORT_REST if behind else _REST)
+        self._read_at = time.monotonic() + self._rest_after(time.thread_time() - begun)
+
+    def _rest_after(self, worked: float) -> float:
+        """Seconds to rest after a reading that took `worked` seconds of processor time: none while there is more to
+        read and nobody writes, since then nobody is disturbed."""
+        before, self._seen = self._seen, self._journal.end
+        if self._position >= self._seen:
+            return _REST
+        return 0.0 if before == self._seen else min(_REST, worked * _REST_FOR_WORK)
 
     def _hand_over(self) -> None:
         """Give the file stream what the last action made for it."""

@@ -79,7 +79,8 @@ class Service:
         trace = trace or self._options.trace
         try:
             self._check_process(stream_id)
-            trace("client", "transport", answers.Kind(record))
+            if trace is not no_trace:
+                trace("client", "transport", answers.Kind(record))
             if record.HasField("run"):
                 self._open_stream(stream_id, record, trace)
             return self.stream(stream_id).handler.record(record)

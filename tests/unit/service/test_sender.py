@@ -26,7 +26,6 @@ def row(number: int, text: str | None = None) -> Record:
 def resting(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunClient]:
     """A run whose sender has read all there is, and rests for long."""
     monkeypatch.setattr(module, "_REST", 60.0)
-    monkeypatch.setattr(module, "_SHORT_REST", 60.0)
     client = floor.start()
     sender = floor.service.stream(KEY.run_id).sender
     assert eventually(lambda: sender._read_at > time.monotonic() + 30)
@@ -101,12 +100,20 @@ def test_a_long_journal_is_read_a_piece_at_a_time(
     assert [index for batch in tracker.row_batches for index in batch] == list(range(100))
 
 
-def test_behind_the_journals_end_the_rest_is_short(
+def test_behind_the_journals_end_the_rest_is_short(resting: RunClient, floor: Floor) -> None:
+    sender = floor.service.stream(KEY.run_id).sender
+    resting.publish(row(0))
+    assert sender._rest_after(0.01) == pytest.approx(0.3), "in proportion to what the last piece took"
+    resting.publish(row(1))
+    assert sender._rest_after(10.0) == 60.0, "a bound, so that whoever looks at the run is not far behind"
+
+
+def test_who_pauses_is_caught_up_with_in_one_go(
     floor: Floor, tracker: MemoryTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "_CHUNK", 1000)
     monkeypatch.setattr(module, "_REST", 0.2)
-    monkeypatch.setattr(module, "_SHORT_REST", 0.0)
+    monkeypatch.setattr(module, "_REST_FOR_WORK", 1e9)
     client = floor.start()
     for number in range(500):
         client.publish(row(number))

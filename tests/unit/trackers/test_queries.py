@@ -148,3 +148,13 @@ def test_foreign_keys_hold(url: str) -> None:
         fill(tracker, 20, 10)
         with tracker._catalog.read() as connection:
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def test_thousands_of_rows_go_in_few_statements_and_each_is_kept_once(tracker: EmbeddedTracker) -> None:
+    key = run(tracker, "r0")
+    rows = [HistoryRow(index, index, index / 3, {"n": index}) for index in range(1000)]
+    tracker.append_history(key, rows[100:150])
+    with statements(tracker) as sent:
+        tracker.append_history(key, [HistoryRow(120, 0, 0.0, {"n": "other"}), *rows])
+    assert sum("INSERT" in statement for statement, _ in sent) <= 7
+    assert tracker.history(key) == rows

@@ -51,11 +51,15 @@ class HistoryWork(Work):
         self.record.step = run.step
 
     def process(self, out: Outbox, position: int) -> None:
-        pending = out.partial_row
-        if pending and pending[0][1].index != self.record.index:
+        pending, record = out.partial_row, self.record
+        if not pending and record.commit:  # as nearly all
+            row = LoggedRow(record.index, record.step, record.time, record.values_json or "{}", 1)
+            out.stream((position,), row)
+            return
+        if pending and pending[0][1].index != record.index:
             flush_partial_row(out)
-        pending.append((position, self.record))
-        if self.record.commit:
+        pending.append((position, record))
+        if record.commit:
             flush_partial_row(out)
 
     def __str__(self) -> str:

@@ -1,13 +1,17 @@
 """Small statements that several rooms share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, Table, and_, select
 
 from wabucketref.errors import NotFound
 from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded.schema import entity, project, run
+
+_VARIABLES: Final = 999
+"""Values that every SQLite takes in one statement."""
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -17,10 +21,23 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Sequence[An
         return
     statement = _insert_or_ignore(connection, table).compile(dialect=connection.dialect)
     if statement.positional:
-        connection.exec_driver_sql(statement.string, [tuple(row) for row in rows])
+        _insert_in_blocks(connection, statement.string, rows)
     else:
         names = table.columns.keys()
         connection.exec_driver_sql(statement.string, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _insert_in_blocks(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Many rows a statement, so that the interpreter is left and entered once for many: each time, another thread may
+    take it and not give it back for milliseconds."""
+    head, values, tail = statement.partition(f"({', '.join('?' * len(rows[0]))})")
+    block = _VARIABLES // len(rows[0])
+    whole = len(rows) - len(rows) % block
+    several = f"{head}{', '.join([values] * block)}{tail}"
+    for start in range(0, whole, block):
+        connection.exec_driver_sql(several, tuple(chain.from_iterable(rows[start : start + block])))
+    if whole < len(rows):
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows[whole:]])
 
 
 def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
