@@ -21,6 +21,7 @@ from wabucketref.server.site import Site
 
 def make_app(site: Site, areas: Sequence[Area] = AREAS) -> ASGIApp:
     """The application that serves `site`."""
+    site.run_deleted = [area.run_deleted for area in areas if area.run_deleted is not None]
     routes: list[BaseRoute] = [
         Route("/healthz", _healthy, methods=["GET"]),
         Endpoint(build(areas), site).route(),

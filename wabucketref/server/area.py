@@ -22,8 +22,13 @@ class Stored:
     """Base64, as in ``Content-MD5``."""
 
 
-Uploaded = Callable[["Connection", str, Stored], None]
-"""Called in a writing transaction with the link's ``subject``. Must be idempotent: a client may send bytes twice."""
+Uploaded = Callable[["Connection", str, Stored], Sequence[str] | None]
+"""Called in a writing transaction with the link's ``subject``; returns keys that nothing refers to any more, which are
+deleted once the transaction is through. Must be idempotent: a client may send bytes twice."""
+
+RunDeleted = Callable[["Connection", int, bool], Sequence[str]]
+"""Called in the transaction that deletes a run, with its pk and whether its artifacts shall go too: removes what the
+area keeps of it. Returns keys as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,4 @@ class Area:
     resolvers: Mapping[str, Mapping[str, Resolver]]
     routes: Sequence[BaseRoute] = ()
     uploaded: Mapping[str, Uploaded] = field(default_factory=dict)
+    run_deleted: RunDeleted | None = None

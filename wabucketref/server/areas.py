@@ -4,6 +4,7 @@ from typing import Final
 
 from wabucketref.server.area import Area
 from wabucketref.server.base import AREA as BASE
+from wabucketref.server.files import AREA as FILES
 from wabucketref.server.runs import AREA as RUNS
 
-AREAS: Final[tuple[Area, ...]] = (BASE, RUNS)
+AREAS: Final[tuple[Area, ...]] = (BASE, RUNS, FILES)

@@ -44,7 +44,8 @@ def routes(uploaded: Mapping[str, Uploaded]) -> list[Route]:
 
         def note() -> None:
             with site.write() as connection:
-                uploaded[grant.kind](connection, grant.subject, stored)
+                discarded = uploaded[grant.kind](connection, grant.subject, stored)
+            site.discard(discarded or ())
 
         await run_in_threadpool(note)
         return Response(status_code=200, headers={"ETag": f'"{base64.b64decode(stored.md5).hex()}"'})

@@ -1,6 +1,6 @@
 """The context of one GraphQL request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from graphql import GraphQLResolveInfo
@@ -21,6 +21,10 @@ class Call:
     user: User
     base_url: str
     connection: Connection
+    discarded: list[str] = field(default_factory=list)
+    """Keys of objects that a mutation leaves without a name: deleted once it is committed."""
+    memo: dict[Any, Any] = field(default_factory=dict)
+    """What resolvers of one request found and share, by keys that start with a word of theirs."""
 
     @property
     def links(self) -> CallLinks:

@@ -23,4 +23,9 @@ def decode(kind: str, text: str) -> int:
             return int(pk)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
-    raise NotFound(f"there is no {kind} with the id {text[:100]!r}")
+    raise NotFound(f"there is no {kind} with the id {shown(text)}")
+
+
+def shown(text: str) -> str:
+    """An id that a client sent, as it goes into a message."""
+    return repr(text[:100])

@@ -1,5 +1,6 @@
 """What all requests share."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,13 @@ from threading import Lock
 from sqlalchemy import Connection
 
 from wabucketref.contracts.storage import Storage
+from wabucketref.errors import WaBucketError
 from wabucketref.server.accounts import Accounts
+from wabucketref.server.area import RunDeleted
 from wabucketref.server.links import Links
 from wabucketref.trackers.embedded.engine import Catalog
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Site:
     accounts: Accounts
     links: Links
     options: Options
+    run_deleted: Sequence[RunDeleted] = ()
+    """What the areas do when a run is deleted."""
     _turn: Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -69,6 +76,14 @@ class Site:
         """A writing transaction. Threads of this process take turns here instead of polling the database's lock."""
         with self._turn, self.catalog.write() as connection:
             yield connection
+
+    def discard(self, keys: Sequence[str]) -> None:
+        """Delete objects that nothing refers to any more; what cannot be deleted now is left behind, and said."""
+        for key in keys:
+            try:
+                self.storage.delete(key)
+            except WaBucketError as error:
+                log.warning("the object %s stays in the bucket: %s", key, error)
 
 
 def loopback_hosts(extra: Sequence[str] = ()) -> frozenset[str]:

@@ -63,10 +63,12 @@ def execute(
         raise NotAuthorised("this API key may only read", hint="use a key that may write")
     try:
         with site.write() as connection:
-            result = run(Call(site, user, base_url, connection))
+            call = Call(site, user, base_url, connection)
+            result = run(call)
             if result.errors:
                 raise _RolledBack(result)
-            return result
+        site.discard(call.discarded)
+        return result
     except _RolledBack as failed:
         return failed.result
 

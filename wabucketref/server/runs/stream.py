@@ -131,6 +131,7 @@ def _move_on(connection: Connection, view: RunView, told: Told) -> None:
     if told.complete:
         state = RunState.FINISHED if told.exit_code == 0 else RunState.FAILED
         values = {"state": str(state), "exit_code": told.exit_code, "finished": now}
+        change_detail(connection, view.pk, {"stop": False})
     elif view.row.state == RunState.CRASHED or (view.row.state != RunState.RUNNING and told.chunks):
         values = {"state": str(RunState.RUNNING), "exit_code": None, "finished": None}
     else:
