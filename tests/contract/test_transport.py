@@ -1,9 +1,11 @@
-"""Both transports keep the same promises: a call in this process, and gRPC over a unix socket."""
+"""Both transports keep the same promises: a call in this process, and the sockets of the background service."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from wabucketref.errors import AliasTaken, Conflict, Interrupted, NotFound, Serv
 from wabucketref.model.run import RunKey, RunState, RunUpdate
 from wabucketref.service import convert
 from wabucketref.service.client import RunClient
+from wabucketref.service.remote import calls, connection, line
 from wabucketref.service.ticket import Ticket
 from wabucketref.service.wabucket_pb2 import (
     ArtifactDone,
@@ -271,6 +274,79 @@ def test_a_line_that_broke_is_opened_again_and_nothing_is_doubled(background: Ba
     assert run.send(upload_plan(), as_is).wait(10).version == "v0"
     run.finish(0, RunState.FINISHED, 10)
     assert sorted(tracker_of(background).rows) == list(range(10))
+
+
+def test_a_line_that_broke_is_opened_again_also_while_nothing_is_sent(background: Background) -> None:
+    run = start(background.connect())
+    background.stop()
+    assert background.host.client("client-1").lines == 0
+    background.start("instance")
+    _until(lambda: background.host.client("client-1").lines == 1)
+    run.finish(0, RunState.FINISHED, 10)
+
+
+def test_a_call_that_is_interrupted_disturbs_nobody(background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may come when an answer is just read, anybody's."""
+    run = start(background.connect())
+    receive = line.Line.receive
+    interrupted: list[int] = []
+
+    def interrupt(one: line.Line) -> list[Envelope]:
+        found = receive(one)
+        if not interrupted:
+            interrupted.append(len(found))
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(line.Line, "receive", interrupt)
+    with ThreadPoolExecutor(8) as pool:
+        ended = [pool.submit(run.publish, row(number)) for number in range(64)]
+        errors = [one.exception(10) for one in ended]
+    assert sum(isinstance(error, KeyboardInterrupt) for error in errors) == 1
+    assert sum(error is None for error in errors) == 63
+    run.publish(row(64))
+    assert run.finish(0, RunState.FINISHED, 10) == "recorded"
+    assert len(tracker_of(background).rows) == 65
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["slow", "frozen"])
+def test_a_service_that_is_silent_is_asked_whether_it_lives(
+    background: Background, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    monkeypatch.setattr(connection, "_SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(calls, "_HELLO_SECONDS", 0.2)
+    run = start(background.connect())
+    release = threading.Event()
+    sync = background.floor.service.stream(KEY.run_id).journal.flush
+    monkeypatch.setattr(
+        background.floor.service.stream(KEY.run_id).journal, "flush", lambda *_: (release.wait(5), sync())
+    )
+    if frozen:
+        background._loop.call_soon_threadsafe(release.wait, 5)
+        with pytest.raises(TimedOut, match="does not answer"):
+            run.publish(Record(config=ConfigRecord(update_json='{"lr":1}')))
+        release.set()
+    else:
+        threading.Timer(0.5, release.set).start()
+        run.publish(Record(config=ConfigRecord(update_json='{"lr":1}')))
+        run.finish(0, RunState.FINISHED, 10)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [line.framed(Envelope(uuid="who")), b"\xff\xff\xff\xff", b"\x02\0\0\0\xff\xff", b"\x01"],
+    ids=["an unknown client", "too large", "no message", "a part of one"],
+)
+def test_a_line_of_no_use_is_hung_up(background: Background, sent: bytes) -> None:
+    run = start(background.connect())
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.settimeout(5)
+        stranger.connect(str(background.place.records))
+        stranger.sendall(sent)
+        stranger.shutdown(socket.SHUT_WR)
+        assert stranger.recv(1) == b""
+    run.publish(row(1))
+    run.finish(0, RunState.FINISHED, 10)
 
 
 def test_what_is_sent_again_is_answered_as_before(background: Background) -> None:

@@ -1,4 +1,4 @@
-"""Sides of a service to talk to: by calls in this process, and by gRPC over a socket, the server in a thread."""
+"""Sides of a service to talk to: by calls in this process, and over sockets, the server in a thread."""
 
 import asyncio
 import threading
@@ -59,7 +59,7 @@ class OneContext:
 
 
 class Background:
-    """Over gRPC. The server can be stopped and started again, as another instance or (a broken line) the same."""
+    """Over its sockets. The server can be stopped and started again, as another instance or the same."""
 
     def __init__(self, directory: Path, tracker: MemoryTracker | None, plane: MemoryPlane) -> None:
         self.floor = Floor(directory, tracker, plane)
@@ -102,10 +102,12 @@ class Background:
         add: Callable[..., Any] = add_WabucketServicer_to_server
         add(servicer, server)
         self.place.socket.unlink(missing_ok=True)
+        await servicer.records.start(self.place.records)
         server.add_insecure_port(f"unix:{self.place.socket}")
         await server.start()
         self._ready.set()
         await self._stop.wait()
+        await servicer.records.stop()
         await server.stop(0)
         servicer.close()
 

@@ -61,7 +61,8 @@ def test_start_status_stop(with_source: World, service: Service) -> None:
 @pytest.mark.row("X3")
 def test_only_its_user_can_reach_it(world: World, service: Service) -> None:
     service.start()
-    assert stat.S_IMODE(service.place.socket.lstat().st_mode) == 0o600
+    for socket in (service.place.socket, service.place.records):
+        assert stat.S_IMODE(socket.lstat().st_mode) == 0o600
     assert stat.S_IMODE(service.place.directory.stat().st_mode) == 0o700
     for path in (service.place.log, service.place.lock, service.place.plate):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -152,6 +153,7 @@ def test_a_long_path_of_the_home(make_world: MakeWorld, serve: Serve) -> None:
     invariants.one_version(world, REF, trees.TWO_FILES)
     service.stop()
     assert not service.place.socket.exists()
+    assert not service.place.records.exists()
 
 
 def test_it_ends_when_it_has_been_idle(with_source: World, service: Service) -> None:

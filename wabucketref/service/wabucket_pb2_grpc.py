@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class WabucketStub(object):
-    """What a background service answers over its socket. A client greets, opens its channel, which is also its lease: when
-    it breaks, the client is gone. Records go through the channel in order; requests, which may take long, are asked.
+    """What a background service answers over its socket. A client greets, then opens its line of records, a second socket,
+    which is also its lease: when it breaks, the client is gone. There records go in order, each an Envelope that another
+    one answers; requests, which may take long, are asked here.
     """
 
     def __init__(self, channel):
@@ -40,11 +41,6 @@ class WabucketStub(object):
                 '/wabucketref.service.v1.Wabucket/Hello',
                 request_serializer=wabucketref_dot_service_dot_wabucket__pb2.Greeting.SerializeToString,
                 response_deserializer=wabucketref_dot_service_dot_wabucket__pb2.Welcome.FromString,
-                _registered_method=True)
-        self.Channel = channel.stream_stream(
-                '/wabucketref.service.v1.Wabucket/Channel',
-                request_serializer=wabucketref_dot_service_dot_wabucket__pb2.Envelope.SerializeToString,
-                response_deserializer=wabucketref_dot_service_dot_wabucket__pb2.Envelope.FromString,
                 _registered_method=True)
         self.Ask = channel.unary_unary(
                 '/wabucketref.service.v1.Wabucket/Ask',
@@ -59,17 +55,12 @@ class WabucketStub(object):
 
 
 class WabucketServicer(object):
-    """What a background service answers over its socket. A client greets, opens its channel, which is also its lease: when
-    it breaks, the client is gone. Records go through the channel in order; requests, which may take long, are asked.
+    """What a background service answers over its socket. A client greets, then opens its line of records, a second socket,
+    which is also its lease: when it breaks, the client is gone. There records go in order, each an Envelope that another
+    one answers; requests, which may take long, are asked here.
     """
 
     def Hello(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def Channel(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,11 +87,6 @@ def add_WabucketServicer_to_server(servicer, server):
                     request_deserializer=wabucketref_dot_service_dot_wabucket__pb2.Greeting.FromString,
                     response_serializer=wabucketref_dot_service_dot_wabucket__pb2.Welcome.SerializeToString,
             ),
-            'Channel': grpc.stream_stream_rpc_method_handler(
-                    servicer.Channel,
-                    request_deserializer=wabucketref_dot_service_dot_wabucket__pb2.Envelope.FromString,
-                    response_serializer=wabucketref_dot_service_dot_wabucket__pb2.Envelope.SerializeToString,
-            ),
             'Ask': grpc.unary_unary_rpc_method_handler(
                     servicer.Ask,
                     request_deserializer=wabucketref_dot_service_dot_wabucket__pb2.Envelope.FromString,
@@ -120,8 +106,9 @@ def add_WabucketServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Wabucket(object):
-    """What a background service answers over its socket. A client greets, opens its channel, which is also its lease: when
-    it breaks, the client is gone. Records go through the channel in order; requests, which may take long, are asked.
+    """What a background service answers over its socket. A client greets, then opens its line of records, a second socket,
+    which is also its lease: when it breaks, the client is gone. There records go in order, each an Envelope that another
+    one answers; requests, which may take long, are asked here.
     """
 
     @staticmethod
@@ -141,33 +128,6 @@ class Wabucket(object):
             '/wabucketref.service.v1.Wabucket/Hello',
             wabucketref_dot_service_dot_wabucket__pb2.Greeting.SerializeToString,
             wabucketref_dot_service_dot_wabucket__pb2.Welcome.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Channel(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/wabucketref.service.v1.Wabucket/Channel',
-            wabucketref_dot_service_dot_wabucket__pb2.Envelope.SerializeToString,
-            wabucketref_dot_service_dot_wabucket__pb2.Envelope.FromString,
             options,
             channel_credentials,
             insecure,

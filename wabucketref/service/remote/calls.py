@@ -93,8 +93,12 @@ def translate(error: grpc.RpcError) -> WaBucketError:
     if code in BROKEN:
         return stopped()
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return InvalidValue("a message is too large for the service", hint="record something smaller")
+        return too_large()
     return WaBucketError(f"the service broke: {code.name}: {error.details()}", hint="its log says more")
+
+
+def too_large() -> InvalidValue:
+    return InvalidValue("a message is too large for the service", hint="record something smaller")
 
 
 def stopped() -> ServiceStopped:

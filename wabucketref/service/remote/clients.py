@@ -55,7 +55,7 @@ class Client:
     trace: Trace
     close_trace: Callable[[], None]
     greeted: float = field(default_factory=time.monotonic)
-    channels: int = 0
+    lines: int = 0
     streams: dict[str, Stream] = field(default_factory=dict)
     """Runs that it opened and has not ended, by id."""
     answers: OrderedDict[str, Envelope] = field(default_factory=OrderedDict)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _TICK: Final = 0.2
 _GRACE_SECONDS: Final = 30.0
-"""For a client that lives to open its channel again, which it does at once unless it is stopped."""
+"""For a client that lives to open its line again, which it does at once unless it is stopped."""
 _CLOSE_SECONDS: Final = 2.0
 _LOCK_SECONDS: Final = 0.5
 
@@ -70,7 +70,7 @@ class Daemon:
                 asyncio.run(self._serve(ready))
             finally:
                 self._host.close()
-                for path in (self._place.plate, self._place.socket):
+                for path in (self._place.plate, self._place.socket, self._place.records):
                     path.unlink(missing_ok=True)
 
     def stop(self, now: bool) -> None:
@@ -88,6 +88,7 @@ class Daemon:
         add_WabucketServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         self._place.socket.unlink(missing_ok=True)  # nobody listens there: the lock is ours
         with _private_files():
+            await servicer.records.start(self._place.records)  # first: who has greeted comes there
             if not server.add_insecure_port(f"unix:{self._place.socket}"):
                 raise LocalIOError(f"cannot listen on {self._place.socket}", hint="can its directory be used?")
             await server.start()
@@ -100,6 +101,7 @@ class Daemon:
         log.info("stopping%s", " now" if self._now else "")
         self._caretaker.stop(0 if self._now else _CLOSE_SECONDS)
         await asyncio.to_thread(self._host.close)
+        await servicer.records.stop()
         await server.stop(_CLOSE_SECONDS)
         servicer.close()
 
@@ -124,7 +126,7 @@ class Daemon:
             log.exception("the things of process %d cannot be given back", client.pid)
 
     def _is_gone(self, client: Client) -> bool:
-        if client.channels:
+        if client.lines:
             return False
         if time.monotonic() - client.greeted > _GRACE_SECONDS:
             return True

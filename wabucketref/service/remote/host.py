@@ -83,13 +83,13 @@ class Host:
         with self._lock:
             return list(self._clients.values())
 
-    def channel_opened(self, client: Client) -> None:
+    def line_opened(self, client: Client) -> None:
         with self._lock:
-            client.channels += 1
+            client.lines += 1
 
-    def channel_closed(self, client: Client) -> None:
+    def line_closed(self, client: Client) -> None:
         with self._lock:
-            client.channels -= 1
+            client.lines -= 1
             client.greeted = time.monotonic()
 
     def leave(self, client: Client) -> None:

@@ -13,7 +13,7 @@ from wabucketref.errors import NotAuthorised
 
 LONGEST: Final = 90
 """Bytes of a socket's path: the system allows about 100, and leaves room for none."""
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Version of the messages. A client and a service of different ones do not talk."""
 
 
@@ -44,6 +44,11 @@ class Place:
             return cls(directory, beside)
         name = hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:24]
         return cls(directory, _run_time_directory() / f"{name}.socket")
+
+    @property
+    def records(self) -> Path:
+        """The socket of the lines of records, beside the other one."""
+        return self.socket.with_name(f"{self.socket.name}.records")
 
     @property
     def lock(self) -> Path:

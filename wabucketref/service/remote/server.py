@@ -1,4 +1,4 @@
-"""The service's side of the socket. One event loop: a client that waits costs no thread."""
+"""The service's side of gRPC's socket. One event loop: a client that waits costs no thread."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from wabucketref.service import answers, convert
 from wabucketref.service.remote.clients import Client
 from wabucketref.service.remote.host import Host, answer_for_all
 from wabucketref.service.remote.place import PROTOCOL
+from wabucketref.service.remote.records import RecordServer
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Response, Welcome
 from wabucketref.service.wabucket_pb2_grpc import WabucketServicer
@@ -29,8 +30,6 @@ _FIRST_CALLS: Final = 16
 """Threads kept free of those: for who greets, looks, interrupts or stops."""
 _LOOK_AGAIN: Final = 0.2
 """Seconds between two looks at a transfer's progress."""
-_QUICK: Final = frozenset({"history", "output"})
-"""Records that need no sync of the disk: accepted on the loop, which is quicker than handing them to a thread."""
 
 
 class Servicer(WabucketServicer):
@@ -42,6 +41,7 @@ class Servicer(WabucketServicer):
         self._stop = stop
         self._calls = Pool(_CALLS, thread_name_prefix="call")
         self._first_calls = Pool(_FIRST_CALLS, thread_name_prefix="first-call")
+        self.records = RecordServer(host, self._off)
 
     async def Hello(self, request: Greeting, context: Any) -> Welcome:
         answer = Welcome()
@@ -53,18 +53,6 @@ class Servicer(WabucketServicer):
         except WaBucketError as error:
             answer.error.CopyFrom(convert.error_to_message(error))
         return answer
-
-    async def Channel(self, request_iterator: AsyncIterator[Envelope], context: Any) -> AsyncIterator[Envelope]:
-        client = await self._client(context)
-        self._host.channel_opened(client)
-        try:
-            async for envelope in request_iterator:
-                if envelope.record.WhichOneof("kind") in _QUICK:
-                    yield self._host.handle(client, envelope)
-                else:
-                    yield await self._off(partial(self._host.handle, client, envelope))
-        finally:
-            self._host.channel_closed(client)
 
     async def Ask(self, request: Envelope, context: Any) -> Envelope:
         kind = request.request.WhichOneof("kind")
