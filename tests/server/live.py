@@ -89,8 +89,13 @@ class LiveServer:
 
 
 @contextmanager
-def live_server(directory: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[LiveServer]:
-    """Start one on a free port and end it after the block; `arguments` by default ``--dev-users``."""
+def live_server(
+    directory: Path, *arguments: str, environ: Mapping[str, str] | None = None, prelude: str = ""
+) -> Iterator[LiveServer]:
+    """Start one on a free port and end it after the block; `arguments` by default ``--dev-users``.
+
+    `prelude` is Python that runs first in its process.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     home, log = directory / "wabucket", directory / "server.log"
     chosen = {
@@ -103,7 +108,8 @@ def live_server(directory: Path, *arguments: str, environ: Mapping[str, str] | N
         "NO_PROXY": "127.0.0.1,localhost",
         **(environ or {}),
     }
-    command = [sys.executable, "-m", "wabucketref", "serve", "--port", "0", "--json", *(arguments or ("--dev-users",))]
+    start = f"{prelude}\nimport sys\nfrom wabucketref.__main__ import main\nsys.exit(main())"
+    command = [sys.executable, "-c", start, "serve", "--port", "0", "--json", *(arguments or ("--dev-users",))]
     with log.open("w") as out:
         process = subprocess.Popen(
             command, env=chosen, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out, text=True

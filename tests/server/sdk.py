@@ -1,6 +1,7 @@
 """W&B's SDK as it is, in a process that has nothing of ours."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.server.live import LiveServer
+
+SDK_PYTHON = os.environ.get("SDK_PYTHON", sys.executable)
+"""A Python with another release of ``wandb``: CI runs these tests with each that is supported."""
 
 _FRAME = """
 import json, os, sys
@@ -38,7 +42,7 @@ class Sdk:
     def process(self, script: str, *, timeout: float = 100, **environ: str) -> "subprocess.CompletedProcess[str]":
         """The ended process of a script."""
         return subprocess.run(
-            [sys.executable, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
+            [SDK_PYTHON, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
             env=self.server.sdk_environ(self.user, self.directory, **environ),
             cwd=self.directory,
             capture_output=True,
@@ -49,7 +53,7 @@ class Sdk:
     def cli(self, *arguments: str, timeout: float = 100, **environ: str) -> "subprocess.CompletedProcess[str]":
         """``wandb ARGUMENTS``."""
         return subprocess.run(
-            [sys.executable, "-I", "-m", "wandb", *arguments],
+            [SDK_PYTHON, "-I", "-m", "wandb", *arguments],
             env=self.server.sdk_environ(self.user, self.directory, **environ),
             cwd=self.directory,
             capture_output=True,

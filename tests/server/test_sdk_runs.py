@@ -177,8 +177,9 @@ def test_files_console_and_metadata_of_a_run(sdk: Sdk) -> None:
         run.file("sub/data.bin").download(root="down")
         run.file(again.name).download(root="down")
         media = [file.name for file in run.files(pattern="media/%")]
-        logs = [line.content for line in run.console_logs()]
-        tail = [line.content for line in run.console_logs(last=1)]
+        asked = hasattr(run, "console_logs")  # since 0.31
+        logs = [line.content for line in run.console_logs()] if asked else None
+        tail = [line.content for line in run.console_logs(last=1)] if asked else None
         run.file("sub/data.bin").delete()
         answer = {
             "names": names,
@@ -199,8 +200,8 @@ def test_files_console_and_metadata_of_a_run(sdk: Sdk) -> None:
     assert names[found["odd"]] == len("second and longer")
     assert len(found["media"]) == 1
     assert found["media"][0].startswith("media/table/")
-    assert "to the console" in found["logs"]
-    assert "and to stderr" in found["logs"]
-    assert found["tail"] == found["logs"][-1:]
+    if found["logs"] is not None:
+        assert {"to the console", "and to stderr"} <= set(found["logs"])
+        assert found["tail"] == found["logs"][-1:]
     assert "sub/data.bin" not in found["left"]
     assert not [path for path in (sdk.server.home / "served").rglob("*") if "data" in path.name], "names are no paths"

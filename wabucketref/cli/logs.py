@@ -30,6 +30,9 @@ class _ConsoleHandler(logging.Handler):
         text = redact(record.getMessage(), self._secrets)
         if self._verbose:
             text = f"{record.name.removeprefix('wabucketref.')}: {text}"
+            if record.exc_info:
+                trace = logging.Formatter().formatException(record.exc_info)
+                text = f"{text}\n{redact(trace, self._secrets)}"
         self._console.say(f"{record.levelname.lower()}: {text}")
 
 

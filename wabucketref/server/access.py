@@ -6,8 +6,8 @@ import binascii
 from starlette.requests import Request
 
 from wabucketref.errors import NotAuthorised
-from wabucketref.server.accounts import User
-from wabucketref.server.answers import Unauthenticated
+from wabucketref.server.accounts import Busy, User
+from wabucketref.server.answers import TooMany, Unauthenticated, WrongType
 from wabucketref.server.site import Site
 
 
@@ -30,11 +30,23 @@ def require(request: Request, *, write: bool = False) -> User:
         raise Unauthenticated("no API key was sent", hint="log in with `wandb login`")
     try:
         user = site_of(request).accounts.recognise(key)
+    except Busy as error:
+        raise TooMany(error.message, hint=error.hint) from error
     except NotAuthorised as error:
         raise Unauthenticated(error.message, hint=error.hint) from error
     if write and user.read_only:
         raise NotAuthorised("this API key may only read", hint="use a key that may write")
     return user
+
+
+def require_json(request: Request) -> None:
+    """Pages of other sites can send plain forms without asking; they cannot send JSON.
+
+    Raises:
+        WrongType: the body is announced as something else.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise WrongType("send application/json")
 
 
 def base_url(request: Request) -> str:

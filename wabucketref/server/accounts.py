@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -19,6 +20,9 @@ from wabucketref.trackers.embedded.served import account, api_key
 
 _REMEMBERED_SECONDS: Final = 10.0
 _REMEMBERED: Final = 10_000
+_WRONG_KEYS: Final = 100
+_WRONG_SECONDS: Final = 60.0
+"""After so many wrong keys in so many seconds, unknown keys are refused unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ def has_keys(connection: Connection) -> bool:
     return connection.execute(select(api_key.c.id).where(api_key.c.revoked.is_(None)).limit(1)).first() is not None
 
 
+class Busy(NotAuthorised):
+    """Too many wrong keys came; unknown ones are not looked up for a while."""
+
+
 class Accounts:
     """Recognises keys; what it found it remembers for some seconds. Thread-safe."""
 
@@ -79,20 +87,25 @@ class Accounts:
         self._dev_users = dev_users
         self._lock = Lock()
         self._known: dict[str, tuple[float, User]] = {}
+        self._wrong: deque[float] = deque(maxlen=_WRONG_KEYS)
 
     def recognise(self, key: str) -> User:
         """The user with this key.
 
         Raises:
             NotAuthorised: it is nobody's.
+            Busy: too many keys were nobody's lately.
         """
         digest, now = fingerprint(key), time.monotonic()
         with self._lock:
             until, user = self._known.get(digest, (0.0, None))
         if user is not None and now < until:
             return user
+        if len(self._wrong) == _WRONG_KEYS and now - self._wrong[0] < _WRONG_SECONDS:
+            raise Busy("too many wrong API keys were sent", hint="wait a minute")
         user = self._look_up(digest) or (self._dev_user(key) if self._dev_users else None)
         if user is None:
+            self._wrong.append(now)
             raise NotAuthorised("the API key is not known here", hint="use a key that `wabucket serve` printed")
         with self._lock:
             if len(self._known) >= _REMEMBERED:

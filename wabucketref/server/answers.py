@@ -33,6 +33,18 @@ class TooLarge(UsageError):
     kind = "too_large"
 
 
+class WrongType(UsageError):
+    """A body of another type than the route takes."""
+
+    kind = "wrong_type"
+
+
+class TooMany(NotAuthorised):
+    """So many wrong keys came that none is looked up for a while."""
+
+    kind = "too_many"
+
+
 class Stalled(UsageError):
     """A client stopped sending in the middle of a body."""
 
@@ -41,15 +53,22 @@ class Stalled(UsageError):
 
 _STATUS: Final[Sequence[tuple[type[WaBucketError], int]]] = (
     (Unauthenticated, 401),
+    (TooMany, 429),
     (NotAuthorised, 403),
     (NotFound, 404),
     (TooLarge, 413),
+    (WrongType, 415),
     (Stalled, 408),
     (Conflict, 409),
     (InvalidValue, 400),
     (UsageError, 400),
     (TransientError, 503),
 )
+
+
+def shown(text: str, most: int = 200) -> str:
+    """What a client sent, as it may go into a log: on one line, and not too long."""
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text[:most])
 
 
 def errors_response(status: int, messages: Sequence[str], headers: dict[str, str] | None = None) -> Response:
@@ -65,8 +84,10 @@ def on_error(request: Request, error: Exception) -> Response:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="wabucket"'
+    if status == 429:
+        headers["Retry-After"] = "5"
     if status >= 500:
-        log.error("%s %s: %s", request.method, request.url.path[:200], error)
+        log.error("%s %s: %s", request.method, shown(request.url.path), error)
         headers["Retry-After"] = "1"
     hint = f" ({error.hint})" if status in (401, 403) else ""
     return errors_response(status, [f"{error.message}{hint}"], headers)
@@ -74,5 +95,6 @@ def on_error(request: Request, error: Exception) -> Response:
 
 def on_crash(request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the client a word."""
-    log.error("%s %s failed", request.method, request.url.path[:200], exc_info=error)
+    what = f"{type(error).__name__}: {shown(str(error))}"
+    log.error("%s %s failed: %s", request.method, shown(request.url.path), what, exc_info=error)
     return errors_response(500, ["internal error of the server; its log has more"])

@@ -1,8 +1,13 @@
 """The ASGI application."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -10,13 +15,18 @@ from starlette.types import ASGIApp
 
 from wabucketref.errors import WaBucketError
 from wabucketref.server import blobs
-from wabucketref.server.answers import errors_response, on_crash, on_error
+from wabucketref.server.answers import errors_response, on_crash, on_error, shown
 from wabucketref.server.area import Area
 from wabucketref.server.areas import AREAS
 from wabucketref.server.graphql.build import build
 from wabucketref.server.graphql.endpoint import Endpoint
 from wabucketref.server.guard import Guard
+from wabucketref.server.runs.silent import mark_silent
 from wabucketref.server.site import Site
+
+log = logging.getLogger(__name__)
+
+_WATCH_SECONDS: Final = 60.0
 
 
 def make_app(site: Site, areas: Sequence[Area] = AREAS) -> ASGIApp:
@@ -28,12 +38,32 @@ def make_app(site: Site, areas: Sequence[Area] = AREAS) -> ASGIApp:
         *blobs.routes({kind: done for area in areas for kind, done in area.uploaded.items()}),
         *(route for area in areas for route in area.routes),
     ]
+
+    @asynccontextmanager
+    async def alive(app: Starlette) -> AsyncIterator[None]:
+        watch = asyncio.create_task(_watch(site))
+        try:
+            yield
+        finally:
+            watch.cancel()
+
     app = Starlette(
+        lifespan=alive,
         routes=routes,
         exception_handlers={WaBucketError: on_error, 404: _unknown, 405: _unknown, Exception: on_crash},
     )
     app.state.site = site
     return Guard(app, site.options.hosts)
+
+
+async def _watch(site: Site) -> None:
+    """Mark runs whose client is gone, now and then."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        try:
+            await run_in_threadpool(mark_silent, site)
+        except WaBucketError as error:
+            log.warning("silent runs were not marked: %s", error)
 
 
 async def _healthy(request: Request) -> Response:
@@ -42,4 +72,4 @@ async def _healthy(request: Request) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    return errors_response(status, [f"{request.method} {request.url.path[:200]} is not served here"])
+    return errors_response(status, [f"{request.method} {shown(request.url.path)} is not served here"])

@@ -61,27 +61,40 @@ def address_of(sock: socket.socket, host: str) -> str:
     return f"http://{f'[{shown}]' if ':' in shown and not shown.startswith('[') else shown}:{sock.getsockname()[1]}"
 
 
-def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until a signal asks to end; it is raised again then. `ready` is called when requests are accepted."""
+def serve(
+    app: ASGIApp,
+    sock: socket.socket,
+    ready: Callable[[], None],
+    stopper: Callable[[Callable[[], None]], object] = lambda stop: None,
+) -> None:
+    """Serve until a signal asks to end; it is raised again then. `ready` is called when requests are accepted.
+
+    `stopper` is given a function that ends it too, for a thread: signals reach the main one only.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        lifespan="off",
+        lifespan="on",
         ws="none",
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
+    server = _Server(config, ready)
+    stopper(server.stop)
     with contextlib.closing(sock):
-        _Server(config, ready).run(sockets=[sock])
+        server.run(sockets=[sock])
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+
+    def stop(self) -> None:
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

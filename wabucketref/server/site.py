@@ -29,14 +29,18 @@ class Limits:
     """Of a file stream request, after decompression."""
     upload: int = 64 << 30
     """Of one file."""
+    project: int = 1 << 42
+    """Of all files of a project's runs."""
     stall: float = 30.0
     """Without a byte of a body."""
     query: int = 64 << 10
     """Characters of a GraphQL document."""
-    tokens: int = 8_000
+    tokens: int = 4_000
     depth: int = 15
-    fields: int = 3_000
-    """Fields of a GraphQL document, fragments spread out."""
+    fields: int = 500
+    """Fields of a GraphQL document, fragments spread out. (The SDK's longest has 72, 11 deep.)"""
+    repeats: int = 10_000
+    """How often names of fields are repeated in a document: the sum of the squares, as validation compares pairs."""
     page: int = 1_000
     """Items of one page."""
 

@@ -22,6 +22,7 @@ from wabucketref.wiring import Storages
 
 WILDCARDS: Final = ("0.0.0.0", "::", "[::]")  # noqa: S104
 _SECRET_BYTES: Final = 32
+_CONNECTIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def run_server(
     _refuse_open_door(serving, options)
     with ExitStack() as stack:
         home = settings.home_ready()
-        catalog = stack.enter_context(closing(Catalog(settings.catalog_url)))
+        catalog = stack.enter_context(closing(Catalog(settings.catalog_url, connections=_CONNECTIONS)))
         ensure_schema(catalog)
         user, key = _let_in(serving, catalog, settings, options)
         sock = stack.enter_context(closing(serving.bind(options.host, options.port)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.run import RunKey
@@ -15,6 +15,7 @@ from wabucketref.server.call import Call, Info, call_of
 from wabucketref.server.files.read import MAX_NAMES, FileView
 from wabucketref.server.runs.views import RunView, run_by_key
 from wabucketref.trackers.embedded.rows import ensure
+from wabucketref.trackers.embedded.schema import run
 from wabucketref.trackers.embedded.served import run_file
 
 MAX_PATH: Final = 1024
@@ -27,6 +28,7 @@ def create_run_files(source: Any, info: Info, input: Mapping[str, Any]) -> dict[
     names: Sequence[str] = input["files"]
     if len(names) > MAX_NAMES:
         raise UsageError(f"{len(names)} files, at most {MAX_NAMES} are taken at once")
+    _check_room(call, view)
     now = datetime.now(UTC)
     made = []
     for name in names:
@@ -88,6 +90,18 @@ def run_deleted(connection: Connection, run_pk: int, with_artifacts: bool) -> Se
     keys = connection.scalars(select(run_file.c.key).where(condition, run_file.c.key.is_not(None))).all()
     connection.execute(run_file.delete().where(condition))
     return keys
+
+
+def _check_room(call: Call, view: RunView) -> None:
+    """Raises UsageError: the project has no room for another file."""
+    used = call.connection.scalar(
+        select(func.sum(run_file.c.size))
+        .join(run, run.c.id == run_file.c.run_pk)
+        .where(run.c.project_pk == view.project_pk)
+    )
+    most = call.site.options.limits.project
+    if (used or 0) >= most:
+        raise UsageError(f"the files of project {view.key.project} have {used} bytes, at most {most} may be")
 
 
 def _run(call: Call, input: Mapping[str, Any]) -> RunView:

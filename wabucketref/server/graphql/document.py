@@ -3,6 +3,7 @@
 The bounds are checked before validation, which takes more than linear time.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -97,17 +98,19 @@ class _Bounds:
         }
         self._measured: dict[str, tuple[int, int]] = {}
         self._open: set[str] = set()
+        self._names: Counter[str] = Counter()
 
     def check(self) -> None:
+        """Raises Refused: one of the bounds is passed."""
         for node in self._document.definitions:
             if isinstance(node, OperationDefinitionNode):
                 depth, fields = self._measure(node.selection_set)
                 if depth > self._limits.depth:
                     raise refused(f"the query is {depth} deep, at most {self._limits.depth} may be")
                 if fields > self._limits.fields:
-                    raise Refused(
-                        [GraphQLError(f"the query has {fields} fields, at most {self._limits.fields} may be")]
-                    )
+                    raise refused(f"the query has {fields} fields, at most {self._limits.fields} may be")
+        if sum(count * count for count in self._names.values()) > self._limits.repeats:
+            raise refused("the query repeats its fields too often")
 
     def _measure(self, selection: SelectionSetNode | None) -> tuple[int, int]:
         depth = fields = 0
@@ -118,6 +121,7 @@ class _Bounds:
     def _children(self, selection: SelectionSetNode | None) -> Iterator[tuple[int, int]]:
         for node in selection.selections if selection else ():
             if isinstance(node, FieldNode):
+                self._names[(node.alias or node.name).value] += 1
                 depth, fields = self._measure(node.selection_set)
                 yield depth + 1, fields + 1
             elif isinstance(node, FragmentSpreadNode):

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from typing import Any, Final
+from typing import Any
 
 from graphql import GraphQLSchema
 from starlette.concurrency import run_in_threadpool
@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wabucketref.errors import UsageError
-from wabucketref.server.access import base_url, require
-from wabucketref.server.answers import errors_response
+from wabucketref.server.access import base_url, require, require_json
+from wabucketref.server.answers import shown
 from wabucketref.server.bodies import read_body
 from wabucketref.server.graphql.document import Documents, Refused, operation_of, refused
 from wabucketref.server.graphql.execute import execute, formatted
@@ -20,8 +20,6 @@ from wabucketref.server.graphql.scalars import dump
 from wabucketref.server.site import Site
 
 log = logging.getLogger(__name__)
-
-_SHOWN: Final = 200
 
 
 class Endpoint:
@@ -38,8 +36,7 @@ class Endpoint:
     async def answer(self, request: Request) -> Response:
         """One request. Refused documents are 400, so that no client tries them again."""
         user = await run_in_threadpool(require, request)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return errors_response(415, ["send application/json"])
+        require_json(request)
         body = await read_body(request, self._site.options.limits.body)
         return await run_in_threadpool(self._answer, body, user, base_url(request))
 
@@ -50,14 +47,14 @@ class Endpoint:
             operation = operation_of(document, name)
         except Refused as refusal:
             told = [formatted(error) for error in refusal.errors]
-            log.warning("refused a query: %s", told[0]["message"][:_SHOWN])
+            log.warning("refused a query: %s", shown(told[0]["message"]))
             return Response(dump({"errors": told}), 400, media_type="application/json")
         result = execute(self._site, self._schema, document, operation, variables, user, address)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [formatted(error) for error in result.errors]
             what = operation.name.value if operation.name else "a query"
-            log.info("%s failed: %s", what[:_SHOWN], answer["errors"][0]["message"][:_SHOWN])
+            log.info("%s failed: %s", shown(what), shown(answer["errors"][0]["message"]))
         return Response(dump(answer), 200, media_type="application/json")
 
 

@@ -9,6 +9,7 @@ from graphql import execute as execute_document
 
 from wabucketref.errors import NotAuthorised, TransientError, WaBucketError
 from wabucketref.server.accounts import User
+from wabucketref.server.answers import shown
 from wabucketref.server.call import Call
 from wabucketref.server.graphql.build import read_field
 from wabucketref.server.site import Site
@@ -81,6 +82,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     if isinstance(cause, WaBucketError):
         found["extensions"] = {"code": cause.kind}
     elif cause is not None and not isinstance(cause, GraphQLError):
-        log.error("a resolver failed at %s", "/".join(map(str, error.path or ())), exc_info=cause)
+        where = "/".join(map(str, error.path or ()))
+        log.error("a resolver failed at %s: %s: %s", where, type(cause).__name__, shown(str(cause)), exc_info=cause)
         found |= {"message": "internal error of the server; its log has more", "extensions": {"code": "internal"}}
     return found

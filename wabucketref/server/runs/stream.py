@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.run import RunKey, RunState
-from wabucketref.server.access import require, site_of
+from wabucketref.server.access import require, require_json, site_of
 from wabucketref.server.bodies import read_body
 from wabucketref.server.runs import rows
 from wabucketref.server.runs.detail import change_detail
@@ -141,6 +141,7 @@ def _move_on(connection: Connection, view: RunView, told: Told) -> None:
 
 async def _answer(request: Request) -> Response:
     await run_in_threadpool(require, request, write=True)
+    require_json(request)
     site = site_of(request)
     key = RunKey(*(request.path_params[name] for name in ("entity", "project", "run")))
     body = await read_body(request, site.options.limits.stream)

@@ -18,8 +18,10 @@ _CONNECT_SECONDS: Final = 10
 class Catalog:
     """Connections to one catalog. Thread-safe; a forked child opens connections of its own."""
 
-    def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0) -> None:
+    def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0, connections: int = 1) -> None:
         """Open `url`, a SQLAlchemy URL of SQLite or PostgreSQL; nothing is asked of the database yet.
+
+        Any number of transactions may be under way; `connections` of a file are kept open between them.
 
         Raises:
             SettingsError: the URL is malformed or of another database.
@@ -28,6 +30,7 @@ class Catalog:
         """
         self._url = _checked(url)
         self._busy_seconds = busy_seconds
+        self._connections = connections
         self.where = f"the catalog {self._url.database or ''}"
         if self._url.host:
             self.where = f"the catalog {self._url.database} on {self._url.host}"
@@ -126,7 +129,7 @@ class Catalog:
                 self._url,
                 hide_parameters=True,
                 poolclass=QueuePool,
-                pool_size=1,
+                pool_size=self._connections,
                 max_overflow=-1,
                 connect_args={"timeout": self._busy_seconds},
             )
