@@ -167,7 +167,7 @@ def test_a_crash_of_a_resolver_is_no_5xx_and_tells_nothing(tmp_path: Path) -> No
     """Clients repeat 5xx for minutes; what failed is in the log alone."""
     prelude = """
 from wabucketref.server.base import people
-def broken(*arguments): raise ZeroDivisionError("private detail")
+def broken(*arguments, **more): raise ZeroDivisionError("private detail")
 people.entity_view = broken
 """
     with live_server(tmp_path, prelude=prelude) as server:
