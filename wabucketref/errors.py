@@ -247,6 +247,12 @@ class IntegrityError(WaBucketError, ValueError):
     usual_hint = "the data was damaged, or another program made it"
 
 
+class NotAsRecorded(IntegrityError):
+    """The bucket holds another upload than the tracker knows, or than the reference was pinned to."""
+
+    kind = "not_as_recorded"
+
+
 class TrackingPending(WaBucketError):
     """The bytes are safe in the bucket but the tracker does not know yet; ``wabucket sync`` finishes it."""
 

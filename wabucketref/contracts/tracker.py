@@ -28,6 +28,15 @@ class TrackerCapabilities:
     """Aliases of the form ``vN`` cannot be used with it."""
 
 
+class AliasHeld(Exception):
+    """The tracker has another upload at the alias: only the bucket can tell which of the two is there now."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+        """Opaque; another one after each record that concerns what the alias holds."""
+
+
 class Tracker(Protocol):
     """See the module's text for the promises."""
 
@@ -60,6 +69,12 @@ class Tracker(Protocol):
         The first log of a (bucket, digest) makes the next version; ``latest`` and the artifact's alias then name it.
         Logging the same xid, or equal content (bucket and digest) again, yields the existing version and adds this
         run's output.
+
+        Records come in any order. With a ``standing``, an artifact takes its alias only from the holder named there;
+        one that is not current takes no name: it is recorded as replaced by what the alias names, or as removed.
+
+        Raises:
+            AliasHeld: the alias names other content than the standing knows; nothing is recorded.
         """
 
     def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:

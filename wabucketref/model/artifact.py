@@ -9,6 +9,16 @@ from wabucketref.model.reference import ArtifactRef
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an alias still holds an upload, as the bucket said; see ``docs/decisions/0009``."""
+
+    current: bool = True
+    """False is final: an upload that was replaced or removed does not come back."""
+    holder: str = ""
+    """What the tracker had at the alias when the bucket was asked (``AliasHeld.holder``); empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedArtifact:
     """One committed upload, told to a tracker. `xid` is made by the client and makes repeating harmless."""
 
@@ -27,6 +37,8 @@ class LoggedArtifact:
     created: datetime
     metadata: Mapping[str, Any] = field(default_factory=dict)
     linked: bool = False
+    standing: Standing | None = None
+    """None: it takes its alias, whatever that holds."""
 
     @property
     def ref(self) -> ArtifactRef:

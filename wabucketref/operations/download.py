@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wabucketref.errors import LocalIOError, UsageError
+from wabucketref.errors import LocalIOError, UsageError, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.plan import DownloadPlan
+from wabucketref.model.plan import DownloadPlan, TransferFigures
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import DownloadResult
 from wabucketref.model.runargs import parse_run_args
 from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.outcome import downloaded, settle
+from wabucketref.operations.replaced import explained
 from wabucketref.operations.resolve import resolve
 from wabucketref.operations.workspace import Workspace
 from wabucketref.runs.ids import new_xid
@@ -37,6 +38,7 @@ def download(
     Raises:
         UsageError, NotFound: before anything is recorded.
         IntegrityError: bytes differ from the manifest; the destination is as before.
+        ReplacedWhileReading: another upload took its place, which the tracker may not know yet.
         Conflict: a file lies where a directory must be.
         TransientError, NotAuthorised: the bucket or this machine failed; trying again goes on where it stopped.
         TrackingPending: the files are in place, but the use is not recorded; carries the ``result``.
@@ -45,12 +47,12 @@ def download(
     target = target_of(ref, destination)
     ws.project  # noqa: B018 - refuse a missing project before asking the tracker
     artifact = resolve(ws, ref)
-    plan = plan_download(artifact, target, include, exclude)
+    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
     if dry_run:
-        figures = ws.plane.preview_download(plan).figures
+        figures = _preview(ws, artifact, plan)
         return DownloadResult(artifact, None, "disabled", figures, target, verified=False, dry_run=True)
     with ws.session(config=config) as run:
-        result = ws.wait(run, send_download(run, plan))
+        result = ws.wait(run, send_download(ws, run, artifact, plan))
     return settle(ws, run, result, f"the download of {ref}")
 
 
@@ -63,8 +65,9 @@ def begin_download(
     exclude: Sequence[str] = (),
 ) -> Ticket[DownloadResult]:
     """As :func:`download`, in a session's run and without waiting."""
-    plan = plan_download(resolve(ws, ref), target_of(ref, destination), include, exclude)
-    return send_download(ws.session_run(), plan)
+    artifact, target = resolve(ws, ref), target_of(ref, destination)
+    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
+    return send_download(ws, ws.session_run(), artifact, plan)
 
 
 @contextlib.contextmanager
@@ -101,9 +104,15 @@ def target_of(ref: ArtifactRef, destination: str | Path | None) -> Path:
 
 
 def plan_download(
-    artifact: ArtifactInfo, target: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    artifact: ArtifactInfo,
+    target: Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    pinned: bool = False,
 ) -> DownloadPlan:
-    """The plan for one resolved artifact.
+    """The plan for one resolved artifact. Its digest counts where the tracker gave it, or the user (`pinned`): what was
+    merely seen in the bucket may be another by the time it is read.
 
     Raises:
         UsageError: a pattern is not UTF-8.
@@ -115,12 +124,21 @@ def plan_download(
         type=artifact.type,
         name=artifact.name,
         alias=artifact.alias,
-        digest=artifact.digest,
+        digest=artifact.digest if pinned or artifact.version else None,
         include=check_patterns(include, "include"),
         exclude=check_patterns(exclude, "exclude"),
     )
 
 
-def send_download(run: Run, plan: DownloadPlan) -> Ticket[DownloadResult]:
-    """Give the download to the service."""
-    return run.client.send(plan, lambda done: downloaded(run.in_short(), done))
+def send_download(ws: Workspace, run: Run, artifact: ArtifactInfo, plan: DownloadPlan) -> Ticket[DownloadResult]:
+    """Give the download of `artifact` to the service."""
+    return run.client.send(
+        plan, lambda done: downloaded(run.in_short(), done), lambda error: explained(ws, artifact, error)
+    )
+
+
+def _preview(ws: Workspace, artifact: ArtifactInfo, plan: DownloadPlan) -> TransferFigures:
+    try:
+        return ws.plane.preview_download(plan).figures
+    except WaBucketError as error:
+        raise explained(ws, artifact, error)  # noqa: B904 - it has its cause

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from wabucketref.errors import IntegrityError, NotFound, TransientError, UnfinishedUpload, Unsupported, WaBucketError
+from wabucketref.errors import NotAsRecorded, NotFound, TransientError, UnfinishedUpload, Unsupported, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Header
@@ -24,7 +24,7 @@ def resolve(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> Artifac
     Raises:
         NotFound: neither the tracker nor the bucket knows it; the tracker's explanation is kept.
         UnfinishedUpload: an upload of it has not been committed.
-        IntegrityError: the reference is pinned to another digest.
+        NotAsRecorded: the reference is pinned to another digest.
     """
     try:
         found = ws.tracker.resolve(ref, ws.project, ws.bucket)
@@ -37,7 +37,7 @@ def resolve(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> Artifac
         found = _in_bucket(ws, ref, unreachable)
     hit("artifact.resolved")
     if ref.digest is not None and found.digest != ref.digest:
-        raise IntegrityError(
+        raise NotAsRecorded(
             f"{ref} has the digest {found.digest}, not {ref.digest}", hint="the reference was pinned to other content"
         )
     return found

@@ -2,8 +2,10 @@
 
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import WaBucketError
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import VerifyResult
+from wabucketref.operations.replaced import explained
 from wabucketref.operations.resolve import resolve
 from wabucketref.operations.workspace import Workspace
 
@@ -14,14 +16,19 @@ def verify(ws: Workspace, ref: ArtifactRef, deep: bool = False, progress: Progre
     Raises:
         NotFound, UnfinishedUpload: there is nothing to verify.
         IntegrityError: the manifest itself is damaged, or is not the one the tracker recorded.
+        ReplacedWhileReading: another upload took its place, which the tracker may not know yet.
     """
     artifact = resolve(ws, ref)
-    seen = ws.plane.verify(
-        artifact.bucket,
-        artifact.ref,
-        deep=deep,
-        expected=artifact.digest,
-        progress=progress or SilentProgress(),
-        cancel=Cancel(),
-    )
+    known = artifact.digest if ref.digest is not None or artifact.version else None
+    try:
+        seen = ws.plane.verify(
+            artifact.bucket,
+            artifact.ref,
+            deep=deep,
+            expected=known,
+            progress=progress or SilentProgress(),
+            cancel=Cancel(),
+        )
+    except WaBucketError as error:
+        raise explained(ws, artifact, error)  # noqa: B904 - it has its cause
     return VerifyResult(artifact, deep, seen.files, seen.bytes, seen.damage, seen.extra)

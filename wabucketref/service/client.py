@@ -10,7 +10,7 @@ from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunState
 from wabucketref.service import convert
-from wabucketref.service.ticket import Ticket
+from wabucketref.service.ticket import Explain, Ticket, as_it_is
 from wabucketref.service.wabucket_pb2 import (
     ArtifactDone,
     ArtifactPoll,
@@ -130,8 +130,14 @@ class RunClient:
         _raise_if(result)
         return result
 
-    def send(self, plan: UploadPlan | LinkPlan | DownloadPlan, finish: Callable[[ArtifactDone], Any]) -> Ticket[Any]:
-        """Start an operation; `finish` makes the ticket's result of what is published when it is done."""
+    def send(
+        self,
+        plan: UploadPlan | LinkPlan | DownloadPlan,
+        finish: Callable[[ArtifactDone], Any],
+        explain: Explain = as_it_is,
+    ) -> Ticket[Any]:
+        """Start an operation; `finish` makes the ticket's result of what is published when it is done, `explain` what
+        it raises of an error."""
         match plan:
             case UploadPlan():
                 record = Record(artifact=convert.upload_to_record(plan))
@@ -140,7 +146,7 @@ class RunClient:
             case DownloadPlan():
                 record = Record(use_artifact=convert.download_to_record(plan))
         self._request(Request(artifact_send=ArtifactSend(xid=plan.xid, record=record)))
-        return self.ticket(plan.xid, finish)
+        return Ticket(plan.xid, self, finish, explain)
 
     def ticket(self, xid: str, finish: Callable[[ArtifactDone], Any]) -> Ticket[Any]:
         """A ticket of an operation that was sent before, perhaps by another process."""

@@ -92,3 +92,22 @@ def _apply(state: RunState, kind: str, record: Record) -> None:
         state.row_open = not record.history.commit
     elif kind == "output":
         state.console_lines = record.output.index + 1
+
+
+def unrecorded_write(journal: Journal, xid: str) -> str | None:
+    """Whether the journal holds the upload or link `xid`, not acknowledged: the digest that it committed, empty while
+    it has not; None when there is nothing to be recorded."""
+    found: str | None = None
+    committed = acknowledged = start = len(MAGIC)
+    for end, record in journal.scan(start):
+        kind = record.WhichOneof("kind") or ""
+        if kind in ("artifact", "link") and getattr(record, kind).xid == xid:
+            found = ""
+        elif kind == "committed" and record.committed.xid == xid:
+            found, committed = record.committed.artifact.digest, start
+        elif kind == "failed" and record.failed.xid == xid:
+            return None
+        elif kind == "acknowledged":
+            acknowledged = max(acknowledged, record.acknowledged.position)
+        start = end
+    return None if found and committed < acknowledged else found

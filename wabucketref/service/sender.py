@@ -18,6 +18,7 @@ from wabucketref import threads
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
+from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
 from wabucketref.service import convert
@@ -61,8 +62,13 @@ class Sender:
         tickets: TicketTable,
         start_transfer: Callable[[Plan], None],
         trace: Trace,
+        holds: Callable[[LoggedArtifact], bool],
+        *,
+        is_late: bool,
     ) -> None:
         self.key = key
+        self.holds = holds
+        self.is_late = is_late
         self.partial_row: list[tuple[int, HistoryRecord]] = []
         self.started = RunStarted()
         self._journal = journal

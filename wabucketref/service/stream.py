@@ -75,7 +75,17 @@ class Stream:
         start = recovered.position if recovered else journal.end
         for xid in self._unsettled():
             self.tickets.open(xid)
-        self.sender = Sender(key, journal, start, self.gate, self.tickets, self._start_transfer, parts.trace)
+        self.sender = Sender(
+            key,
+            journal,
+            start,
+            self.gate,
+            self.tickets,
+            self._start_transfer,
+            parts.trace,
+            parts.transfers.holds,
+            is_late=recovered is not None,
+        )
         self.sender.start()
 
     @property

@@ -12,6 +12,12 @@ from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
 
 T = TypeVar("T")
+Explain = Callable[[WaBucketError], WaBucketError]
+
+
+def as_it_is(error: WaBucketError) -> WaBucketError:
+    """The error of an operation that needs no explanation."""
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +43,13 @@ class Polling(Protocol):
 class Ticket(Generic[T]):
     """An upload, link or download under way. Thread-safe; may be awaited."""
 
-    def __init__(self, xid: str, line: Polling, finish: Callable[[ArtifactDone], T]) -> None:
+    def __init__(
+        self, xid: str, line: Polling, finish: Callable[[ArtifactDone], T], explain: Explain = as_it_is
+    ) -> None:
         self.xid = xid
         self._line = line
         self._finish = finish
+        self._explain = explain
         self._lock = threading.Lock()
         self._done: ArtifactDone | None = None
         self._heard = False
@@ -62,7 +71,7 @@ class Ticket(Generic[T]):
             raise TimedOut(f"operation {self.xid} has not ended within {timeout} s", hint="wait again; it goes on")
         self._heard = True
         if done.HasField("error"):
-            raise convert.error_from_message(done.error)
+            raise self._explain(convert.error_from_message(done.error))
         return self._finish(done)
 
     def follow(self, progress: Progress) -> None:

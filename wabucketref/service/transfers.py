@@ -9,7 +9,16 @@ from typing import Final, Protocol
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import AliasTaken, LocalIOError, NotDurable, NotFound, OutOfMemory, WaBucketError
+from wabucketref.errors import (
+    AliasTaken,
+    LocalIOError,
+    NotDurable,
+    NotFound,
+    OutOfMemory,
+    UpgradeRequired,
+    WaBucketError,
+)
+from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
@@ -158,6 +167,18 @@ class Transfers:
             later = AliasTaken(f"{plan.ref} was uploaded anew after this overwrite began", hint="upload it again")
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(later)))
         return None
+
+    def holds(self, artifact: LoggedArtifact) -> bool:
+        """Whether the alias holds this upload now.
+
+        Raises:
+            WaBucketError: the bucket does not say.
+        """
+        try:
+            header = self._plane.find(artifact.bucket, artifact.ref)
+        except (NotFound, UpgradeRequired):
+            return False
+        return header is not None and header.digest == artifact.digest
 
     def _was_overtaken(self, plan: UploadPlan) -> bool:
         """Whether the alias holds an upload asked for later: replaying an old overwrite must not undo it."""

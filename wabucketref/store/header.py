@@ -90,8 +90,14 @@ def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     """What is at `ref`.
 
     Only a directory without any ``.wabucket/`` is an upload of an earlier release: a writer's claim comes before its
-    first file and stays until the header is there. So the files are looked for first and ``.wabucket/`` after.
+    first file and stays until the header is there. So the files are looked for first and ``.wabucket/`` after; and once
+    more, since an upload that is being removed may lose its last file and its claim in between.
     """
+    found = _look_once(storage, ref)
+    return _look_once(storage, ref) if isinstance(found, Absent) and found.reason == "legacy" else found
+
+
+def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     found = read_header(storage, ref)
     if found is not None:
         return found

@@ -1,13 +1,13 @@
 """``verify --all`` over real floors: each way in which bucket, tracker and journal can disagree, and what is none."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults import trees
+from tests.unit.operations.conftest import REF, Open
 from wabucketref import WaBucketRefAPI, failpoints
 from wabucketref.errors import NotFound, TrackingPending, TransientError
 from wabucketref.model.audit import VerifyAllResult
@@ -19,53 +19,10 @@ from wabucketref.operations.sync import sync
 from wabucketref.operations.upload import upload
 from wabucketref.operations.verify_all import verify_all
 from wabucketref.operations.workspace import Workspace
-from wabucketref.settings import load_settings
 from wabucketref.store.claims.body import Body
 from wabucketref.store.identity import Identity
-from wabucketref.wiring import open_workspace
 
-REF = ArtifactRef("dataset", "cats", "one")
 OTHER = {"a.txt": b"other"}
-
-Open = Callable[..., Workspace]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Open]:
-    """Opens a home of the one bucket."""
-    opened: list[Workspace] = []
-
-    def open_home(name: str = "home", **settings: Any) -> Workspace:
-        given = {
-            "project_name": "demo",
-            "entity": "ada",
-            "bucket": f"file://{tmp_path}/bucket",
-            "home": str(tmp_path / name),
-            "tracker": "embedded",
-        }
-        opened.append(open_workspace(load_settings({**given, **settings})))
-        return opened[-1]
-
-    yield open_home
-    for ws in opened:
-        ws.close()
-
-
-@pytest.fixture
-def ws(home: Open) -> Workspace:
-    return home()
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return trees.make(tmp_path / "src", trees.TWO_FILES)
-
-
-@pytest.fixture
-def uploaded(ws: Workspace, source: Path, tmp_path: Path) -> Path:
-    """The artifact's directory in the bucket."""
-    upload(ws, source, "cats", "dataset", "one")
-    return tmp_path / "bucket/dataset/cats/one"
 
 
 def states(result: VerifyAllResult) -> list[tuple[str, str, bool]]:

@@ -13,6 +13,7 @@ from wabucketref.contracts.tracker import TrackerCapabilities
 from wabucketref.contracts.transfer import Cancel, StoredFile, TransferMemory
 from wabucketref.errors import AliasTaken, NotFound, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
+from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, TransferFigures, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunInfo, RunKey, RunState, RunUpdate
@@ -163,6 +164,14 @@ class MemoryPlane:
         with self.lock:
             writer, committed = self.committed.get(str(ref), (None, None))
         return committed if writer == xid else None
+
+    def find(self, bucket: str, ref: ArtifactRef) -> Header:
+        with self.lock:
+            writer, committed = self.committed.get(str(ref), ("", None))
+        if committed is None:
+            raise NotFound(f"{ref} is not there")
+        nothing, digest = "blake3:" + "0" * 64, committed.artifact.digest
+        return Header(writer, ref.type, ref.name, ref.alias, digest, 1, 10, nothing, 0, 0, {}, {}, CREATED.isoformat())
 
     def _commit(self, xid: str, ref: ArtifactRef, bucket: str, digest: str) -> Committed:
         with self.lock:

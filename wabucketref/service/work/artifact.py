@@ -1,8 +1,11 @@
 """Operations that move bytes: their plans go to the data plane; what became of them comes back as records."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
-from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.contracts.tracker import AliasHeld, Tracker
+from wabucketref.errors import WaBucketError
+from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact, Standing
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import (
     ArtifactDone,
@@ -14,6 +17,8 @@ from wabucketref.service.wabucket_pb2 import (
     UseArtifactRecord,
 )
 from wabucketref.service.work.base import Outbox, RunState, Work
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -72,7 +77,7 @@ class CommittedWork(Work):
 
     def process(self, out: Outbox, position: int) -> None:
         artifact = convert.artifact_from_message(self.record.artifact)
-        info = out.track("log the artifact", lambda tracker: tracker.log_artifact(out.key, artifact))
+        info = out.track("log the artifact", lambda tracker: record_upload(tracker, artifact, out))
         out.publish(_done(self.record.xid, info, out, committed=self.record))
 
     def __str__(self) -> str:
@@ -105,6 +110,24 @@ class FailedWork(Work):
 
     def __str__(self) -> str:
         return f"failed xid={self.record.xid}: {self.record.error.message}"
+
+
+def record_upload(tracker: Tracker, artifact: LoggedArtifact, out: Outbox) -> ArtifactInfo:
+    """Record an upload. Where the tracker has another one at its alias, the bucket tells which of them is there now."""
+    standing = Standing(current=not out.is_late or _is_there(artifact, out))
+    while True:
+        try:
+            return tracker.log_artifact(out.key, replace(artifact, standing=standing))
+        except AliasHeld as other:
+            standing = Standing(out.holds(artifact), other.holder)
+
+
+def _is_there(artifact: LoggedArtifact, out: Outbox) -> bool:
+    try:
+        return out.holds(artifact)
+    except WaBucketError as error:
+        log.info("whether %s is still there is not known: %s", artifact.ref, error)
+        return True
 
 
 def _done(

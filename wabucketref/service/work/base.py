@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
+from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
@@ -52,6 +53,17 @@ class Outbox(Protocol):
 
     @property
     def tracking(self) -> Tracking: ...
+
+    @property
+    def is_late(self) -> bool:
+        """Whether an earlier process made the records: others may have gone on meanwhile."""
+
+    def holds(self, artifact: LoggedArtifact) -> bool:
+        """Ask the bucket whether the alias holds this upload now.
+
+        Raises:
+            WaBucketError: it does not say.
+        """
 
     @property
     def partial_row(self) -> list[tuple[int, HistoryRecord]]:

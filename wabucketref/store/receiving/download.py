@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import IntegrityError
+from wabucketref.errors import NotAsRecorded
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
@@ -57,11 +57,11 @@ def check_digest_known(ref: ArtifactRef, known: str | None, header: Header | Non
     """Compare the digest in the bucket with the one that the tracker or the user knows, if any.
 
     Raises:
-        IntegrityError: they differ.
+        NotAsRecorded: they differ.
     """
     found = header.digest if header else "none, for there is no manifest"
     if known is not None and known != found:
-        raise IntegrityError(
+        raise NotAsRecorded(
             f"{ref} was replaced behind the tracker's back: recorded is {known}, the bucket has {found}",
             hint="find out who wrote to the bucket; `wabucket verify` checks the bytes",
         )

@@ -6,9 +6,10 @@ All of it happens under the lock of one artifact sequence, so that version numbe
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, case, select
+from sqlalchemy import Connection, Table, case, func, select
 
-from wabucketref.model.artifact import LoggedArtifact
+from wabucketref.contracts.tracker import AliasHeld
+from wabucketref.model.artifact import LoggedArtifact, Standing
 from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.rows import ensure, require_run
@@ -26,21 +27,29 @@ class Place:
 
 
 def log(connection: Connection, key: RunKey, artifact: LoggedArtifact) -> int:
-    """Record `artifact` as output of the run; the pk of its version. A replay of the xid changes nothing."""
+    """Record `artifact` as output of the run; the pk of its version. A replay of the xid changes nothing.
+
+    Raises:
+        AliasHeld: another upload has its alias, and its standing does not say that it took its place.
+    """
     run_pk, project_pk = require_run(connection, key)
     known = _linked(connection, run_output, run_pk, artifact.xid)
     if known is not None:
         return known
     place, number = _lock(connection, project_pk, artifact)
-    pk = _living_content(connection, place, artifact)
-    if pk is None:
-        pk = _add(connection, place, number, artifact, run_pk)
-        point(connection, place, LATEST, pk)
-    else:
+    pk, standing = _living_content(connection, place, artifact), artifact.standing or Standing()
+    if artifact.standing is not None and standing.current:
+        _check_holder(connection, place, artifact.alias, pk, standing.holder)
+    if pk is not None:
         connection.execute(
             version.update().where(version.c.id == pk, version.c.producer_pk.is_(None)).values(producer_pk=run_pk)
         )
-    if _take_directory(connection, place, artifact.alias, pk):
+    elif standing.current:
+        pk = _add(connection, place, number, artifact, run_pk)
+        point(connection, place, LATEST, pk)
+    else:
+        pk = _add_past(connection, place, number, artifact, run_pk)
+    if standing.current and _take_directory(connection, place, artifact.alias, pk):
         move_latest(connection, place)
     connection.execute(run_output.insert().values(run_pk=run_pk, xid=artifact.xid, version_pk=pk))
     return pk
@@ -133,6 +142,26 @@ def named(connection: Connection, place: Place, name: str) -> tuple[int, str] | 
     return None if found is None else (found.id, found.alias)
 
 
+def _check_holder(connection: Connection, place: Place, name: str, pk: int | None, known: str) -> None:
+    """Refuse to take the directory `name` for `pk` from any other version than the one that the bucket was asked about.
+
+    Each record of a version adds an output, so that a version which lost its directory and got it back is told apart.
+    """
+    before = _in_directory(connection, place, name)
+    if before is None or before == pk:
+        return
+    latest = connection.scalar(select(func.max(run_output.c.id)).where(run_output.c.version_pk == before))
+    holder = f"{before}.{latest or 0}"
+    if holder != known:
+        raise AliasHeld(holder)
+
+
+def _in_directory(connection: Connection, place: Place, name: str) -> int | None:
+    """The version that was uploaded under `name` and has its files there, as far as is recorded."""
+    holder = named(connection, place, name)
+    return holder[0] if holder is not None and holder[1] == name else None
+
+
 def _linked(connection: Connection, link: Table, run_pk: int, xid: str) -> int | None:
     return connection.scalar(select(link.c.version_pk).where(link.c.run_pk == run_pk, link.c.xid == xid))
 
@@ -192,13 +221,24 @@ def _add(connection: Connection, place: Place, number: int, artifact: LoggedArti
     return pk
 
 
+def _add_past(connection: Connection, place: Place, number: int, artifact: LoggedArtifact, producer_pk: int) -> int:
+    """As :func:`_add`, of an upload whose files are not there any more: it has no names."""
+    pk = _add(connection, place, number, artifact, producer_pk)
+    holder = _in_directory(connection, place, artifact.alias)
+    if holder is None:
+        remove(connection, place, pk)
+    else:
+        connection.execute(version.update().where(version.c.id == pk).values(replaced_by=holder))
+    return pk
+
+
 def _meet(connection: Connection, place: Place, number: int, artifact: LoggedArtifact) -> int:
     """Record a version that another catalog made. A directory known to hold another upload keeps its version:
     then this use is told late, after an ``--overwrite``."""
     pk = _add(connection, place, number, artifact, None)
-    holder = named(connection, place, artifact.alias)
-    if holder is not None and holder[1] == artifact.alias:
-        connection.execute(version.update().where(version.c.id == pk).values(replaced_by=holder[0]))
+    holder = _in_directory(connection, place, artifact.alias)
+    if holder is not None:
+        connection.execute(version.update().where(version.c.id == pk).values(replaced_by=holder))
     else:
         point(connection, place, artifact.alias, pk)
         move_latest(connection, place)
