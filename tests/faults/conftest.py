@@ -3,7 +3,8 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,19 @@ from tests.faults.background import Service
 from tests.faults.crash.shown import tally_of  # noqa: F401  # fixture
 from tests.faults.crash.stores import enumerate_points  # noqa: F401  # fixture
 from tests.faults.disk import may_mount, own_mounts
-from tests.faults.network import Net
+from tests.faults.network import Clock, Net
 from tests.faults.procs import World, Zygote
 from tests.faults.proxy import Proxy, Rule
 from tests.servers import Server
+from wabucketref.contracts.storage import Storage
+from wabucketref.retry import RetryPolicy
+from wabucketref.settings import load_settings
+from wabucketref.wiring import open_workspace
 
 MakeWorld = Callable[..., World]
 Flaky = Callable[..., tuple[Proxy, Server]]
 MakeNet = Callable[..., Net]
+OpenBucket = Callable[..., Storage]
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +122,17 @@ def net(make_world: MakeWorld, flaky: Flaky) -> MakeNet:
         return Net(make_world(seen), proxy, server)
 
     return make
+
+
+@pytest.fixture
+def open_bucket(tmp_path: Path) -> Iterator[OpenBucket]:
+    """Opens buckets as the product does; retries wait by the clock that is given, if any."""
+    with ExitStack() as stack:
+
+        def open_url(url: str, environ: Mapping[str, str], clock: Clock | None = None) -> Storage:
+            given = {"bucket": url, "project_name": "p", "home": str(tmp_path / "home"), "tracker": "disabled"}
+            policy = RetryPolicy(clock=lambda: clock.now, sleep=clock.sleep) if clock else None
+            workspace = open_workspace(load_settings(given), environ=dict(environ), policy=policy)
+            return stack.enter_context(workspace).open_storage(url)
+
+        yield open_url

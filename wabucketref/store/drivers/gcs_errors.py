@@ -21,6 +21,7 @@ from wabucketref.store.drivers.http_errors import (
     connection_hint,
     proxy_login,
     retry_after,
+    tls_hint,
     unanswered,
     unreachable,
 )
@@ -89,6 +90,10 @@ def answered(
         return transient
     if status not in _STATUS:
         return request.failed(message)
+    if status == 400 and endpoint != _GOOGLE and not _is_json(body):
+        return unreachable(
+            f"{message}: that is not Google's", f"check STORAGE_EMULATOR_HOST{tls_hint(endpoint)}", retryable=False
+        )
     kind, hint = _STATUS[status]
     if kind is NotAuthorised:
         refused = NotAuthorised(message, hint=clock_hint(headers) or hint)
@@ -121,7 +126,15 @@ def translate(error: Exception, request: GcsRequest, endpoint: str = _GOOGLE) ->
         return unreachable(message, connection_hint(endpoint, "STORAGE_EMULATOR_HOST"))
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return SettingsError(message, hint="check STORAGE_EMULATOR_HOST and GOOGLE_APPLICATION_CREDENTIALS")
-    return unanswered(message, _AGAIN, writing=request.writing)
+    return unanswered(message, _AGAIN, endpoint, writing=request.writing)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body or b"null")
+    except ValueError:
+        return False
+    return True
 
 
 def _text(body: bytes) -> str:

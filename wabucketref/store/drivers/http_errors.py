@@ -56,11 +56,16 @@ def unreachable(message: str, hint: str, *, retryable: bool = True) -> Transient
     return error
 
 
-def unanswered(message: str, hint: str, *, writing: bool) -> TransientError:
-    """The connection broke before an answer was there."""
-    error = (OutcomeUnknown if writing else TransientError)(message, hint=hint)
+def unanswered(message: str, hint: str, url: str, *, writing: bool) -> TransientError:
+    """The connection to `url` broke before an answer was there."""
+    error = (OutcomeUnknown if writing else TransientError)(message, hint=f"{hint}{tls_hint(url)}")
     error.unanswered = True
     return error
+
+
+def tls_hint(url: str) -> str:
+    """What to add to a hint when a server was asked in plain HTTP and does not understand."""
+    return "; if it never works: should the address begin with https?" if url.startswith("http:") else ""
 
 
 def proxy_variable(url: str) -> str | None:

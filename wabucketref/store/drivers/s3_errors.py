@@ -15,7 +15,7 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
-from wabucketref.store.drivers.http_errors import clock_hint, proxy_login, retry_after
+from wabucketref.store.drivers.http_errors import clock_hint, proxy_login, retry_after, tls_hint, unreachable
 from wabucketref.store.drivers.s3_failures import KEYS, failure
 from wabucketref.store.drivers.s3_request import AGAIN, S3Request
 
@@ -120,6 +120,9 @@ def _answer(response: Mapping[str, Any], request: S3Request, endpoint: str) -> W
         return refused
     if kind is not None:
         return kind(message, hint=hint)
+    if code in ("", "400") and status == 400:
+        hint = f"check the endpoint (AWS_ENDPOINT_URL){tls_hint(endpoint)}"
+        return unreachable(f"{message}: that is not an S3 store's answer", hint, retryable=False)
     if status >= 500 or status < 400:
         return request.failed(message)
     return UsageError(message, hint="the store refused the request; see its code")

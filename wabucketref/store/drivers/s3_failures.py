@@ -31,7 +31,7 @@ def failure(error: Exception, request: S3Request, endpoint: str) -> WaBucketErro
         return proxy_login(request.what, endpoint)
     if isinstance(error, boto.ConnectTimeoutError | boto.ProxyConnectionError) or _never_left(error):
         return unreachable(message, connection_hint(endpoint, _ENDPOINT))
-    return unanswered(message, AGAIN, writing=request.writing)
+    return unanswered(message, AGAIN, endpoint, writing=request.writing)
 
 
 def _never_left(error: Exception) -> bool:

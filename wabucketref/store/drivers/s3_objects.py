@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError
+from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pace import read_body
 from wabucketref.store.drivers.pages import PagedListing
@@ -50,9 +50,10 @@ class S3Objects:
         except NotFound:
             self._check_bucket()
             return None
-        except (NotAuthorised, UsageError):
-            # The answer to a HEAD cannot say why: an expired token is a plain 400.
-            self.read_range(key, 0, 1)
+        except WaBucketError as error:
+            if not error.retryable:
+                # The answer to a HEAD cannot say why: an expired token is a plain 400.
+                self.read_range(key, 0, 1)
             raise
         field(request, answer, "ETag")
         return _info(key, int(answer["ContentLength"]), answer)
