@@ -41,6 +41,7 @@ def found(storage: Wrapper | MemoryStorage) -> tuple[bool, bool]:
     return capabilities.create_if_absent, capabilities.replace_if_match
 
 
+@pytest.mark.row("O3")
 def test_what_is_found(memory: MemoryStorage) -> None:
     assert found(memory) == (True, True)
     assert found(Overwriting(memory)) == (False, False)

@@ -308,6 +308,7 @@ def test_metadata_that_does_not_fit_is_refused_before_anything_is_sent(source: P
     assert keys(storage) == []
 
 
+@pytest.mark.row("O6")
 def test_part_sizes_fit_into_what_stores_take() -> None:
     limits = TransferLimits()
     assert limits.part_bytes(1 << 30, 5 << 20) == 8 << 20

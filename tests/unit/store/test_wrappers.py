@@ -8,7 +8,14 @@ import pytest
 
 from wabucketref.conformance.results import race
 from wabucketref.contracts.storage import Capabilities, ObjectInfo
-from wabucketref.errors import OutcomeUnknown, TransientError, Unsupported
+from wabucketref.errors import (
+    AlreadyExists,
+    OutcomeUnknown,
+    PreconditionFailed,
+    TransientError,
+    Unsupported,
+    WrittenWrong,
+)
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.drivers.pages import PagedListing
@@ -226,3 +233,68 @@ def test_declared_capabilities_are_enforced(memory: MemoryStorage) -> None:
         with pytest.raises(Unsupported):
             refused()
     assert with_capabilities(memory, memory.capabilities) is memory
+
+
+@pytest.mark.row("O9")
+def test_the_bound_is_halved_once_a_burst_and_grows_back(memory: MemoryStorage) -> None:
+    slow, other = TransientError("503 SlowDown"), TransientError("500")
+    slow.throttled = True
+    store = Limited(Faulty(memory, [Fault("head", times=2, error=slow), Fault("head", nth=3, error=other)]), 16)
+    for bound in (8, 4, 4):
+        with pytest.raises(TransientError):
+            store.head("a")
+        assert store.bound == bound
+    calls = 0
+    while store.bound < 16:
+        store.head("a")
+        calls += 1
+    assert 80 < calls < 200, "it grows by one with each round"
+    for _ in range(20):
+        store.head("a")
+    assert store.bound == 16
+    burst = threading.Barrier(4)
+
+    class Throttling(Wrapper):
+        def head(self, key: str) -> ObjectInfo | None:
+            burst.wait(5)
+            raise slow
+
+    store = Limited(Throttling(memory), 16)
+
+    def ask() -> None:
+        with pytest.raises(TransientError):
+            store.head("a")
+
+    assert race([ask] * 4) == [None] * 4
+    assert store.bound == 8
+
+
+@pytest.mark.row("W4")
+def test_what_a_write_left_damaged_is_replaced_and_nothing_else(memory: MemoryStorage) -> None:
+    class Flipping(Wrapper):
+        flips = 2
+
+        def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+            if not self.flips:
+                return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
+            self.flips -= 1
+            wrong = WrittenWrong("other bytes")
+            wrong.etag = self.inner.put(key, b"wrong", if_absent=if_absent, if_match=if_match).etag
+            raise wrong
+
+    Retrying(Flipping(memory), QUICK).put("a", b"right", if_absent=True)
+    assert memory.read("a", limit=9)[0] == b"right"
+    with pytest.raises(AlreadyExists):
+        Retrying(Flipping(memory), QUICK).put("a", b"of another", if_absent=True)
+    assert memory.read("a", limit=9)[0] == b"right"
+
+    class Rivalled(Flipping):
+        def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+            try:
+                return super().put(key, data, if_absent=if_absent, if_match=if_match)
+            finally:
+                self.inner.put(key, b"of a rival")
+
+    with pytest.raises(PreconditionFailed):
+        Retrying(Rivalled(memory), QUICK).put("b", b"right", if_absent=True)
+    assert memory.read("b", limit=99)[0] == b"of a rival"

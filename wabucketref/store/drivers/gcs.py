@@ -21,6 +21,7 @@ from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, e
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
 from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, empty_object, upload_blocks
+from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.pages import PagedListing
@@ -275,6 +276,7 @@ class GcsFactory:
         address = parse_bucket_url(url, "gs", "gcs")
         project = environ.get("GOOGLE_CLOUD_PROJECT") or None
         client = GcsClient(emulator_from(environ), project, stall_seconds(environ))
+        tell_plain_http(url, client.emulator)
         return GcsStorage(BucketUrl("gs", address.bucket, address.prefix), client)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from wabucketref.errors import NotAuthorised, WrittenWrong
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
+from wabucketref.store.drivers.http_session import send_once
 from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
 
@@ -124,7 +125,7 @@ class GcsClient:
 
         import aiohttp
 
-        session = await fs._set_session()
+        session = send_once(await fs._set_session())
         signed = dict(call.headers)
         await asyncio.to_thread(fs.credentials.apply, signed)
         url = call.path if call.path.startswith("http") else fs._location + call.path

@@ -77,10 +77,7 @@ async def keep_pace(work: Callable[[], Awaitable[T]], seconds: float) -> T:
 
 
 class Pieces:
-    """A request's body in pieces, so that it is seen how far it got, and other requests go on meanwhile.
-
-    Can be iterated again, since clients send a request anew when a kept connection proves dead.
-    """
+    """A request's body in pieces, so that it is seen how far it got, and other requests go on meanwhile."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

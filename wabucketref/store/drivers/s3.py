@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
+from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_copy import copy_object
@@ -60,8 +61,10 @@ class S3Factory:
     api_version = API_VERSION
 
     def open(self, url: str, environ: Mapping[str, str]) -> S3Storage:
+        address = parse_bucket_url(url, "s3")
         client = S3Client(options_from(environ), AwsFiles.of(environ), stall_seconds(environ))
-        return S3Storage(parse_bucket_url(url, "s3"), client)
+        tell_plain_http(str(address), client.endpoint)
+        return S3Storage(address, client)
 
 
 FACTORY = S3Factory()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from wabucketref.errors import NotAuthorised
+from wabucketref.store.drivers.http_session import aws_session_class
 from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace
 from wabucketref.store.drivers.s3_errors import translate
@@ -81,13 +82,14 @@ class S3Client:
             self._files.check()
         options = {name: value for name, value in self._options.items() if name != "profile"}
         times = {"connect_timeout": min(CONNECT_SECONDS, self._stall), "read_timeout": self._stall}
-        options["config_kwargs"] = {**options["config_kwargs"], **times}
+        options["config_kwargs"] = {**options["config_kwargs"], **times, "http_session_cls": aws_session_class()}
         session = open_session(self._files, self._options.get("profile"))
         fs = s3fs.S3FileSystem(session=session, **options, skip_instance_cache=True, use_listings_cache=False)
         events = run(fs.set_session()).meta.events
         # A server that never says "100 Continue" would be waited for without end: no timeout counts there.
         events.unregister("before-call.s3", add_expect_header)
         events.register("before-send.s3", _in_pieces)
+        events.register("before-call.s3.HeadBucket", _stay)
         return fs
 
 
@@ -95,6 +97,11 @@ def _in_pieces(request: Any, **_: Any) -> None:
     """Called before each request is sent, when it is signed."""
     if isinstance(request.body, bytes) and request.body:
         request.body = Pieces(request.body)
+
+
+def _stay(params: Any, **_: Any) -> None:
+    """Called before the AWS library asks where a bucket is, after a redirect: it would follow redirects there, too."""
+    params["context"].get("s3_redirect", {})["redirected"] = True
 
 
 def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
