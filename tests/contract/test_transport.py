@@ -191,6 +191,30 @@ def test_cancel_stops_transfers_with_the_reason(make_side: MakeSide) -> None:
         ticket.wait(10)
 
 
+@pytest.mark.row("K2")
+def test_a_service_that_closes_interrupts_nobody(make_side: MakeSide) -> None:
+    """Who waits, logs or asks then is told that the service ended, not that somebody pressed Ctrl-C."""
+
+    def during(xid: str, cancel: Cancel) -> None:
+        cancel.wait(10)
+
+    side = make_side(plane=MemoryPlane(during=during))
+    run = start(side.connect())
+    ticket = run.send(upload_plan(), as_is)
+    closing = threading.Thread(target=side.floor.service.close)
+    closing.start()
+    with pytest.raises(ServiceStopped, match="closed|ended before"):
+        ticket.wait(10)
+    closing.join(10)
+    for ask in (
+        lambda: run.publish(row(1)),
+        lambda: run.send(upload_plan("x2"), as_is),
+        lambda: run.finish(0, RunState.FINISHED, 10),
+    ):
+        with pytest.raises(ServiceStopped, match="closed"):
+            ask()
+
+
 def test_a_ticket_of_another_client(make_side: MakeSide) -> None:
     release = threading.Event()
     side = make_side(plane=MemoryPlane(during=lambda xid, cancel: (release.wait(10), None)[1]))
@@ -381,6 +405,17 @@ def test_another_service_in_its_place_is_said(background: Background) -> None:
         run.publish(row(1))
     assert caught.value.exit_code == 5
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.row("K2")
+def test_no_request_is_carried_out_by_another_service_in_its_place(background: Background) -> None:
+    """Not even when it knows the client already, whose other thread has greeted it."""
+    run = start(background.connect())
+    background.stop()
+    background.start("another")
+    for ask in (lambda: run.send(upload_plan(), as_is), lambda: run.finish(0, RunState.FINISHED, 10)):
+        with pytest.raises(ServiceStopped, match="the operation is in the journal"):
+            ask()
 
 
 @pytest.mark.row("K2")

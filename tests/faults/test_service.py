@@ -300,6 +300,53 @@ def test_stop_now_leaves_the_upload_to_the_next_start(with_source: World, servic
     one_finished_upload(world)
 
 
+@pytest.mark.row("K2")
+def test_stop_now_is_no_interruption_by_the_clients_user(with_source: World, service: Service) -> None:
+    """Who waits is told that the service stopped; the upload and its run go on with the next start."""
+    world = with_source
+    door = world.directory / "door"
+    service.start(points=f"upload.file_stored=pause:{door}")
+    child = world.start(*UPLOAD)
+    reached(door)
+    stopping = world.start("service", "stop", "--now")
+    until(lambda: '"stopping now"' in service.place.log.read_text())
+    time.sleep(0.1)
+    door.touch()
+    assert stopping.wait(20).code == 0
+    ended = child.wait(20)
+    assert ended.code == 5, ended
+    assert "the journal" in ended.err
+    invariants.honest(ended)
+    service.start()
+    service.settle()
+    service.stop()
+    one_finished_upload(world)
+
+
+@pytest.mark.row("K2")
+def test_stop_now_is_said_to_who_logs(world: World, service: Service) -> None:
+    service.start()
+    child = world.script(
+        "import pathlib, time\n"
+        "from wabucketref import WaBucketError, WaBucketRefAPI\n"
+        "with WaBucketRefAPI() as api:\n"
+        "    run = api.wandb_start_run('logs')\n"
+        "    try:\n"
+        "        while True:\n"
+        "            run.log({'n': 1}); pathlib.Path('logs').touch(); time.sleep(0.01)\n"
+        "    except WaBucketError as error:\n"
+        "        print(error.exit_code, error)\n"
+        "        raise\n"
+    )
+    until(lambda: (world.directory / "logs").exists())
+    service.stop("--now")
+    ended = child.wait(20)
+    assert ended.out.startswith("5 the service"), ended
+    assert world.run("sync").code == 0
+    (run,) = invariants.ended_runs(world)
+    assert run["state"] == "crashed"
+
+
 @pytest.mark.row("K1")
 def test_the_service_is_killed_at_its_points(make_world: MakeWorld, serve: Serve, seed: int) -> None:
     stride = 9

@@ -3,8 +3,9 @@ tracker or bucket."""
 
 import logging
 import threading
+from collections.abc import Callable
 
-from wabucketref.errors import UsageError
+from wabucketref.errors import UsageError, WaBucketError
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace
 from wabucketref.service.wabucket_pb2 import Record, Result
@@ -23,7 +24,7 @@ class Handler:
         self._tickets = tickets
         self._trace = trace
         self._lock = threading.Lock()
-        self._closed = False
+        self._refusal: Callable[[], WaBucketError] | None = None
 
     @property
     def state(self) -> RunState:
@@ -34,6 +35,7 @@ class Handler:
 
         Raises:
             UsageError: refused, or the run is finished.
+            ServiceStopped: the service was closed.
             LocalIOError: the journal cannot be written.
         """
         work = work_of(record)
@@ -75,15 +77,19 @@ class Handler:
             self._accept(work)
         self._writer.sync()
 
-    def close(self) -> None:
-        """Refuse further records from users: producers stop before consumers."""
+    def close(self, refusal: Callable[[], WaBucketError] | None = None) -> None:
+        """Refuse further records from users: producers stop before consumers. The first `refusal` counts; by default
+        it says that the run is finished."""
         with self._lock:
-            self._closed = True
+            self._refusal = self._refusal or refusal or self._finished
 
     def _admit(self, work: Work) -> int:
-        if self._closed:
-            raise UsageError(f"the run {self._state.key.run_id} is finished", hint="start another run")
+        if self._refusal is not None:
+            raise self._refusal()
         return self._accept(work)
+
+    def _finished(self) -> WaBucketError:
+        return UsageError(f"the run {self._state.key.run_id} is finished", hint="start another run")
 
     def _accept(self, work: Work) -> int:
         before = dict(vars(self._state))

@@ -23,7 +23,7 @@ from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import SUFFIX, Journal, Sync
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.settle import settle
-from wabucketref.service.stream import Parts, Stream
+from wabucketref.service.stream import Parts, Stream, closed
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace, no_trace
 from wabucketref.service.transfers import Transfers
@@ -62,6 +62,7 @@ class Service:
         self._options = options
         self._streams: dict[str, Stream] = {}
         self._ended = EndedRuns()
+        self._closed = False
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -128,12 +129,16 @@ class Service:
         return False
 
     def stream(self, stream_id: str) -> Stream:
-        """Raises NotFound when there is none of this id."""
+        """Raises as :meth:`missing` when there is none of this id."""
         with self._lock:
             found = self._streams.get(stream_id)
         if found is None:
-            raise NotFound(f"no run {stream_id!r} is open here")
+            raise self.missing(stream_id)
         return found
+
+    def missing(self, stream_id: str) -> WaBucketError:
+        """Why there is no such run: NotFound, or ServiceStopped when this service has given up what was open."""
+        return closed() if self._closed else NotFound(f"no run {stream_id!r} is open here")
 
     @property
     def busy(self) -> bool:
@@ -160,7 +165,7 @@ class Service:
         """The ticket table of a run, also of one that ended not long ago.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound, ServiceStopped: as :meth:`missing`.
         """
         with self._lock:
             ended = self._ended.get(stream_id)
@@ -214,6 +219,7 @@ class Service:
         if os.getpid() != self._pid:
             return
         with self._lock:
+            self._closed = True
             streams = list(self._streams.values())
         for stream in streams:
             stream.halt()  # all together, before the first is waited for
@@ -289,6 +295,8 @@ class Service:
         with self._lock:
             ended = self._ended.get(stream_id) if stream_id not in self._streams else None
         if ended is not None and ended.state != ("background" if defer.background else "ending"):
+            if self._closed:
+                raise closed()
             raise Conflict(
                 f"the run {stream_id!r} was ended without its process", hint="`wabucket runs` shows how; start another"
             )

@@ -35,6 +35,7 @@ from wabucketref.service.writer import Writer
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 5.0
+_CLOSED: Final = "the service was closed"
 _PASSING: Final = (TransientError, NotAuthorised, Interrupted, UploadInProgress)
 
 
@@ -137,13 +138,13 @@ class Stream:
 
     def halt(self) -> None:
         """Begin to stop without finishing the run; :meth:`abandon` waits for it."""
-        self.handler.close()
-        self._begin_end("the service was closed")
+        self.handler.close(closed)
+        self._begin_end(_CLOSED)
 
     def abandon(self) -> None:
         """Stop without finishing the run: its journal keeps what is not settled."""
         self.halt()
-        self._wind_up("the service was closed")
+        self._wind_up(_CLOSED)
 
     def _wind_up(self, reason: str) -> None:
         """Stop what still runs, then give up the journal; while a transfer lives, its journal stays owned.
@@ -237,12 +238,18 @@ class Stream:
         """The journal keeps the operation, and with it the run, which has not ended."""
         self.left_for_later.add(xid)
         self.gate.shut(error)
-        self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
+        told = closed() if isinstance(error, Interrupted) and error.message == _CLOSED else error  # by no user
+        self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(told)))
 
     def _note_outcome(self, done: ArtifactDone) -> None:
         """For a run that ends as its operations did. An earlier process's outcomes are known from the journal."""
         if self._recovered is None or done.xid not in self._recovered.settled:
             self._outcomes.setdefault(done.xid, _outcome(done))
+
+
+def closed() -> ServiceStopped:
+    """For who still waits for a run of a service that gives up what is open, or has a word for it."""
+    return ServiceStopped(_CLOSED, hint="the journal has what was accepted; run `wabucket sync`")
 
 
 def _figures(outcome: Record) -> str:

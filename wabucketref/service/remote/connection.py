@@ -112,7 +112,7 @@ class Connection:
 
     @property
     def _who(self) -> tuple[tuple[str, str], ...]:
-        return (("client", self._greeting.client),)
+        return (("client", self._greeting.client), ("instance", self.welcome.instance))
 
     def _check_usable(self, envelope: Envelope) -> None:
         if os.getpid() != self._pid:

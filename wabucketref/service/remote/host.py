@@ -130,7 +130,7 @@ class Host:
             return client.context.service.handle(envelope, client.trace)
         if envelope.record.HasField("run"):
             return self._open_run(client, envelope)
-        raise NotFound(f"no run {envelope.stream!r} of this client is open here")
+        raise client.context.service.missing(envelope.stream)
 
     def _open_run(self, client: Client, envelope: Envelope) -> Envelope:
         """A run belongs to the client that opened it; when that is gone meanwhile, the run ends by itself.

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import grpc.aio
 
-from wabucketref.errors import WaBucketError
+from wabucketref.errors import NotFound, WaBucketError
 from wabucketref.service import answers, convert
 from wabucketref.service.remote.clients import Client
 from wabucketref.service.remote.host import Host, answer_for_all
@@ -97,16 +97,18 @@ class Servicer(WabucketServicer):
         return answer
 
     async def _client(self, context: Any) -> Client:
-        """The client that calls; the call ends here when it is unknown."""
+        """The client that calls; the call ends here when it is unknown, or greeted a service that was here before."""
         try:
-            return self._host.client(_client_id(context))
+            if _said(context, "instance") not in ("", self._welcome.instance):
+                raise NotFound("the client asks another service", hint="greet this one")
+            return self._host.client(_said(context, "client"))
         except WaBucketError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
             raise
 
     async def _client_or_none(self, context: Any) -> Client | None:
         """Polls by xid are also asked by who only looks."""
-        return await self._client(context) if _client_id(context) else None
+        return await self._client(context) if _said(context, "client") else None
 
     async def _off(self, work: Callable[[], T], pool: Pool | None = None) -> T:
         """Do what may take long off the loop."""
@@ -131,5 +133,6 @@ def _soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
         loop.call_soon_threadsafe(event.set)
 
 
-def _client_id(context: Any) -> str:
-    return str(dict(context.invocation_metadata() or ()).get("client", ""))
+def _said(context: Any, name: str) -> str:
+    """What a call says of who makes it, beside its message."""
+    return str(dict(context.invocation_metadata() or ()).get(name, ""))
