@@ -203,7 +203,7 @@ def test_a_service_that_closes_interrupts_nobody(make_side: MakeSide) -> None:
     ticket = run.send(upload_plan(), as_is)
     closing = threading.Thread(target=side.floor.service.close)
     closing.start()
-    with pytest.raises(ServiceStopped, match="closed|ended before"):
+    with pytest.raises(ServiceStopped, match=r"closed|ended before"):
         ticket.wait(10)
     closing.join(10)
     for ask in (
