@@ -1,7 +1,5 @@
 """W&B's SDK, unmodified, against the server: what a plain session leaves in the catalog."""
 
-from typing import Any
-
 from tests.server.sdk import Sdk
 
 
@@ -19,17 +17,5 @@ def test_what_a_session_logs_is_what_the_command_line_shows(sdk: Sdk) -> None:
     assert shown["config"] == {"rate": 0.1, "layers": [1, 2]}
     assert (shown["tags"], shown["group"], shown["exit_code"]) == (["a"], "g", 0)
     assert shown["summary"]["loss"] == 0.2
-    rows = history(sdk, run_id)
+    rows = sdk.rows(run_id, "demo")
     assert [(row["_step"], row["loss"]) for row in rows] == [(step, 1 / (step + 1)) for step in range(5)]
-
-
-def history(sdk: Sdk, run_id: str) -> list[dict[str, Any]]:
-    """Rows as the catalog has them."""
-    from wabucketref.model.run import RunKey
-    from wabucketref.trackers.embedded.tracker import EmbeddedTracker
-
-    tracker = EmbeddedTracker(f"sqlite:///{sdk.server.home / 'catalog.sqlite'}", create=False)
-    try:
-        return [{**row.values, "_step": row.step} for row in tracker.history(RunKey(sdk.user, "demo", run_id))]
-    finally:
-        tracker.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.live import ROOT, live_server
+from tests.server.live import ROOT, ask, graphql, started
 from tests.unit.cli import schemas
 
 VIEWER = "{ viewer { username entity } }"
@@ -81,37 +81,37 @@ def test_missing_libraries_are_named(serve: Serve) -> None:
 
 @pytest.mark.row("X15")
 def test_the_first_key_is_made_and_shown_once(tmp_path: Path) -> None:
-    with live_server(tmp_path, "--host", "127.0.0.1") as first:
+    with started(tmp_path, "--host", "127.0.0.1") as first:
         assert first.key is not None
-        assert first.graphql(VIEWER, first.key)["data"]["viewer"] == {"username": "owner", "entity": "owner"}
-        assert first.ask("POST", "/graphql", b"{}", key="owner")[0] == 401, "no --dev-users here"
+        assert graphql(first, VIEWER, first.key)["data"]["viewer"] == {"username": "owner", "entity": "owner"}
+        assert ask(first, "POST", "/graphql", b"{}", key="owner")[0] == 401, "no --dev-users here"
         key = first.key
         assert f"shown only now: {key}" in first.log.read_text()
     assert (tmp_path / "wabucket" / "links.key").stat().st_mode & 0o777 == 0o600
-    with live_server(tmp_path, "--host", "127.0.0.1") as second:
+    with started(tmp_path, "--host", "127.0.0.1") as second:
         assert second.key is None
-        assert second.graphql(VIEWER, key)["data"]["viewer"]["username"] == "owner"
-    with live_server(tmp_path, "--new-key", "bob", "--read-only") as third:
+        assert graphql(second, VIEWER, key)["data"]["viewer"]["username"] == "owner"
+    with started(tmp_path, "--new-key", "bob", "--read-only") as third:
         assert third.key is not None
-        assert third.graphql(VIEWER, third.key)["data"]["viewer"]["username"] == "bob"
+        assert graphql(third, VIEWER, third.key)["data"]["viewer"]["username"] == "bob"
         upsert = json.dumps({"query": 'mutation { upsertBucket(input: {name: "r"}) { inserted } }'}).encode()
-        assert third.ask("POST", "/graphql", upsert, key=third.key)[0] == 403
-        assert third.ask("POST", "/graphql", upsert, key=key)[0] == 200
+        assert ask(third, "POST", "/graphql", upsert, key=third.key)[0] == 403
+        assert ask(third, "POST", "/graphql", upsert, key=key)[0] == 200
     found = b"".join(path.read_bytes() for path in (tmp_path / "wabucket").rglob("*") if path.is_file())
     assert key.encode() not in found, "it is nowhere on disk"
 
 
 def test_any_port_and_names_that_are_allowed(tmp_path: Path) -> None:
-    with live_server(tmp_path, "--dev-users", "--allow-host", "Runs.example.org") as server:
+    with started(tmp_path, "--dev-users", "--allow-host", "Runs.example.org") as server:
         port = server.url.rpartition(":")[2]
-        assert server.ask("GET", "/healthz", headers={"Host": f"runs.example.org:{port}"})[0] == 200
-        assert server.ask("GET", "/healthz", headers={"Host": f"other.example.org:{port}"})[0] == 403
+        assert ask(server, "GET", "/healthz", headers={"Host": f"runs.example.org:{port}"})[0] == 200
+        assert ask(server, "GET", "/healthz", headers={"Host": f"other.example.org:{port}"})[0] == 403
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_orderly(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    with live_server(tmp_path) as server:
-        assert server.ask("GET", "/healthz")[0] == 200
+    with started(tmp_path) as server:
+        assert ask(server, "GET", "/healthz")[0] == 200
         server.process.send_signal(number)
         assert server.process.wait(20) == code
         assert "Traceback" not in server.log.read_text()
@@ -130,7 +130,7 @@ sys.addaudithook(audit)
 
 @pytest.mark.row("X9")
 def test_the_server_opens_no_connection_whatever_it_is_told(tmp_path: Path) -> None:
-    with live_server(tmp_path, prelude=NO_CONNECTIONS) as server:
+    with started(tmp_path, prelude=NO_CONNECTIONS) as server:
         addresses = ["http://169.254.169.254/latest", "file:///etc/passwd", "s3://evil/x", "//evil/x", "gopher://e:1"]
         for address in addresses:
             told: dict[str, Any] = {
@@ -144,14 +144,14 @@ def test_the_server_opens_no_connection_whatever_it_is_told(tmp_path: Path) -> N
                 "summaryMetrics": json.dumps({"image": {"_type": "image-file", "path": address}}),
             }
             query = "mutation M($i: UpsertBucketInput!) { upsertBucket(input: $i) { bucket { id config } } }"
-            assert address in server.graphql(query, "someone", i=told)["data"]["upsertBucket"]["bucket"]["config"]
+            assert address in graphql(server, query, "someone", i=told)["data"]["upsertBucket"]["bucket"]["config"]
             make = """mutation M($f: [String!]!) { createRunFiles(input: {entityName: "someone", projectName: "p",
                       runName: "r", files: $f}) { files { uploadUrl } } }"""
-            server.graphql(make, "someone", f=[address])
+            graphql(server, make, "someone", f=[address])
             row = json.dumps({"x": address})
             body = json.dumps({"files": {"wandb-history.jsonl": {"offset": 0, "content": [row]}}})
             path = "/files/someone/p/r/file_stream"
-            assert server.ask("POST", path, body.encode(), key="someone")[0] == 200
+            assert ask(server, "POST", path, body.encode(), key="someone")[0] == 200
         assert "FORBIDDEN" not in server.log.read_text()
 
 
@@ -170,8 +170,8 @@ from wabucketref.server.base import people
 def broken(*arguments, **more): raise ZeroDivisionError("private detail")
 people.entity_view = broken
 """
-    with live_server(tmp_path, prelude=prelude) as server:
-        answer = server.graphql('{ viewer { id } entity(name: "me") { id } }', "me")
+    with started(tmp_path, prelude=prelude) as server:
+        answer = graphql(server, '{ viewer { id } entity(name: "me") { id } }', "me")
         assert answer["data"]["viewer"]["id"]
         assert "internal error" in answer["errors"][0]["message"]
         assert "private" not in json.dumps(answer)
