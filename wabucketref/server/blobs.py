@@ -21,6 +21,7 @@ from wabucketref.server.access import site_of
 from wabucketref.server.area import Stored, Uploaded
 from wabucketref.server.bodies import chunks
 from wabucketref.server.links import Grant
+from wabucketref.server.ranges import part_of
 from wabucketref.server.site import Site
 
 _CHUNK: Final = 1 << 20
@@ -52,7 +53,8 @@ def routes(uploaded: Mapping[str, Uploaded]) -> list[Route]:
 
     async def get(request: Request) -> Response:
         site = site_of(request)
-        return await send_object(site, site.links.check(request.path_params["token"], "get"))
+        grant = site.links.check(request.path_params["token"], "get")
+        return await send_object(site, grant, request.headers.get("range"))
 
     return [
         Route("/blobs/{token}", put, methods=["PUT"]),
@@ -60,8 +62,8 @@ def routes(uploaded: Mapping[str, Uploaded]) -> list[Route]:
     ]
 
 
-async def send_object(site: Site, grant: Grant) -> Response:
-    """The object as a download: never shown in the page's own context.
+async def send_object(site: Site, grant: Grant, wanted: str | None = None) -> Response:
+    """The object as a download: never shown in the page's own context; `wanted` is the header Range.
 
     Raises:
         NotFound: it is not in the bucket.
@@ -69,22 +71,30 @@ async def send_object(site: Site, grant: Grant) -> Response:
     info = await run_in_threadpool(site.storage.head, grant.key)
     if info is None:
         raise NotFound("the file is gone")
+    try:
+        part = part_of(wanted, info.size)
+    except ValueError:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{info.size}"})
+    start, stop = part or (0, info.size)
     headers = {
-        "Content-Length": str(info.size),
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(stop - start),
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(grant.name.rpartition('/')[2], safe='')}",
     }
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
+    status = 200 if part is None else 206
+    return StreamingResponse(_bytes(site, grant.key, start, stop), status, headers, "application/octet-stream")
 
-    async def body() -> AsyncIterator[bytes]:
-        start = 0
-        while start < info.size:
-            wanted = min(_CHUNK, info.size - start)
-            data = await run_in_threadpool(site.storage.read_range, grant.key, start, wanted)
-            if len(data) != wanted:
-                raise IntegrityError("the file became shorter while it was sent")
-            start += wanted
-            yield data
 
-    return StreamingResponse(body(), media_type="application/octet-stream", headers=headers)
+async def _bytes(site: Site, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
+    while start < stop:
+        wanted = min(_CHUNK, stop - start)
+        data = await run_in_threadpool(site.storage.read_range, key, start, wanted)
+        if len(data) != wanted:
+            raise IntegrityError("the file became shorter while it was sent")
+        start += wanted
+        yield data
 
 
 async def _receive(request: Request, site: Site, grant: Grant) -> Stored:
@@ -102,6 +112,8 @@ async def _receive(request: Request, site: Site, grant: Grant) -> Stored:
         found = base64.b64encode(md5.digest()).decode()
         if request.headers.get("content-md5", found) != found:
             raise UsageError("the body is not what Content-MD5 says")
+        if grant.md5 and grant.md5 != found:
+            raise UsageError("the body is not the one that this link is for")
         spool.seek(0)
         await run_in_threadpool(site.storage.put_stream, grant.key, _pieces(spool), size)
     return Stored(grant.key, size, found)

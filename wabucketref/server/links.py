@@ -22,7 +22,7 @@ GET_SECONDS: Final = 24 * 3600.0
 class Grant:
     """What a link allows."""
 
-    act: Literal["put", "get"]
+    act: Literal["put", "get", "list"]
     key: str
     """Of the object in the bucket."""
     name: str
@@ -33,6 +33,8 @@ class Grant:
     """put: whose ``uploaded`` is called …"""
     subject: str = ""
     """… and with what."""
+    md5: str = ""
+    """put: base64 of the MD5 that the bytes must have, if they are known."""
 
 
 class Links:
@@ -73,9 +75,12 @@ class CallLinks:
     links: Links
     base_url: str
 
-    def put(self, key: str, name: str, kind: str, subject: str) -> str:
-        """A link that takes one file by PUT into `key`; then ``uploaded[kind]`` is called with `subject`."""
-        grant = Grant("put", key, name, time.time() + PUT_SECONDS, kind, subject)
+    def put(self, key: str, name: str, kind: str, subject: str, md5: str = "") -> str:
+        """A link that takes one file by PUT into `key`; then ``uploaded[kind]`` is called with `subject`.
+
+        With `md5` (base64) other bytes are refused, and what the key has stays.
+        """
+        grant = Grant("put", key, name, time.time() + PUT_SECONDS, kind, subject, md5)
         return self.base_url + self.links.path(grant)
 
     def get(self, key: str, name: str) -> str:

@@ -14,7 +14,7 @@ AREA: Final = Area(
             "deleteFiles": change.delete_files,
         },
         "Run": {"files": read.files_of_run, "fileCount": read.file_count},
-        "File": {"url": read.url, "directUrl": read.direct_url, "uploadUrl": read.upload_url},
+        "File": {"url": read.url},
     },
     uploaded={"run_file": change.uploaded},
     run_deleted=change.run_deleted,

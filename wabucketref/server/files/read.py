@@ -30,12 +30,17 @@ class HasPk(Protocol):
 class FileView:
     """A file as the schema's ``File``."""
 
+    call: Call
     pk: int
     name: str
     key: str | None
     size: int | None
     md5: str | None
     updated_at: datetime
+
+    @property
+    def display_name(self) -> str:
+        return self.name
 
     def id(self) -> str:
         return ids.encode("File", self.pk)
@@ -45,6 +50,24 @@ class FileView:
 
     def mimetype(self) -> str:
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+
+    def direct_url(self) -> str | None:
+        """A link to the bytes."""
+        return None if self.key is None else self.call.links.get(self.key, self.name)
+
+    def upload_url(self) -> str | None:
+        """A link that takes the file's bytes; nobody may have one with a key that only reads."""
+        if self.call.user.read_only:
+            return None
+        return self.call.links.put(blobs.new_key("runs"), self.name, "run_file", str(self.pk))
+
+
+class HasLinks(Protocol):
+    """A file of a run or of an artifact."""
+
+    def direct_url(self) -> str | None: ...
+
+    def upload_url(self) -> str | None: ...
 
 
 def files_of_run(
@@ -69,7 +92,7 @@ def files_of_run(
     statement = select(run_file).where(condition).order_by(run_file.c.name)
     return page(
         lambda offset, limit: [
-            FileView(row.id, row.name, row.key, row.size, row.md5, row.updated)
+            FileView(call, row.id, row.name, row.key, row.size, row.md5, row.updated)
             for row in call.connection.execute(statement.offset(offset).limit(limit))
         ],
         lambda: _count(call, condition),
@@ -84,22 +107,9 @@ def file_count(source: HasPk, info: Info) -> int:
     return _count(call_of(info), _here(source.pk))
 
 
-def url(source: FileView, info: Info, upload: bool | None = None) -> str | None:
+def url(source: HasLinks, info: Info, upload: bool | None = None) -> str | None:
     """A link to the bytes, or one that takes new ones."""
-    return upload_url(source, info) if upload else direct_url(source, info)
-
-
-def direct_url(source: FileView, info: Info) -> str | None:
-    """A link to the bytes."""
-    return None if source.key is None else call_of(info).links.get(source.key, source.name)
-
-
-def upload_url(source: FileView, info: Info) -> str | None:
-    """A link that takes the file's bytes; nobody may have one with a key that only reads."""
-    call = call_of(info)
-    if call.user.read_only:
-        return None
-    return call.links.put(blobs.new_key("runs"), source.name, "run_file", str(source.pk))
+    return source.upload_url() if upload else source.direct_url()
 
 
 def _here(run_pk: int) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from wabucketref.server.accounts import User
 from wabucketref.server.answers import shown
 from wabucketref.server.call import Call
 from wabucketref.server.graphql.build import read_field
+from wabucketref.server.graphql.lenient import known
 from wabucketref.server.site import Site
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def execute(
             schema,
             document,
             context_value=call,
-            variable_values=dict(variables),
+            variable_values=known(schema, operation, variables),
             operation_name=name,
             field_resolver=read_field,
         )

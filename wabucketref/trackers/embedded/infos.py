@@ -40,9 +40,8 @@ def read_artifacts(connection: Connection, condition: ColumnElement[bool]) -> li
         select(version, artifact_type.c.name.label("type"), sequence.c.name.label("name")).select_from(version)
     )
     rows = connection.execute(wanted.where(condition).order_by(version.c.id.desc())).all()
-    names = with_names(
-        select(alias.c.version_pk, alias.c.alias).select_from(alias).join(version, version.c.id == alias.c.version_pk)
-    )
+    own = (version.c.id == alias.c.version_pk) & (version.c.sequence_pk == alias.c.sequence_pk)
+    names = with_names(select(alias.c.version_pk, alias.c.alias).select_from(alias).join(version, own))
     found: defaultdict[int, list[str]] = defaultdict(list)
     for pk, name in connection.execute(names.where(condition)):
         found[pk].append(name)

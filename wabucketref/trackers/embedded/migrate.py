@@ -18,7 +18,7 @@ from wabucketref.errors import UpgradeRequired, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped
-from wabucketref.trackers.embedded.served import metadata
+from wabucketref.trackers.embedded.sdk.tables import metadata
 
 _PG_LOCK: Final = 0x77616275  # any constant number of ours: "wabu"
 
@@ -42,7 +42,7 @@ class Scripts:
         return self.revisions[-1]
 
 
-SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001", "0002"))
+SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001", "0002", "0003"))
 
 
 def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:

@@ -10,7 +10,7 @@ from wabucketref.model.names import version_number
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded.rows import find_project
-from wabucketref.trackers.embedded.schema import alias, artifact_type, sequence, version
+from wabucketref.trackers.embedded.schema import SERVED, alias, artifact_type, sequence, version
 
 NEAREST_AMONG = 1000
 """Names compared for a hint: comparing is slow, and a hint is not worth a wait."""
@@ -98,7 +98,8 @@ def _near_artifact(connection: Connection, project_pk: int, ref: ArtifactRef) ->
 
 
 def _in_bucket(bucket: str | None) -> tuple[ColumnElement[bool], ...]:
-    return () if bucket is None else (version.c.bucket == bucket,)
+    """What W&B's SDK logged lies in no bucket of ours, and is seen from each."""
+    return () if bucket is None else (version.c.bucket.in_((bucket, SERVED)),)
 
 
 def _by_alias(connection: Connection, sequence_pk: int, name: str, bucket: str | None) -> Found | None:

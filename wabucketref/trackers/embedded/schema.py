@@ -23,6 +23,9 @@ from sqlalchemy import (
 
 from wabucketref.trackers.embedded.types import Json, Utc
 
+SERVED = "wandb-artifact:"
+"""The bucket of versions that W&B's SDK logged to ``wabucket serve``: no URL of a bucket, the server has the files."""
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from wabucketref.trackers.embedded.served import metadata
+from wabucketref.trackers.embedded.sdk.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
