@@ -112,6 +112,13 @@ class NotFound(WaBucketError, FileNotFoundError):
     usual_hint = "check the name"
 
 
+class Archived(WaBucketError, FileNotFoundError):
+    """An object is in an archive of its store, from which it must be restored before it can be read."""
+
+    exit_code = 3
+    kind = "archived"
+
+
 class UnfinishedUpload(NotFound):
     """The alias has files of an upload that never committed."""
 

@@ -1,5 +1,6 @@
 """Removing an artifact from its bucket: the header first, so that no reader ever finds half of it."""
 
+import logging
 import uuid
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
@@ -9,11 +10,13 @@ from wabucketref.failpoints import hit
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim
-from wabucketref.store.header import Absent, look, read_header
+from wabucketref.store.header import Absent, StoredHeader, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 from wabucketref.store.linked import check_unlinked, unmark
 from wabucketref.store.withdraw import delete_seen
+
+_log = logging.getLogger(__name__)
 
 
 def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> None:
@@ -34,6 +37,11 @@ def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> 
         _remove_files(storage, Layout.of(ref), claim, linked)
         claim.commit_done()
     hit("remove.done")
+    if isinstance(found, StoredHeader) and found.info.version is not None and storage.url.startswith("s3:"):
+        _log.warning(
+            "%s keeps old versions: what was removed takes room until your lifecycle rules or tools delete it",
+            storage.url,
+        )
 
 
 def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:

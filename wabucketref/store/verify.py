@@ -76,7 +76,8 @@ class _Checking:
         return self._there.keys()
 
     def _check(self, entry: Entry) -> Damage | None:
-        info = self._there.pop(entry.path, None)
+        # Listings may be stale, and must not be the only witness.
+        info = self._there.pop(entry.path, None) or self._storage.head(self._prefix + entry.path)
         found = self._compare(entry, info)
         self._crew.progress.advance(files=1, bytes=0 if self._deep and found is None else entry.size)
         hit("verify.file")

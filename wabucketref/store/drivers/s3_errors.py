@@ -5,6 +5,7 @@ from typing import Any
 
 from wabucketref.errors import (
     AlreadyExists,
+    Archived,
     NotAuthorised,
     NotFound,
     OutcomeUnknown,
@@ -46,7 +47,7 @@ _CODES: dict[str, tuple[type[WaBucketError], str]] = {
     "InvalidToken": (NotAuthorised, KEYS),
     "RequestTimeTooSkewed": (NotAuthorised, "your clock differs too much from the store's; set it right"),
     "RequestExpired": (NotAuthorised, "your clock differs too much from the store's; set it right"),
-    "InvalidObjectState": (NotFound, "the object is archived; restore it with your provider's tools first"),
+    "InvalidObjectState": (Archived, "the object is archived; restore it with your provider's tools first"),
     "PermanentRedirect": (SettingsError, "set AWS_REGION to the bucket's region"),
     "301": (SettingsError, "set AWS_REGION to the bucket's region"),
     "AuthorizationHeaderMalformed": (SettingsError, "set AWS_REGION to the bucket's region"),
