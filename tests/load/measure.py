@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -42,6 +44,33 @@ class Watch:
             self.descriptors = max(self.descriptors, len(os.listdir(self._process / "fd")))
             if self._stopped.wait(_INTERVAL):
                 return
+
+
+class DiskWatch:
+    """Appends a little to a file in `directory` and syncs it, a hundred times a second, from a process of its own: what
+    the disk takes for that while other work goes on."""
+
+    def __init__(self, directory: Path) -> None:
+        command = [sys.executable, "-c", _SYNC, str(directory / "disk-watch")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def stop(self) -> list[float]:
+        """Seconds of each ``fdatasync``."""
+        answer, _ = self._process.communicate()
+        return [float(one) for one in json.loads(answer)]
+
+
+_SYNC = """
+import json, os, select, sys, time
+file, found = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND), []
+while not select.select([0], [], [], 0.01)[0]:
+    os.write(file, bytes(200))
+    begun = time.perf_counter()
+    os.fdatasync(file)
+    found.append(time.perf_counter() - begun)
+os.unlink(sys.argv[1])
+print(json.dumps(found))
+"""
 
 
 def resident(process: Path = Path("/proc/self")) -> int:

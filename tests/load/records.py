@@ -3,7 +3,8 @@ its figures as one JSON document: ``python -m tests.load.records SCENARIO [--cou
 
     rows       rows of history through ``run.log``, the embedded tracker at work meanwhile
     remote     the same, through the background service
-    artifacts  uploads with ``wait=False``: a large one, then many small ones
+    artifacts  uploads with ``wait=False``: a large one, then many small ones; then as many one after the other
+    remote-artifacts  the same, through the background service
     outage     rows while the tracker is down, then ``wabucket sync``
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.load.measure import Watch, floor_us, percentiles, row
+from tests.load.measure import DiskWatch, Watch, floor_us, percentiles, row
 from tests.tools.markdown import ROOT
 from wabucketref import WaBucketRefAPI
 from wabucketref.errors import TransientError
@@ -93,7 +94,25 @@ def remote(home: Path, count: int, sync: str) -> Figures:
 
 
 def artifacts(home: Path, count: int, sync: str) -> Figures:
-    """One large file and many small ones, asked for as fast as the calls return."""
+    """One large file and many small ones, asked for as fast as the calls return; then small ones, each waited for."""
+    found = _uploads(home, count, sync, os.getpid())
+    assert not found.pop("outlives"), "a service is used"
+    return found
+
+
+def remote_artifacts(home: Path, count: int, sync: str) -> Figures:
+    """As `artifacts`; memory and descriptors are the service's."""
+    options = environment(home, sync)
+    started = wabucket(options, "--json", "service", "start")
+    try:
+        found = _uploads(home, count, sync, json.loads(started)["pid"])
+    finally:
+        wabucket(options, "service", "stop")
+    assert found.pop("outlives"), "the service is not used"
+    return found
+
+
+def _uploads(home: Path, count: int, sync: str, pid: int) -> Figures:
     small, large = home / "small", home / "large"
     small.write_bytes(b"x" * 100)
     with open(large, "wb") as file:
@@ -104,7 +123,7 @@ def artifacts(home: Path, count: int, sync: str) -> Figures:
             api.upload(small, f"warm-{number}", "load")
         api.upload(large, "warm-large", "load")
         sends = time_sends(run)
-        watch, begun = Watch(), time.perf_counter()
+        watch, disk, begun = Watch(pid), DiskWatch(home), time.perf_counter()
         first = api.upload(large, "large", "load", wait=False)
         tickets = [api.upload(small, f"small-{number}", "load", wait=False) for number in range(count)]
         called = time.perf_counter() - begun
@@ -112,13 +131,20 @@ def artifacts(home: Path, count: int, sync: str) -> Figures:
         first.wait()
         ended = time.perf_counter() - begun
         watch.stop()
+        syncs, queued = disk.stop(), sends[:]
+        sends.clear()
+        for number in range(count):
+            api.upload(small, f"single-{number}", "load")
         run.finish()
     assert [one.artifact.name for one in found] == [f"small-{number}" for number in range(count)]
     return {
         "count": count,
         "asked_per_s": round((count + 1) / called),
         "ended_per_s": round((count + 1) / ended, 1),
-        **percentiles(sends, "send"),
+        **percentiles(queued, "send"),
+        **percentiles(syncs, "disk"),
+        **percentiles(sends, "single"),
+        "outlives": run.client.outlives,
         "small_first": logged_at(home, "small-0") < logged_at(home, "large"),
         "descriptors": watch.descriptors,
         **memory(watch),
@@ -273,6 +299,7 @@ SCENARIOS: Mapping[str, tuple[Callable[[Path, int, str], Figures], int]] = {
     "rows": (rows, 1_000_000),
     "remote": (remote, 100_000),
     "artifacts": (artifacts, 1_000),
+    "remote-artifacts": (remote_artifacts, 1_000),
     "outage": (outage, 1_000_000),
 }
 

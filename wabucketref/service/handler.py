@@ -70,12 +70,15 @@ class Handler:
         return Result(xid=xid, position=position)
 
     def note(self, record: Record, source: str = "DataPlane") -> None:
-        """Accept a record from inside the service (`source`): also after the door is closed to users."""
+        """Accept a record from inside the service (`source`): also after the door is closed to users.
+
+        The sender syncs it before it acts on it. Nobody here waits for that, and of several that end at once it syncs
+        all together, so that a user's operation finds the disk less busy.
+        """
         work = work_of(record)
         self._trace(source, "HandlerT", work)
         with self._lock:
             self._accept(work)
-        self._writer.sync()
 
     def close(self, refusal: Callable[[], WaBucketError] | None = None) -> None:
         """Refuse further records from users: producers stop before consumers. The first `refusal` counts; by default
