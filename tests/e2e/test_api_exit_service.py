@@ -64,6 +64,21 @@ def test_a_session_that_says_nothing_has_crashed(served: Path, how: str) -> None
     assert run["outputs"] == ["t/n:a"]
 
 
+@pytest.mark.row("K8")
+def test_a_child_that_outlives_its_script_does_not_keep_the_run_open(served: Path) -> None:
+    """A process that forked has its sockets too."""
+    fork = (
+        "import time\nchild = os.fork()\nif not child:\n    os.closerange(0, 3)\n    time.sleep(60)\n    os._exit(0)\n"
+    )
+    kill = f"print(child, flush=True)\nos.kill(os.getpid(), {int(signal.SIGKILL)})"
+    ended = script(served, HEAD + "run.log({'n': 1})\nimport time\ntime.sleep(0.5)\n" + fork + kill)
+    try:
+        (run,) = runs(served, "crashed")
+        assert run["summary"] == {"step": 1, "n": 1}
+    finally:
+        os.kill(int(ended.stdout), signal.SIGKILL)
+
+
 def test_an_upload_outlives_its_script(served: Path) -> None:
     (served / "file").write_bytes(b"x" * 100_000)
     text = f"ticket = api.upload({str(served / 'file')!r}, 'n', 't', 'a', wait=False)\napi.close()\nprint(ticket.xid)"

@@ -56,6 +56,8 @@ class Client:
     close_trace: Callable[[], None]
     greeted: float = field(default_factory=time.monotonic)
     lines: int = 0
+    seen: bool = False
+    """Whether its process was seen from here, which one in a container of its own is not."""
     streams: dict[str, Stream] = field(default_factory=dict)
     """Runs that it opened and has not ended, by id."""
     answers: OrderedDict[str, Envelope] = field(default_factory=OrderedDict)

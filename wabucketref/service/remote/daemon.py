@@ -126,11 +126,13 @@ class Daemon:
             log.exception("the things of process %d cannot be given back", client.pid)
 
     def _is_gone(self, client: Client) -> bool:
-        if client.lines:
-            return False
-        if time.monotonic() - client.greeted > _GRACE_SECONDS:
-            return True
-        return bool(client.pid) and self._options.process_started(client.pid) != client.started
+        """Its process is, also where a child that it forked still holds its line, or it has left its line closed."""
+        if client.pid:
+            lives = self._options.process_started(client.pid) == client.started
+            client.seen = client.seen or lives
+            if not lives and (client.seen or not client.lines):
+                return True
+        return not client.lines and time.monotonic() - client.greeted > _GRACE_SECONDS
 
     def _welcome(self) -> Welcome:
         return Welcome(
