@@ -74,7 +74,10 @@ class Child:
             self.signal(signal.SIGKILL)
             self.ended.wait(10)
             raise AssertionError(f"it hangs; stderr: {self.err.read_text()}")
-        return Ended(self.code, self.out.read_text(), self.err.read_text())
+        out, err = (
+            path.read_text() if path.exists() else "" for path in (self.out, self.err)
+        )  # killed before it began
+        return Ended(self.code, out, err)
 
 
 class Zygote:

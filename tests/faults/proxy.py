@@ -86,7 +86,8 @@ class Proxy:
         self._upstream = upstream
         self._rules = list(rules)
         self._seed = seed
-        self._randomly = randomly
+        self.randomly = randomly
+        """May be changed while it runs."""
         self._tls = tls
         self._counts: Counter[tuple[str, str]] = Counter()
         self._serving: dict[asyncio.Future[None], asyncio.StreamWriter] = {}
@@ -197,7 +198,7 @@ class Proxy:
 
     def _mishaps(self, exchange: Exchange) -> list[Mishap]:
         struck = [rule.mishap for rule in list(self._rules) if rule.strikes(exchange)]
-        chosen = self._randomly.choose(exchange) if self._randomly else None
+        chosen = self.randomly.choose(exchange) if self.randomly else None
         return [*struck, chosen] if chosen else struck
 
 

@@ -1,4 +1,6 @@
-"""The worlds of the fault tests."""
+"""The worlds of the fault tests, and how long the soak lasts."""
+
+import pytest
 
 from tests.faults.conftest import (
     enumerate_points,
@@ -25,3 +27,12 @@ __all__ = [
     "world",
     "zygote",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak-seconds", type=float, default=600.0, help="how long the soak lasts (default: 600)")
+
+
+@pytest.fixture
+def soak_seconds(request: pytest.FixtureRequest) -> float:
+    return float(request.config.option.soak_seconds)

@@ -79,6 +79,12 @@ def resident(process: Path = Path("/proc/self")) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // MIB
 
 
+def top_resident() -> int:
+    """MiB that this process, or the one that it was forked from, ever had."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024 // MIB
+
+
 def percentiles(seconds: Sequence[float], name: str) -> dict[str, float]:
     """`name`_p50_us and so on."""
     ordered = sorted(seconds)

@@ -1,0 +1,15 @@
+"""Faults of the product that are known and not mended yet. Each goes with the commit that mends it."""
+
+from tests.load.soak.oracle import Place
+
+READERS = ("download", "verify", "look")
+
+
+def blames_the_bytes(kind: str, code: int, place: Place | None) -> bool:
+    """A reader beside an ``--overwrite`` that is not recorded yet is told 7, where 5 were right."""
+    return code == 7 and kind in READERS and place is not None and (bool(place.may) or place.unrecorded)
+
+
+def took_its_alias_back(place: Place) -> bool:
+    """The record of an upload that is told late takes the alias from what overwrote it meanwhile."""
+    return place.late
