@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from wabucketref.model.run import RunInfo
 
 _RUNS = ("upload", "again", "other", "overwrite", "shared", "link", "download", "session")
 """Kinds whose acknowledged end says that their run is recorded."""
+_SYNC_SECONDS = 120.0
 _OF_WANDB = ("wandb-media", "wandb-artifacts")
 
 
@@ -34,14 +36,14 @@ class Ending:
 
     def settle(self) -> None:
         """Sync, then do again what only its user can, as a user would; and hear what is there now."""
-        self._must("sync")
+        self._synced()
         self._compare()
         worker = Worker(self.world, self.oracle, self.told)
         for step in self._again():
             code = worker.carry_out(step)
             if code not in (0, 3, 6):
                 self.told.wrong.append(f"{step.name}: again it ended with {code}, with no fault in the way")
-        self._must("sync")
+        self._synced()
         self._compare()
 
     def check(self, *, deep: bool) -> None:
@@ -49,10 +51,16 @@ class Ending:
         for find in (self._verified(deep), self._recorded(), self._rows(), self._left()):
             self.told.wrong += find
 
-    def _must(self, *argv: str) -> None:
-        ended = self.world.start(*argv).wait(300)
-        if ended.code != 0:
-            self.told.wrong.append(f"{argv} ended with {ended.code}: {ended.out} {ended.err}")
+    def _synced(self) -> None:
+        """Until no journal is left: the service may just have taken one up, and goes on with it by itself."""
+        end = time.monotonic() + _SYNC_SECONDS
+        while True:
+            ended = self.world.start("sync").wait(300)
+            if ended.code != 0:
+                self.told.wrong.append(f"sync ended with {ended.code}: {ended.out} {ended.err}")
+            if not self.world.journals or time.monotonic() > end:
+                return
+            time.sleep(0.5)
 
     def _compare(self) -> None:
         """The bucket with the oracle, which learns what is there."""
@@ -60,11 +68,17 @@ class Ending:
         for ref, place in self.oracle.places.items():
             content = found[ref].content if ref in found else None
             if content not in place.possible:
-                self.told.wrong.append(f"{text(ref)} holds {content}, not one of {place.possible}")
+                self.told.wrong.append(f"{text(ref)} holds {content}, not one of {place.possible}: {self._story(ref)}")
             place.now, place.may = {content}, set()
         for ref, contents in self.oracle.winners.items():
             if ref not in found or {found[ref].content} != contents:
                 self.told.wrong.append(f"{text(ref)} holds {found.get(ref)}, not {contents}")
+
+    def _story(self, ref: Ref) -> str:
+        """What was done to an alias, and how it ended."""
+        steps = [(step, code) for step, code in list(self.told.ended.values()) if step.ref == ref]
+        marks = [(step.name, step.kind, code, step.source.mark if step.source else None) for step, code in steps]
+        return str(marks)
 
     def _again(self) -> Iterator[Step]:
         """What nobody has heard the end of, but for what is there already."""
