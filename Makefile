@@ -3,6 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 WORKERS ?= auto
 BENCH ?=
+SOAK ?=
 # Generated code works with this release of protobuf and grpcio and with all later ones.
 PROTO_TOOLS := "grpcio-tools>=1.74,<1.75"
 BIN := $(VENV)/bin
@@ -32,8 +33,8 @@ proto: $(VENV)-proto/tools ## generate the protocol's Python code
 check-proto: proto ## fail when the generated code is not what the protocol says
 	git diff --exit-code -- wabucketref/service
 
-soak: $(VENV)/tests ## what takes too long for every day: tests/load
-	$(BIN)/python -m pytest tests/load -n $(WORKERS)
+soak: $(VENV)/tests ## what takes too long for every day: tests/load; SOAK="--seed N" repeats its plans
+	$(BIN)/python -m pytest tests/load -n $(WORKERS) $(SOAK)
 
 bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -35,6 +35,8 @@ Figures = dict[str, Any]
 PROJECT = "load"
 WARM_UP = 10_000
 FOREIGN = ("WANDB_", "WABUCKET_", "AWS_")
+SMALL = (100, 10_000, 300_000)
+"""Bytes of the small files, by turns."""
 LARGE = 256 << 10
 """Bytes of the large file for each small one: 256 MiB for a thousand."""
 
@@ -113,8 +115,10 @@ def remote_artifacts(home: Path, count: int, sync: str) -> Figures:
 
 
 def _uploads(home: Path, count: int, sync: str, pid: int) -> Figures:
-    small, large = home / "small", home / "large"
-    small.write_bytes(b"x" * 100)
+    sizes, large = [home / f"small-{size}" for size in SMALL], home / "large"
+    for path, size in zip(sizes, SMALL, strict=True):
+        path.write_bytes(b"x" * size)
+    small = sizes[0]
     with open(large, "wb") as file:
         file.truncate(count * LARGE)
     with opened(home, sync) as api:
@@ -125,13 +129,14 @@ def _uploads(home: Path, count: int, sync: str, pid: int) -> Figures:
         sends = time_sends(run)
         watch, disk, begun = Watch(pid), DiskWatch(home), time.perf_counter()
         first = api.upload(large, "large", "load", wait=False)
-        tickets = [api.upload(small, f"small-{number}", "load", wait=False) for number in range(count)]
+        queued = [(sizes[number % len(sizes)], f"small-{number}") for number in range(count)]
+        tickets = [api.upload(path, name, "load", wait=False) for path, name in queued]
         called = time.perf_counter() - begun
         found = [ticket.wait() for ticket in tickets]
         first.wait()
         ended = time.perf_counter() - begun
         watch.stop()
-        syncs, queued = disk.stop(), sends[:]
+        syncs, asked = disk.stop(), sends[:]
         sends.clear()
         for number in range(count):
             api.upload(small, f"single-{number}", "load")
@@ -141,7 +146,7 @@ def _uploads(home: Path, count: int, sync: str, pid: int) -> Figures:
         "count": count,
         "asked_per_s": round((count + 1) / called),
         "ended_per_s": round((count + 1) / ended, 1),
-        **percentiles(queued, "send"),
+        **percentiles(asked, "send"),
         **percentiles(syncs, "disk"),
         **percentiles(sends, "single"),
         "outlives": run.client.outlives,

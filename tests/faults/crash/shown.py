@@ -15,7 +15,7 @@ class Figures:
         ends = [one for one in reports if getattr(one, "when", "") == "teardown"]
         lines = [str(value) for report in ends for name, value in report.user_properties if name == _PROPERTY]
         if lines:
-            terminalreporter.section("crash points")
+            terminalreporter.section("figures")
             for line in sorted(lines):
                 terminalreporter.write_line(line)
 

@@ -141,7 +141,7 @@ class Soak:
             "requests": len(self.proxy.log),
             "faults": dict(faults.most_common()),
             "longest_s": round(self.told.longest, 1),
-            "service_at_calm": [vars(before), vars(after)],
+            "service_at_calm": [(size.threads, size.descriptors, size.mib) for size in (before, after)],
             "service_mib": [size.mib for size in self.keeper.sizes[::step]],
             "service_threads": [size.threads for size in self.keeper.sizes[::step]],
             "service_descriptors": [size.descriptors for size in self.keeper.sizes[::step]],
