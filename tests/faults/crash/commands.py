@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.faults import trees
 from tests.faults.crash.enumeration import Trouble
@@ -13,7 +14,7 @@ from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.download import download
 from wabucketref.service.journal import Journal
-from wabucketref.service.recovery import recover
+from wabucketref.service.recovery import Recovered, recover
 
 Tree = trees.Tree
 REF = "dataset/cats:one"
@@ -258,9 +259,14 @@ def seen(world: World) -> Seen:
         with world.open() as workspace:
             done = any(one.ref == ArtifactRef.parse(REF) for one in workspace.tracker.list_artifacts(workspace.project))
         return Seen(done, done)
-    with Journal.look(journals[0]) as journal:
+    found = recovered(journals[0])
+    return Seen(found is not None and bool(found.state.xids), found is not None)
+
+
+def recovered(path: Path) -> Recovered | None:
+    """What the journal says; None when it was killed before its first record was whole."""
+    with Journal.look(path) as journal:
         try:
-            found = recover(journal)
-        except IntegrityError:  # killed before its first record was whole
-            return Seen(False, False)
-    return Seen(bool(found.state.xids), True)
+            return recover(journal)
+        except IntegrityError:
+            return None
