@@ -1,5 +1,8 @@
 """W&B's SDK, unmodified, against the server: what a plain session leaves in the catalog."""
 
+from pathlib import Path
+
+from tests.server.live import started
 from tests.server.sdk import Sdk
 
 
@@ -19,3 +22,25 @@ def test_what_a_session_logs_is_what_the_command_line_shows(sdk: Sdk) -> None:
     assert shown["summary"]["loss"] == 0.2
     rows = sdk.rows(run_id, "demo")
     assert [(row["_step"], row["loss"]) for row in rows] == [(step, 1 / (step + 1)) for step in range(5)]
+
+
+def test_logging_in_with_the_key_that_the_server_printed(tmp_path: Path) -> None:
+    with started(tmp_path / "live", "--host", "127.0.0.1") as server:
+        assert server.key is not None
+        sdk = Sdk(server, "", tmp_path / "sdk")
+        (tmp_path / "sdk").mkdir()
+        done = sdk.cli("login", "--verify", "--host", server.url, server.key, WANDB_SILENT="false")
+        assert done.returncode == 0, done.stdout + done.stderr
+        netrc = (tmp_path / "sdk" / ".netrc").read_text()
+        assert server.key in netrc
+        refused = sdk.cli("login", "--verify", "--relogin", "--host", server.url, "0" * 40)
+        assert refused.returncode != 0
+        entity = sdk.run(
+            """
+            with wandb.init(project="p") as run:
+                run.log({"a": 1})
+            answer = [run.entity, wandb.Api().default_entity]
+            """
+        )
+        assert entity == ["owner", "owner"]
+        assert len(server.wabucket("-p", "p", "--entity", "owner", "runs")["items"]) == 1

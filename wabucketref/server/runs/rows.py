@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import Connection, Dialect, Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wabucketref.errors import UsageError
-from wabucketref.trackers.embedded.schema import console, history
-from wabucketref.trackers.embedded.served import run_event
 from wabucketref.trackers.embedded.types import encode
 
 STEP: Final = "_step"
@@ -27,34 +28,67 @@ def event_line(row: Row[Any]) -> dict[str, Any]:
     return {**row.data, TIME: row.time}
 
 
-def put_history(connection: Connection, run_pk: int, offset: int, lines: Sequence[str]) -> None:
-    """Keep rows from index `offset` on; what had the index before is replaced."""
-    _put(connection, history, [_history_row(run_pk, offset + at, line) for at, line in enumerate(lines)])
+Rows = list[tuple[Any, ...]]
+"""Of each row the values of all columns but ``run_pk``, as the database keeps them."""
 
 
-def put_events(connection: Connection, run_pk: int, offset: int, lines: Sequence[str]) -> None:
-    """As :func:`put_history`, for system metrics."""
+def history_rows(offset: int, lines: Sequence[str]) -> Rows:
+    """Rows of history with indices from `offset` on.
+
+    Raises:
+        UsageError: a line is no JSON object.
+    """
+    return [_history_row(offset + at, line) for at, line in enumerate(lines)]
+
+
+def event_rows(offset: int, lines: Sequence[str]) -> Rows:
+    """As :func:`history_rows`, for system metrics."""
     rows = []
     for at, line in enumerate(lines):
         values = _object(line)
-        rows.append((run_pk, offset + at, _number(values.pop(TIME, None), time.time()), encode(values)))
-    _put(connection, run_event, rows)
+        rows.append((offset + at, _number(values.pop(TIME, None), time.time()), encode(values)))
+    return rows
 
 
-def put_console(connection: Connection, run_pk: int, offset: int, lines: Sequence[str]) -> None:
-    """As :func:`put_history`, for lines of a terminal; those that a progress bar draws again come again."""
+def console_rows(offset: int, lines: Sequence[str]) -> Rows:
+    """As :func:`history_rows`, for lines of a terminal; those that a progress bar draws again come again."""
     rows = []
     for at, line in enumerate(lines):
         stream, moment, text = parse_console(line)
-        rows.append((run_pk, offset + at, stream, moment, encode(text)))
-    _put(connection, console, rows)
+        rows.append((offset + at, stream, moment, encode(text)))
+    return rows
 
 
-def _history_row(run_pk: int, index: int, line: str) -> tuple[Any, ...]:
+def put(connection: Connection, table: Table, run_pk: int, rows: Rows) -> None:
+    """Keep rows; those that had their indices before are replaced."""
+    if not rows:
+        return
+    statement, positional = _insert_or_replace(table, connection.dialect)
+    whole = [(run_pk, *row) for row in rows]
+    if positional:
+        connection.exec_driver_sql(statement, whole)
+    else:
+        names = table.columns.keys()
+        connection.exec_driver_sql(statement, [dict(zip(names, row, strict=True)) for row in whole])
+
+
+@lru_cache
+def _insert_or_replace(table: Table, dialect: Dialect) -> tuple[str, bool]:
+    """The statement for all columns, and whether its parameters go by position."""
+    make = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    insert = make(table)
+    others = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=others).compile(
+        dialect=dialect, column_keys=table.columns.keys()
+    )
+    return statement.string, bool(statement.positional)
+
+
+def _history_row(index: int, line: str) -> tuple[Any, ...]:
     values = _object(line)
     step = values.pop(STEP, index)
     step = int(step) if isinstance(step, int | float) and abs(step) <= _MAX else index
-    return run_pk, index, step, _number(values.pop(TIME, None), time.time()), encode(values)
+    return index, step, _number(values.pop(TIME, None), time.time()), encode(values)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -84,8 +118,6 @@ def parse_console(line: str) -> tuple[str, float, str]:
 
 
 def _moment(stamp: str) -> float | None:
-    from datetime import UTC, datetime
-
     if len(stamp) < 19 or stamp[10] != "T":
         return None
     try:
@@ -93,24 +125,3 @@ def _moment(stamp: str) -> float | None:
     except ValueError:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert or replace rows, of each the values of all columns as the database keeps them."""
-    if not rows:
-        return
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = make(table)
-    others: Mapping[str, Any] = {
-        column.name: insert.excluded[column.name] for column in table.c if not column.primary_key
-    }
-    statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=others).compile(
-        dialect=connection.dialect, column_keys=table.columns.keys()
-    )
-    if statement.positional:
-        connection.exec_driver_sql(statement.string, [tuple(row) for row in rows])
-    else:
-        names = table.columns.keys()
-        connection.exec_driver_sql(statement.string, [dict(zip(names, row, strict=True)) for row in rows])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Table, bindparam, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,31 +23,47 @@ from wabucketref.server.bodies import read_body
 from wabucketref.server.runs import rows
 from wabucketref.server.runs.detail import change_detail
 from wabucketref.server.runs.upsert import parsed_object
-from wabucketref.server.runs.views import RunView, run_by_key
 from wabucketref.server.site import Site
-from wabucketref.trackers.embedded.schema import run
+from wabucketref.trackers.embedded.schema import console, entity, history, project, run
+from wabucketref.trackers.embedded.served import run_detail, run_event
 
 _MAX_INDEX: Final = 1 << 53
+_SUMMARY: Final = "wandb-summary.json"
 
-Put = Callable[[Connection, int, int, Sequence[str]], None]
+_TABLES: Final[Mapping[str, tuple[Table, Callable[[int, Sequence[str]], rows.Rows]]]] = {
+    "wandb-history.jsonl": (history, rows.history_rows),
+    "wandb-events.jsonl": (run_event, rows.event_rows),
+    "output.log": (console, rows.console_rows),
+}
+"""Which table has the rows of a file. Other files are taken and forgotten: clients may know more than we do."""
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Rows for one of the run's files."""
-
-    offset: int
-    content: Sequence[str]
+_FIND: Final = (
+    select(run.c.id, run.c.state, run_detail.c.stop)
+    .join(project, project.c.id == run.c.project_pk)
+    .join(entity, entity.c.id == project.c.entity_pk)
+    .outerjoin(run_detail, run_detail.c.run_pk == run.c.id)
+    .where(
+        entity.c.name == bindparam("entity"),
+        project.c.name == bindparam("project"),
+        run.c.run_id == bindparam("run_id"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One request."""
+    """One request, with its rows as the tables take them."""
 
-    chunks: Mapping[str, Chunk]
+    rows: Sequence[tuple[Table, rows.Rows]]
+    summary: Mapping[str, Any] | None
     complete: bool
     exit_code: int
     preempting: bool
+
+    @property
+    def heartbeat(self) -> bool:
+        """It says nothing but that the client lives."""
+        return not self.rows and self.summary is None
 
 
 def parse(body: bytes) -> Told:
@@ -65,15 +81,23 @@ def parse(body: bytes) -> Told:
     exit_code = given.get("exitcode") or 0
     if not isinstance(exit_code, int):
         raise UsageError("exitcode is no integer")
-    return Told(
-        {name: _chunk(chunk) for name, chunk in files.items()},
-        bool(given.get("complete")),
-        exit_code,
-        bool(given.get("preempting")),
-    )
+    found, summary = [], None
+    for name, chunk in files.items():
+        offset, content = _chunk(chunk)
+        if name == _SUMMARY and content:
+            summary = parsed_object(content[-1], name)
+        elif (kind := _TABLES.get(_kind(name))) is not None:
+            found.append((kind[0], kind[1](offset, content)))
+    return Told(found, summary, bool(given.get("complete")), exit_code, bool(given.get("preempting")))
 
 
-def _chunk(chunk: Any) -> Chunk:
+def _kind(name: str) -> str:
+    """Console lines of one run from several machines go to files of their own below ``logs/``."""
+    return "output.log" if name.startswith("logs/") else name
+
+
+def _chunk(chunk: Any) -> tuple[int, Sequence[str]]:
+    """Where the rows start, and the rows."""
     if not isinstance(chunk, dict):
         raise UsageError("a chunk is no object")
     offset, content = chunk.get("offset") or 0, chunk.get("content") or []
@@ -83,60 +107,40 @@ def _chunk(chunk: Any) -> Chunk:
         raise UsageError("an offset is no index")
     if not isinstance(content, list) or not all(isinstance(line, str) for line in content):
         raise UsageError("the content of a chunk is no list of texts")
-    return Chunk(offset, content)
+    return offset, content
 
 
-def store(site: Site, key: RunKey, told: Told) -> RunView:
-    """Keep what was told; the run as it is then.
+def store(site: Site, key: RunKey, told: Told) -> bool:
+    """Keep what was told; whether somebody asked the run to stop.
 
     Raises:
         NotFound: there is no such run.
     """
     with site.write() as connection:
-        view = run_by_key(connection, key)
-        if view is None:
+        names = {"entity": key.entity, "project": key.project, "run_id": key.run_id}
+        found = connection.execute(_FIND, names).first()
+        if found is None:
             raise NotFound(f"run {key.run_id} is not in project {key.entity}/{key.project}")
-        for name, chunk in told.chunks.items():
-            _store_chunk(connection, view, name, chunk)
-        _move_on(connection, view, told)
-        return view
+        for table, some in told.rows:
+            rows.put(connection, table, found.id, some)
+        changes = _moved_on(RunState(found.state), told)
+        if told.summary is not None:
+            changes["summary"] = told.summary
+        if changes:
+            connection.execute(run.update().where(run.c.id == found.id).values(**changes))
+        detail = {"heartbeat": datetime.now(UTC), "phase": "preempting" if told.preempting else None}
+        change_detail(connection, found.id, detail | ({"stop": False} if told.complete else {}))
+        return bool(found.stop)
 
 
-def _store_chunk(connection: Connection, view: RunView, name: str, chunk: Chunk) -> None:
-    if name == "wandb-summary.json":
-        if chunk.content:
-            summary = parsed_object(chunk.content[-1], name)
-            connection.execute(run.update().where(run.c.id == view.pk).values(summary=summary))
-        return
-    if (put := _PUTS.get(_kind(name))) is not None:
-        put(connection, view.pk, chunk.offset, chunk.content)
-
-
-def _kind(name: str) -> str:
-    """Console lines of one run from several machines go to files of their own below ``logs/``."""
-    return "output.log" if name.startswith("logs/") else name
-
-
-_PUTS: Final[Mapping[str, Put]] = {
-    "wandb-history.jsonl": rows.put_history,
-    "wandb-events.jsonl": rows.put_events,
-    "output.log": rows.put_console,
-}
-
-
-def _move_on(connection: Connection, view: RunView, told: Told) -> None:
-    """The run's state after this request: ended, or alive."""
-    now = datetime.now(UTC)
-    change_detail(connection, view.pk, {"heartbeat": now, "phase": "preempting" if told.preempting else None})
+def _moved_on(before: RunState, told: Told) -> dict[str, Any]:
+    """What changes of the run's state: it has ended, or is alive after all."""
     if told.complete:
         state = RunState.FINISHED if told.exit_code == 0 else RunState.FAILED
-        values = {"state": str(state), "exit_code": told.exit_code, "finished": now}
-        change_detail(connection, view.pk, {"stop": False})
-    elif view.row.state == RunState.CRASHED or (view.row.state != RunState.RUNNING and told.chunks):
-        values = {"state": str(RunState.RUNNING), "exit_code": None, "finished": None}
-    else:
-        return
-    connection.execute(run.update().where(run.c.id == view.pk).values(**values))
+        return {"state": str(state), "exit_code": told.exit_code, "finished": datetime.now(UTC)}
+    if before is RunState.CRASHED or (before is not RunState.RUNNING and not told.heartbeat):
+        return {"state": str(RunState.RUNNING), "exit_code": None, "finished": None}
+    return {}
 
 
 async def _answer(request: Request) -> Response:
@@ -145,8 +149,8 @@ async def _answer(request: Request) -> Response:
     site = site_of(request)
     key = RunKey(*(request.path_params[name] for name in ("entity", "project", "run")))
     body = await read_body(request, site.options.limits.stream)
-    view = await run_in_threadpool(lambda: store(site, key, parse(body)))
-    return JSONResponse({"exitcode": None, "limits": {}, "stopped": view.stopped()})
+    stopped = await run_in_threadpool(lambda: store(site, key, parse(body)))
+    return JSONResponse({"exitcode": None, "limits": {}, "stopped": stopped})
 
 
 ROUTE: Final = Route("/files/{entity}/{project}/{run}/file_stream", _answer, methods=["POST"])
