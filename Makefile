@@ -3,13 +3,14 @@ VENV ?= .venv
 PYTHON ?= python3
 WORKERS ?= auto
 BENCH ?=
+SDKS ?= 0.28.0 0.29.0 0.30.0
 SOAK ?=
 # Generated code works with this release of protobuf and grpcio and with all later ones.
 PROTO_TOOLS := "grpcio-tools>=1.74,<1.75"
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint proto check-proto soak bench docs clean
+.PHONY: help demo test lint proto check-proto sdks soak bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -33,6 +34,14 @@ proto: $(VENV)-proto/tools ## generate the protocol's Python code
 check-proto: proto ## fail when the generated code is not what the protocol says
 	git diff --exit-code -- wabucketref/service
 
+sdks: $(VENV)/tests ## the tests of serve against the releases of wandb in SDKS
+	for release in $(SDKS); do \
+		sh .ci/venv $(PYTHON) $(VENV)-wandb-$$release && \
+		$(VENV)-wandb-$$release/bin/python -m pip install --quiet "wandb==$$release" && \
+		SDK_PYTHON="$(abspath $(VENV)-wandb-$$release/bin/python)" $(BIN)/python -m pytest tests/server -k sdk -n $(WORKERS) \
+		|| exit 1; \
+	done
+
 soak: $(VENV)/tests ## what takes too long for every day: tests/load; SOAK="--seed N" repeats its plans
 	$(BIN)/python -m pytest tests/load -n $(WORKERS) $(SOAK)
 
@@ -46,7 +55,7 @@ docs: $(VENV)/tests ## write the generated parts of docs/
 	$(BIN)/python -m tests.tools.sequence
 
 clean: ## remove what was built, the virtual environment included
-	rm -rf $(VENV) $(VENV)-proto build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-proto $(VENV)-wandb-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is one set of extras, installed again when what is to be installed changes.

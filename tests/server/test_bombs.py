@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import select
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +137,21 @@ def test_a_body_that_stops_is_given_up(app: Inside, sent: int) -> None:
     with socket.create_connection(("127.0.0.1", app.port), 10) as connection:
         connection.sendall(head.encode() + b" " * sent)
         assert app.read(connection).status == 408
+
+
+@pytest.mark.row("X12")
+def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
+    with inside(tmp_path, Limits(stall=0.1, slowest=1 << 10)) as app:
+        path = made(app)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += f"Authorization: {basic(app.key)}\r\nContent-Length: 500000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", app.port), 10) as connection:
+            connection.sendall(head.encode())
+            for _ in range(200):
+                connection.sendall(b" ")
+                if select.select([connection], [], [], 0.02)[0]:
+                    break
+            assert app.read(connection).status == 408
 
 
 @pytest.mark.row("X12")

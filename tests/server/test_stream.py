@@ -79,6 +79,21 @@ def test_any_order_and_any_repeats_make_the_same_history(
     assert found["historyLineCount"] == 12
 
 
+def test_a_run_that_is_begun_anew_replaces_what_it_had(app: Inside) -> None:
+    events = {
+        "wandb-events.jsonl": {"offset": 0, "content": [json.dumps({"cpu": n, "_timestamp": n}) for n in range(3)]}
+    }
+    console = {"output.log": {"offset": 0, "content": ["one", "two"]}}
+    send(app, files=rows(0, 1, 2, 3) | events | console, complete=True)
+    send(app, files=rows(0, 1))
+    assert values(app) == [1, 2, 3], "the same first row: sent again"
+    send(app, files={"output.log": {"offset": 0, "content": ["three"]}} | rows(0, 9))
+    assert values(app) == [9]
+    found = read(app, "eventsLineCount logLines { edges { node { line } } }")
+    assert found["eventsLineCount"] == 0
+    assert [edge["node"]["line"] for edge in found["logLines"]["edges"]] == ["three"]
+
+
 def test_a_gzipped_body_is_the_same(app: Inside) -> None:
     body = gzip.compress(json.dumps({"files": rows(0, 7)}).encode())
     path = "/files/writer/p/r/file_stream"

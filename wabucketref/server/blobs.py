@@ -104,7 +104,7 @@ async def _receive(request: Request, site: Site, grant: Grant) -> Stored:
         UsageError: it is not what Content-MD5 says.
     """
     md5, size = hashlib.md5(usedforsecurity=False), 0
-    with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+    with tempfile.SpooledTemporaryFile(_SPOOL, dir=site.scratch) as spool:
         async for chunk in chunks(request, site.options.limits.upload):
             md5.update(chunk)
             size += len(chunk)

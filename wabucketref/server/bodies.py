@@ -1,6 +1,7 @@
 """Bodies of requests, bounded in size, in silence and in what they unpack to."""
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncIterator
 
@@ -16,14 +17,14 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
 
     Raises:
         TooLarge: more than `limit` bytes come, or are announced.
-        Stalled: nothing comes for too long, or the client goes.
+        Stalled: nothing comes for too long, all comes too slowly, or the client goes.
     """
     _check_announced(request, limit)
-    stall, seen = site_of(request).options.limits.stall, 0
+    limits, seen, began = site_of(request).options.limits, 0, time.monotonic()
     stream = request.stream().__aiter__()
     while True:
         try:
-            async with asyncio.timeout(stall):
+            async with asyncio.timeout(limits.stall):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
@@ -32,6 +33,8 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
         seen += len(chunk)
         if seen > limit:
             raise TooLarge(f"the body has more than {limit} bytes")
+        if time.monotonic() - began > 10 * limits.stall + seen / limits.slowest:
+            raise Stalled("the body comes too slowly")
         if chunk:
             yield chunk
 

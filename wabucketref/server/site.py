@@ -33,6 +33,8 @@ class Limits:
     """Of all files of a project's runs."""
     stall: float = 30.0
     """Without a byte of a body."""
+    slowest: int = 1 << 10
+    """Bytes a second that a body must come with, after ten times the `stall`."""
     query: int = 64 << 10
     """Characters of a GraphQL document."""
     tokens: int = 4_000
@@ -65,6 +67,8 @@ class Site:
     accounts: Accounts
     links: Links
     options: Options
+    scratch: str | None = None
+    """Directory for uploads under way; None: the system's."""
     run_deleted: Sequence[RunDeleted] = ()
     """What the areas do when a run is deleted."""
     _turn: Lock = field(default_factory=threading.Lock)

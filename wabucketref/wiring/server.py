@@ -76,6 +76,7 @@ def run_server(
             storage=storages(files_url(settings, options.files)),
             accounts=serving.Accounts(catalog, dev_users=options.dev_users),
             links=serving.Links(signing_secret(home)),
+            scratch=_scratch(home),
             options=serving.Options(_hosts(serving, options), options.dev_users),
         )
         started = Started(serving.address_of(sock, options.host), key, user)
@@ -141,6 +142,16 @@ def files_url(settings: Settings, files: str | None) -> str:
     if public_url(url) != url:
         raise UsageError("--files has a secret in its URL", hint="give credentials by the environment")
     return url
+
+
+def _scratch(home: Path) -> str:
+    """Where uploads under way lie: on the disk of the home, not in a small /tmp."""
+    place = home / "cache" / "incoming"
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalIOError(f"{place} cannot be made: {error.strerror}") from error
+    return str(place)
 
 
 def signing_secret(home: Path) -> bytes:

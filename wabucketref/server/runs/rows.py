@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Row, Table
+from sqlalchemy import Connection, Dialect, Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wabucketref.errors import UsageError
+from wabucketref.trackers.embedded.schema import history
 from wabucketref.trackers.embedded.types import encode
 
 STEP: Final = "_step"
@@ -72,6 +73,20 @@ def put(connection: Connection, table: Table, run_pk: int, rows: Rows) -> None:
         connection.exec_driver_sql(statement, [dict(zip(names, row, strict=True)) for row in whole])
 
 
+def begun_anew(connection: Connection, run_pk: int, rows: Rows) -> bool:
+    """Whether `rows` of history start over with another first row than the run has."""
+    if not rows or rows[0][0] != 0:
+        return False
+    first = select(history.c.step, history.c.time, history.c.data).where(
+        history.c.run_pk == run_pk, history.c.row_index == 0
+    )
+    before = connection.execute(first).first()
+    if before is None:
+        return False
+    _, step, moment, data = rows[0]
+    return (before.step, before.time, encode(before.data)) != (step, moment, data)
+
+
 @lru_cache
 def _insert_or_replace(table: Table, dialect: Dialect) -> tuple[str, bool]:
     """The statement for all columns, and whether its parameters go by position."""
@@ -88,7 +103,7 @@ def _history_row(index: int, line: str) -> tuple[Any, ...]:
     values = _object(line)
     step = values.pop(STEP, index)
     step = int(step) if isinstance(step, int | float) and abs(step) <= _MAX else index
-    return index, step, _number(values.pop(TIME, None), time.time()), encode(values)
+    return index, step, _number(values.pop(TIME, None), 0.0), encode(values)
 
 
 def _object(line: str) -> dict[str, Any]:

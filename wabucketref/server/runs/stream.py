@@ -1,7 +1,8 @@
 """``POST /files/ENTITY/PROJECT/RUN/file_stream``: history, events, console and summary as they come, and the end.
 
 Each chunk says at which index its rows start, and a row with a known index takes the place of the older one: sending
-again changes nothing.
+again changes nothing. Another first row of history than before means that the run was begun anew under its old id
+(``init`` without ``resume``): then what it had goes.
 """
 
 import json
@@ -88,6 +89,7 @@ def parse(body: bytes) -> Told:
             summary = parsed_object(content[-1], name)
         elif (kind := _TABLES.get(_kind(name))) is not None:
             found.append((kind[0], kind[1](offset, content)))
+    found.sort(key=lambda one: one[0] is not history)  # what it may clear is stored after it
     return Told(found, summary, bool(given.get("complete")), exit_code, bool(given.get("preempting")))
 
 
@@ -122,6 +124,9 @@ def store(site: Site, key: RunKey, told: Told) -> bool:
         if found is None:
             raise NotFound(f"run {key.run_id} is not in project {key.entity}/{key.project}")
         for table, some in told.rows:
+            if table is history and rows.begun_anew(connection, found.id, some):
+                for one in (history, run_event, console):
+                    connection.execute(one.delete().where(one.c.run_pk == found.id))
             rows.put(connection, table, found.id, some)
         changes = _moved_on(RunState(found.state), told)
         if told.summary is not None:
