@@ -6,7 +6,7 @@ import pytest
 
 from tests.server.artifacts.conftest import Desk
 from wabucketref.errors import Conflict, NotFound, UsageError
-from wabucketref.trackers.embedded.sdk import collections, naming, portfolios, versions
+from wabucketref.trackers.embedded.sdk import collections, naming, portfolios, types, versions
 from wabucketref.trackers.embedded.sdk.facts import Collection
 
 
@@ -186,3 +186,19 @@ def test_a_deep_filter_is_refused(desk: Desk) -> None:
         given = {"$not": given}
     with pytest.raises(UsageError):
         versions.page(desk.connection, named(desk, "data"), given, None, None, None)
+
+
+def test_collections_and_types_are_counted_filtered_and_ordered(desk: Desk) -> None:
+    for name in ("b", "a", "c"):
+        desk.log("d1", name=name)
+    portfolio(desk, "d")
+    desk.draft("d2", name="only-drafted")
+
+    def page(given: Any = None, order: str | None = None, first: int | None = None) -> Any:
+        return collections.page(desk.connection, desk.project_pk, "dataset", given, order, None, first)
+
+    assert [one.name for one in page().items] == ["d", "c", "a", "b"]
+    assert [one.name for one in page(order="name").items] == ["a", "b", "c", "d"]
+    assert [one.name for one in page({"name": {"$in": ["a", "b"]}}, "-name", 1).items] == ["b"]
+    assert (page(first=1).total(), page({"name": "a"}).total(), page(order="createdAt").total()) == (4, 1, 4)
+    assert [name for _, name in types.page(desk.connection, desk.project_pk, None, None).items] == ["dataset"]

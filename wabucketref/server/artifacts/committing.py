@@ -9,22 +9,26 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import IntegrityError, NotFound, UsageError
 from wabucketref.server.artifacts import merging
 from wabucketref.server.artifacts.merging import FULL, INCREMENTAL, Named, Parsed
+from wabucketref.server.site import Options, Site
 from wabucketref.trackers.embedded.sdk import blobs, drafts, entries, manifests, naming, versions
 from wabucketref.trackers.embedded.sdk.drafts import Draft, Listing
 from wabucketref.trackers.embedded.sdk.facts import File
 from wabucketref.trackers.embedded.sdk.manifests import Manifest
 
-REGIONS: Final = frozenset({"default"})
+REGIONS: Final = ("default",)
 """All files lie in the one bucket of the server, whatever a region is called."""
 
+DEV_REGIONS: Final = (*REGIONS, "minio-local")
+"""With ``--dev-users``: the one that W&B's own test server has, which tests of the SDK ask for."""
 
-def check_region(region: str | None) -> None:
+
+def check_region(region: str | None, options: Options) -> None:
     """Raises UsageError for a storage region that this server does not have."""
-    if region is not None and region not in REGIONS:
+    if region is not None and region not in (DEV_REGIONS if options.dev_users else REGIONS):
         raise UsageError(f"invalid storage region {region[:100]!r}: this server has only 'default'")
 
 
-def listing(connection: Connection, storage: Storage, draft: Draft) -> Listing:
+def listing(connection: Connection, site: Site, draft: Draft) -> Listing:
     """The files of a draft, all its manifests merged, each with its bytes.
 
     Raises:
@@ -35,9 +39,9 @@ def listing(connection: Connection, storage: Storage, draft: Draft) -> Listing:
     whole = [one for one in found if one.kind == FULL][-1:]
     if not found:
         raise UsageError("the artifact has no manifest yet", hint="upload one before the commit")
-    parts = [_read(storage, one) for one in whole or found]
+    parts = [_read(site.storage, one) for one in whole or found]
     for part in parts:
-        check_region(part.region)
+        check_region(part.region, site.options)
     base = [] if whole else _base(connection, draft, found)
     named = merging.merge(base, parts)
     # What a whole manifest says of itself was said at the creation; a merged one is first known here.

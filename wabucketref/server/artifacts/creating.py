@@ -36,7 +36,7 @@ def create(source: Any, info: Info, input: Input) -> dict[str, Any]:
     name = _collection_name(input)
     collections.check_collection_name(name)
     collections.check_type_name(input["artifact_type_name"])
-    committing.check_region(input.get("storage_region"))
+    committing.check_region(input.get("storage_region"), reader.call.site.options)
     place = place_of(reader.call, input["entity_name"], input["project_name"])
     project_pk = ensure_project(reader.connection, *place)
     found = drafts.create(reader.connection, project_pk, _new(input, place, name))
@@ -79,7 +79,7 @@ def commit(source: Any, info: Info, input: Input) -> dict[str, Any]:
     reader = reader_of(info)
     draft = drafts.of_id(reader.connection, input["artifact_id"])
     if draft.version_pk is None:
-        listing = committing.listing(reader.connection, reader.call.site.storage, draft)
+        listing = committing.listing(reader.connection, reader.call.site, draft)
         drafts.commit(reader.connection, draft, listing)
         reader.call.discarded.extend(manifests.forget(reader.connection, draft.pk))
     return {"artifact": by_id(reader, drafts.public_id(reader.connection, draft.pk))}

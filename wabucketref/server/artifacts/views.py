@@ -1,5 +1,6 @@
 """Artifacts, collections and their names as the schema's types; what is costly has a resolver."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,8 +156,9 @@ class ArtifactView:
     def digest_algorithm(self) -> str:
         return DIGEST_ALGORITHM
 
-    def commit_hash(self) -> None:
-        return None
+    def commit_hash(self) -> str:
+        """Names what was committed: this version with this content."""
+        return hashlib.sha256(f"{self.facts.id}:{self.facts.digest}".encode()).hexdigest()[:20]
 
     def file_count(self) -> int:
         return self.facts.files

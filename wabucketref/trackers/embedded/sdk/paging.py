@@ -54,7 +54,7 @@ def cut(
     shown = found[:size]
 
     def total() -> int:
-        counted = wanted.with_only_columns(order.key, maintain_column_froms=True).order_by(None).subquery()
+        counted = wanted.order_by(None).subquery()
         return connection.scalar(select(func.count()).select_from(counted)) or 0
 
     return Page(shown, [_encoded(row._by, row._key) for row in shown], len(found) > size, total)
