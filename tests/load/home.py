@@ -18,12 +18,18 @@ LIMIT = 1800.0
 
 
 def uploads(argv: Sequence[str]) -> int:
-    """The client, in a child of the zygote: ``PROCESS COUNT``; prints what each upload took, and its memory."""
+    """The client, in a child of the zygote: ``PROCESS COUNT``; prints what its start took (its imports, the catalog,
+    the run), what each upload took, and its memory."""
     process, count = argv[0], int(argv[1])
     seconds: list[float] = []
     source = Path(f"source-{process}")
+    begun = time.perf_counter()
     try:
         with WaBucketRefAPI() as api:
+            api.wandb_start_run()
+            source.write_text(process)
+            api.upload(source, "first", "load", f"p{process}")
+            started = time.perf_counter() - begun
             for number in range(count):
                 source.write_text(f"{process} {number}")
                 begun = time.perf_counter()
@@ -32,7 +38,7 @@ def uploads(argv: Sequence[str]) -> int:
     except WaBucketError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(json.dumps({"seconds": seconds, "mib": top_resident()}))
+    print(json.dumps({"started": started, "seconds": seconds, "mib": top_resident()}))
     return 0
 
 
@@ -50,6 +56,7 @@ def together(world: World, processes: int, count: int) -> dict[str, Any]:
         "processes": processes,
         "uploads": len(seconds),
         "per_s": round(len(seconds) / took, 1),
+        "start_max_s": round(max(one["started"] for one in found), 1),
         **percentiles(seconds, "upload"),
         "mib": max(one["mib"] for one in found),
         "said": said,
@@ -59,15 +66,13 @@ def together(world: World, processes: int, count: int) -> dict[str, Any]:
 
 def _recorded(home: Path) -> dict[str, int]:
     """What the catalog holds: versions, their highest number, the number of ``latest``, runs that ended well."""
-    latest = (
-        "SELECT v.number FROM artifact_alias a JOIN artifact_version v ON v.id = version_pk WHERE a.alias = 'latest'"
-    )
+    shared = "artifact_version v JOIN artifact_sequence s ON s.id = v.sequence_pk AND s.name = 'shared'"
     queries = {
-        "versions": "SELECT count(DISTINCT number) FROM artifact_version",
-        "highest": "SELECT max(number) FROM artifact_version",
-        "latest": latest,
-        "names": "SELECT count(DISTINCT alias) FROM artifact_version",
-        "outputs": "SELECT count(*) FROM run_output",
+        "versions": f"SELECT count(DISTINCT v.number) FROM {shared}",
+        "highest": f"SELECT max(v.number) FROM {shared}",
+        "latest": f"SELECT v.number FROM {shared} JOIN artifact_alias a ON a.version_pk = v.id AND a.alias = 'latest'",
+        "names": f"SELECT count(DISTINCT v.alias) FROM {shared}",
+        "outputs": f"SELECT count(*) FROM {shared} JOIN run_output o ON o.version_pk = v.id",
         "finished": "SELECT count(*) FROM run WHERE state = 'finished' AND exit_code = 0",
     }
     with closing(sqlite3.connect(home / "catalog.sqlite")) as catalog:

@@ -1,18 +1,19 @@
 """What must hold once nothing is under way: in the bucket, in the catalog, in the journal, on the disk."""
 
 import contextlib
+import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.procs import World
 from tests.faults.proxy import Proxy
 from tests.load.soak import bucket
-from tests.load.soak.known import took_its_alias_back
-from tests.load.soak.oracle import Oracle
+from tests.load.soak.known import outlived_its_artifact, took_its_alias_back
+from tests.load.soak.oracle import Oracle, Place
 from tests.load.soak.plan import Ref, Step, text
 from tests.load.soak.workers import Told, Worker, notes
 from wabucketref.model.run import RunInfo
@@ -88,6 +89,8 @@ class Ending:
             place.last = None
         steps, self.told.again = self.told.again, []
         for step in steps:
+            if step.kind == "download" and step.target is not None:
+                shutil.rmtree(step.target, ignore_errors=True)  # what it brought may be old by now, and would stay
             yield _once_more(step)
 
     # ---- one a kind of thing; each yields what is wrong ----
@@ -179,8 +182,19 @@ class Ending:
         return [name for name in _names(self.world.directory / "tmp") if not name.endswith(_OF_WANDB)]
 
     def _siblings(self) -> list[str]:
-        wanted = {Path(step.target).name for step, _ in list(self.told.ended.values()) if step.target}
-        return [name for name in _names(self.world.directory / "out") if name not in wanted]
+        downloads = {
+            Path(step.target).name: step
+            for step, _ in list(self.told.ended.values())
+            if step.target and step.kind.startswith("download")
+        }
+        found = [name for name in _names(self.world.directory / "out") if name not in downloads]
+        left = [name for name in found if not outlived_its_artifact(self._of_staging(name, downloads))]
+        self.told.excused["staging of what was replaced or removed"] += len(found) - len(left)
+        return left
+
+    def _of_staging(self, name: str, downloads: Mapping[str, Step]) -> Place | None:
+        step = downloads.get(name.removeprefix(".").partition(".wabucket-")[0])
+        return None if step is None else self.oracle.place(step)
 
     def _stray(self) -> list[str]:
         found = bucket.lying(self.disk)
