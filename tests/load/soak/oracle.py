@@ -28,6 +28,8 @@ ALLOWED = {
     "verify-all": {0, 5, 7, 8},  # 7: what was to be overwritten or removed, and somebody was killed at it
 }
 """The exit codes that each kind of step may have when nobody stops it."""
+_STOPPED = {"SIGKILL": {-9}, "SIGINT": {130}, "SIGTERM": {143, -15}}
+"""How one may end that is stopped; a script of a user has no handler for SIGTERM."""
 Content = str | None
 """The mark of a source; None: nothing is there."""
 
@@ -150,6 +152,6 @@ def complaint(step: Step, code: int) -> str | None:
     """Whether this kind of step may end so. A step that was to be stopped may have been."""
     allowed = set(ALLOWED[step.kind])
     if step.kill is not None:
-        allowed.add({"SIGKILL": -9, "SIGINT": 130, "SIGTERM": 143}[step.signal])
+        allowed |= _STOPPED[step.signal]
     what = f"{text(step.ref)} " if step.ref else ""
     return None if code in allowed else f"{step.name} {step.kind} {what}ended with {code}"

@@ -29,6 +29,8 @@ def session(argv: Sequence[str]) -> int:
     except WaBucketError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:  # as the interpreter would end
+        return 130
     except Exception:
         traceback.print_exc()
         return 1
