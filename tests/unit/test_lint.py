@@ -21,7 +21,7 @@ PLANTED = {
     "S306": "import tempfile\n\nx = tempfile.mktemp()\n",
     "S202": "import tarfile\n\ntarfile.open('x').extractall()\n",
     "TID251": "import torch\n\nx = torch.load('x')\n",
-    "S608": "def find(connection, name):\n    return connection.execute(f\"SELECT * FROM run WHERE name = '{name}'\")\n",
+    "S608": "def find(db, name):\n    return db.execute(f\"SELECT * FROM run WHERE name = '{name}'\")\n",
 }
 
 
