@@ -34,8 +34,7 @@ class Desk:
 
     def commit(self, draft: Draft, *files: File) -> Version:
         """What commitArtifact makes."""
-        digest = drafts.digest_of(self.connection, draft.pk)
-        pk = drafts.commit(self.connection, draft, Listing(digest, files))
+        pk = drafts.commit(self.connection, draft, Listing(draft.digest, files))
         return versions.require(self.connection, pk)
 
     def log(self, digest: str, name: str = "data", **more: object) -> Version:

@@ -5,6 +5,7 @@ from typing import Final
 from wabucketref.server.area import Area, Resolver
 from wabucketref.server.artifacts import changing, creating, files, reading
 from wabucketref.server.artifacts.routes import ROUTES
+from wabucketref.server.artifacts.views import committed
 
 _COLLECTION: Final[dict[str, Resolver]] = {
     "aliases": reading.aliases_of_collection,
@@ -58,12 +59,12 @@ AREA: Final = Area(
         "ArtifactPortfolio": _COLLECTION,
         "ArtifactCollectionMembership": {"files": files.files_of_membership},
         "Artifact": {
-            "artifactMemberships": reading.memberships_of_artifact,
-            "createdBy": reading.creator_of_artifact,
-            "usedBy": reading.users_of_artifact,
-            "currentManifest": files.manifest_of_artifact,
-            "files": files.files_of_artifact,
-            "filesByManifestEntries": files.files_by_entries,
+            "artifactMemberships": committed(reading.memberships_of_artifact),
+            "createdBy": committed(reading.creator_of_artifact),
+            "usedBy": committed(reading.users_of_artifact),
+            "currentManifest": committed(files.manifest_of_artifact),
+            "files": committed(files.files_of_artifact),
+            "filesByManifestEntries": committed(files.files_by_entries),
         },
         "Run": {"inputArtifacts": reading.inputs_of_run, "outputArtifacts": reading.outputs_of_run},
     },

@@ -10,7 +10,7 @@ from wabucketref.errors import IntegrityError, NotFound, UsageError
 from wabucketref.server.artifacts import merging
 from wabucketref.server.artifacts.merging import FULL, INCREMENTAL, Named, Parsed
 from wabucketref.server.site import Options, Site
-from wabucketref.trackers.embedded.sdk import blobs, drafts, entries, manifests, naming, versions
+from wabucketref.trackers.embedded.sdk import blobs, entries, manifests, naming, versions
 from wabucketref.trackers.embedded.sdk.drafts import Draft, Listing
 from wabucketref.trackers.embedded.sdk.facts import File
 from wabucketref.trackers.embedded.sdk.manifests import Manifest
@@ -45,7 +45,7 @@ def listing(connection: Connection, site: Site, draft: Draft) -> Listing:
     base = [] if whole else _base(connection, draft, found)
     named = merging.merge(base, parts)
     # What a whole manifest says of itself was said at the creation; a merged one is first known here.
-    digest = merging.digest_of(named.values()) if not whole else drafts.digest_of(connection, draft.pk)
+    digest = merging.digest_of(named.values()) if not whole else draft.digest
     region = next((part.region for part in parts if part.region), None)
     return Listing(digest, _with_bytes(connection, draft, named), region)
 

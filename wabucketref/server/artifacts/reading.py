@@ -37,7 +37,7 @@ def by_id(reader: Reader, id: str) -> ArtifactView | DraftView | None:
         found = artifact_view(reader, pk)
         return None if found is None or found.facts.removed else found
     draft = drafts.get(reader.connection, ids.artifact_keys(id)[1])
-    return None if draft is None else DraftView(reader, id, draft.collection)
+    return None if draft is None else DraftView(reader, id, draft)
 
 
 def collection(source: Any, info: Info, id: str) -> CollectionView | None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from wabucketref.server.area import Resolver
 from wabucketref.server.artifacts.reader import Reader
+from wabucketref.server.call import Info
 from wabucketref.server.paging import listed
 from wabucketref.server.runs.projects import ProjectView
 from wabucketref.trackers.embedded.sdk import collections, ids, naming, types, versions
+from wabucketref.trackers.embedded.sdk.drafts import Draft
 from wabucketref.trackers.embedded.sdk.facts import Alias, Collection, Membership, Version
 
 DIGEST_ALGORITHM: Final = "MANIFEST_MD5"
@@ -175,16 +178,41 @@ class ArtifactView:
 
 @dataclass(frozen=True, slots=True)
 class DraftView:
-    """An ``Artifact`` that is not committed: it has an id and a collection."""
+    """An ``Artifact`` that is not committed: it has an id, a collection and a digest, and no files yet."""
 
     reader: Reader
     id: str
-    collection: Collection
-    digest: str = ""
+    facts: Draft
     state: str = "PENDING"
+    size: int = 0
+    file_count: int = 0
+    digest_algorithm: str = DIGEST_ALGORITHM
+    ttl_duration_seconds: int = _NO_TTL
+    ttl_is_inherited: bool = True
+    tags: Sequence[str] = ()
+    aliases: Sequence[AliasView] = ()
 
     def artifact_sequence(self) -> CollectionView:
-        return CollectionView(self.reader, self.collection)
+        return CollectionView(self.reader, self.facts.collection)
+
+    def artifact_type(self) -> TypeView:
+        return self.artifact_sequence().default_artifact_type()
+
+    @property
+    def digest(self) -> str:
+        return self.facts.digest
+
+    def created_at(self) -> datetime:
+        return self.facts.created
+
+
+def committed(resolver: Resolver) -> Resolver:
+    """A resolver of a field that drafts do not have."""
+
+    def resolve(source: Any, info: Info, **arguments: Any) -> Any:
+        return None if isinstance(source, DraftView) else resolver(source, info, **arguments)
+
+    return resolve
 
 
 @dataclass(frozen=True, slots=True)

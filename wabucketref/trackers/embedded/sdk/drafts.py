@@ -49,6 +49,9 @@ class Draft:
     collection: Collection
     version_pk: int | None
     """None until it is committed."""
+    digest: str
+    """As it was created with."""
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +91,14 @@ def create(connection: Connection, project_pk: int, new: NewDraft) -> Draft:
     pk = _insert(connection, collection, new, producer_pk, same)
     if same is not None:
         _join(connection, collection, same, producer_pk, pk, new.aliases, new.tags)
-    return Draft(pk, collection, same)
+    return require(connection, pk)
 
 
 def get(connection: Connection, pk: int | None) -> Draft | None:
     """One draft; None where there is none, or its collection was deleted."""
-    row = connection.execute(
-        select(draft.c.id, draft.c.sequence_pk, draft.c.version_pk).where(draft.c.id == pk)
-    ).first()
+    row = connection.execute(select(draft).where(draft.c.id == pk)).first()
     collection = None if row is None else collections.get(connection, row.sequence_pk)
-    return None if row is None or collection is None else Draft(row.id, collection, row.version_pk)
+    return None if row is None or collection is None else _draft(row, collection)
 
 
 def require(connection: Connection, pk: int | None) -> Draft:
@@ -131,11 +132,6 @@ def public_id(connection: Connection, pk: int) -> str:
     return ids.draft_id(pk) if row.version_pk is None else ids.artifact_id(row.version_pk, row.draft_pk)
 
 
-def digest_of(connection: Connection, pk: int) -> str:
-    """The digest that the draft was created with."""
-    return str(connection.execute(select(draft.c.digest).where(draft.c.id == pk)).scalar_one())
-
-
 def without_run(connection: Connection, run_pk: int) -> None:
     """Let go of a run that is deleted."""
     connection.execute(draft.update().where(draft.c.producer_pk == run_pk).values(producer_pk=None))
@@ -161,7 +157,7 @@ def commit(connection: Connection, found: Draft, listing: Listing) -> int:
 
 def _known(connection: Connection, collection: Collection, new: NewDraft) -> Draft | None:
     here = draft.c.sequence_pk == collection.pk
-    wanted = select(draft.c.id, draft.c.version_pk).where(here).order_by(draft.c.id.desc()).limit(1)
+    wanted = select(draft).where(here).order_by(draft.c.id.desc()).limit(1)
     row = None
     if new.distributed_id is not None:
         shared = (draft.c.distributed_id == new.distributed_id) & draft.c.version_pk.is_(None)
@@ -171,7 +167,11 @@ def _known(connection: Connection, collection: Collection, new: NewDraft) -> Dra
     if row is not None and row.version_pk is not None and not _lives(connection, row.version_pk):
         connection.execute(draft.update().where(draft.c.id == row.id).values(client_id=None))
         return None
-    return None if row is None else Draft(row.id, collection, row.version_pk)
+    return None if row is None else _draft(row, collection)
+
+
+def _draft(row: Row[Any], collection: Collection) -> Draft:
+    return Draft(row.id, collection, row.version_pk, row.digest, row.created)
 
 
 def _lives(connection: Connection, pk: int) -> bool:
