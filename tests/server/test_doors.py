@@ -265,6 +265,16 @@ def test_names_of_runs_and_projects_follow_the_rules(app: Inside, field: str, va
     assert answer.json()["data"]["upsertBucket"] is None
 
 
+def test_links_lead_back_the_way_the_client_came(app: Inside) -> None:
+    app.graphql(UPSERT)
+    create = """mutation { createRunFiles(input: {entityName: "writer", projectName: "p", runName: "r", files: ["f"]})
+                { files { uploadUrl } } }"""
+    for headers, start in (({}, "http://"), ({"X_Forwarded_Proto": "https"}, "https://")):
+        answer = app.graphql(create, Host="localhost:99", **headers)
+        url = answer.json()["data"]["createRunFiles"]["files"][0]["uploadUrl"]
+        assert url.startswith(f"{start}localhost:99/blobs/")
+
+
 @pytest.mark.row("X11", "X15")
 def test_links_stay_good_only_as_they_were_made(app: Inside) -> None:
     app.graphql('mutation { upsertBucket(input: {name: "r", modelName: "p"}) { inserted } }')

@@ -33,8 +33,9 @@ def test_logging_in_with_the_key_that_the_server_printed(tmp_path: Path) -> None
         assert done.returncode == 0, done.stdout + done.stderr
         netrc = (tmp_path / "sdk" / ".netrc").read_text()
         assert server.key in netrc
-        refused = sdk.cli("login", "--verify", "--relogin", "--host", server.url, "0" * 40)
-        assert refused.returncode != 0
+        other = Sdk(server, "", tmp_path / "other")
+        (tmp_path / "other").mkdir()
+        assert other.cli("login", "--verify", "--host", server.url, "0" * 40).returncode != 0
         entity = sdk.run(
             """
             with wandb.init(project="p") as run:

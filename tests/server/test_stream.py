@@ -200,6 +200,15 @@ def test_rewinding_forgets_what_came_after(app: Inside) -> None:
     assert values(app) == [0, 1, 2]
 
 
+def test_a_fork_is_refused_and_says_so(app: Inside) -> None:
+    query = "mutation M($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted } }"
+    config = json.dumps({"_wandb": {"value": {"branch_point": {"run_id": "r", "step": 2}}}})
+    given = {"name": "forked", "modelName": "p", "config": config}
+    assert "forked" in app.graphql({"query": query, "variables": {"i": given}}).message
+    given["name"] = "r"
+    assert app.graphql({"query": query, "variables": {"i": given}}).json()["data"]["upsertBucket"]["inserted"] is False
+
+
 def test_pages_of_a_long_history_by_steps(app: Inside) -> None:
     """Steps are found by bisection; gaps in them too."""
     lines = [json.dumps({"x": step, "_step": step}) for step in range(0, 3000, 3)]

@@ -50,8 +50,12 @@ def require_json(request: Request) -> None:
 
 
 def base_url(request: Request) -> str:
-    """The address by which the client reached this server; its host was checked against the list."""
-    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+    """The address by which the client reached this server; its host was checked against the list.
+
+    A proxy that ends TLS says so by X-Forwarded-Proto. Whoever lies in it gets links that do not work, nobody else.
+    """
+    secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
+    return f"{'https' if secure else 'http'}://{request.headers.get('host', '')}"
 
 
 def _key(header: str) -> str | None:

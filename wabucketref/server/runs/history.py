@@ -4,7 +4,7 @@ Steps never go back within a run, so a range of steps is a range of rows, and it
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, func, select
@@ -109,16 +109,24 @@ def lookup(data: Mapping[str, Any], key: str) -> Any:
 def _answer_spec(connection: Connection, run_pk: int, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     keys, samples = spec.get("keys") or [], _bounded(spec.get("samples"))
     upper = spec.get("maxStep")
-    rows = sampled(connection, run_pk, MAX_SAMPLES, spec.get("minStep"), None if upper is None else int(upper) + 1)
-    found = []
-    for row in rows:
-        line = history_line(row)
-        chosen = {key: lookup(line, key) for key in keys} if keys else line
-        if not any(value is _MISSING for value in chosen.values()):
-            found.append(chosen)
+    bounds = spec.get("minStep"), None if upper is None else int(upper) + 1
+    few = [history_line(row) for row in sampled(connection, run_pk, samples, *bounds)]
+    found = _with_keys(few, keys)
+    if len(found) == len(few):
+        return found
+    # Rows that lack a key leave room for others: look at more of them.
+    found = _with_keys((history_line(row) for row in sampled(connection, run_pk, MAX_SAMPLES, *bounds)), keys)
     if len(found) <= samples:
         return found
     return [found[at * (len(found) - 1) // max(samples - 1, 1)] for at in range(samples)]
+
+
+def _with_keys(lines: Iterable[dict[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The values under `keys` (all when there are none) of the lines that have them all."""
+    if not keys:
+        return list(lines)
+    chosen = ({key: lookup(line, key) for key in keys} for line in lines)
+    return [one for one in chosen if not any(value is _MISSING for value in one.values())]
 
 
 def _spec(text: str) -> Mapping[str, Any]:

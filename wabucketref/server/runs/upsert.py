@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from wabucketref.errors import NotFound, UsageError
+from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.names import check_project
 from wabucketref.model.run import RunKey, RunState, RunUpdate
 from wabucketref.server.call import Call, Info, call_of
@@ -37,6 +37,7 @@ def upsert_bucket(source: Any, info: Info, input: Mapping[str, Any]) -> dict[str
     before = _named(call, given)
     key = before.key if before is not None else _new_key(call, given)
     config, internal = _split_config(given.get("config"))
+    _refuse_fork(key, internal)
     update = RunUpdate(
         key=key,
         name=given.get("display_name") or None,
@@ -88,6 +89,13 @@ def _split_config(text: str | None) -> tuple[dict[str, Any] | None, dict[str, An
     }
     internal = plain.pop(INTERNAL, None)
     return plain, internal if isinstance(internal, dict) else None
+
+
+def _refuse_fork(key: RunKey, internal: Mapping[str, Any] | None) -> None:
+    """A fork begins with rows of another run, which are not joined here: better none than half a run."""
+    point = (internal or {}).get("branch_point")
+    if isinstance(point, dict) and point.get("run_id") not in (None, key.run_id):
+        raise Unsupported("runs cannot be forked on this server", hint="resume or rewind the run itself")
 
 
 def _gone(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> tuple[str, ...]:
