@@ -135,6 +135,38 @@ def test_a_run_is_resumed_where_it_stopped(sdk: Sdk) -> None:
     assert "nothing" in refused
 
 
+@pytest.mark.row("M1")
+def test_numbers_that_json_lacks_come_back(sdk: Sdk) -> None:
+    found = sdk.run(
+        """
+        odd = {"nan": float("nan"), "inf": float("inf"), "neg": float("-inf")}
+        with wandb.init(project="p", id="odd", config=odd) as run:
+            run.log(odd)
+            run.log({"nan": 1.0})
+            run.summary.update(odd)
+        with wandb.init(project="p", id="odd", resume="must") as run:
+            run.log({"nan": 2.0})
+        run = wandb.Api().run("p/odd")
+        text = lambda rows: [[str(row.get(key)) for key in odd] for row in rows]
+        answer = {
+            "config": text([run.config]), "summary": text([run.summary]),
+            "history": text(run.history(pandas=False)), "scan": text(run.scan_history()),
+            "sampled": text(run.history(keys=list(odd), pandas=False)),
+            "scan_keys": text(run.scan_history(keys=list(odd))),
+        }
+        """
+    )
+    first = ["nan", "inf", "-inf"]
+    as_text = ["NaN", "Infinity", "-Infinity"]
+    assert found["config"][0][1:] == first[1:], "a NaN in the config is dropped by the SDK itself"
+    assert found["summary"][0][1:] in (first[1:], as_text[1:])
+    assert found["history"][0] in (first, as_text)
+    assert len(found["history"]) == len(found["scan"]) == 3
+    assert found["scan"][0] in (first, as_text)
+    assert found["sampled"] in ([first], [as_text])
+    assert found["scan_keys"] in ([first], [as_text])
+
+
 def test_an_offline_run_is_synced_once_however_often(sdk: Sdk) -> None:
     made = sdk.run(
         """

@@ -61,6 +61,12 @@ def test_what_is_refused_at_start(serve: Serve, arguments: list[str], said: str)
     assert ended.stdout == ""
 
 
+def test_revoking_what_is_not_there_is_not_found(serve: Serve) -> None:
+    ended = serve("--port", "0", "--revoke", "nobody")
+    assert ended.returncode == 3, ended
+    assert "nobody" in ended.stderr
+
+
 def test_a_port_in_use_is_a_conflict(serve: Serve) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -97,6 +103,11 @@ def test_the_first_key_is_made_and_shown_once(tmp_path: Path) -> None:
         upsert = json.dumps({"query": 'mutation { upsertBucket(input: {name: "r"}) { inserted } }'}).encode()
         assert ask(third, "POST", "/graphql", upsert, key=third.key)[0] == 403
         assert ask(third, "POST", "/graphql", upsert, key=key)[0] == 200
+    with started(tmp_path, "--revoke", "owner", "--new-key", "owner") as fourth:
+        assert ask(fourth, "POST", "/graphql", upsert, key=key)[0] == 401
+        assert fourth.key is not None
+        assert ask(fourth, "POST", "/graphql", upsert, key=fourth.key)[0] == 200
+        assert ask(fourth, "POST", "/graphql", upsert, key=third.key)[0] == 403, "bob's key still reads"
     found = b"".join(path.read_bytes() for path in (tmp_path / "wabucket").rglob("*") if path.is_file())
     assert key.encode() not in found, "it is nowhere on disk"
 
@@ -161,6 +172,21 @@ def test_the_guard_of_that_test_works(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
     assert "FORBIDDEN" in ended.stderr
     assert ended.returncode == 1
+
+
+def test_a_crash_of_a_route_is_one_line_of_the_log(tmp_path: Path) -> None:
+    prelude = """
+from wabucketref.server.runs import stream
+def broken(*arguments): raise ZeroDivisionError("private detail")
+stream.store = broken
+"""
+    with started(tmp_path, prelude=prelude) as server:
+        status, answer, _ = ask(server, "POST", "/files/e/p/r/file_stream", b"{}", key="me")
+        assert status == 500
+        assert b"private" not in answer
+        log = server.log.read_text()
+    assert "ZeroDivisionError: private detail" in log
+    assert "Traceback" not in log
 
 
 def test_a_crash_of_a_resolver_is_no_5xx_and_tells_nothing(tmp_path: Path) -> None:

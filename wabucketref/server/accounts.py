@@ -59,6 +59,17 @@ def make_key(connection: Connection, name: str, *, read_only: bool = False, note
     return key
 
 
+def revoke_keys(connection: Connection, name: str) -> int:
+    """Revoke all keys of the user `name`; how many there were. A server that runs forgets them within seconds."""
+    of_user = select(account.c.id).where(account.c.name == name)
+    changed = connection.execute(
+        api_key.update()
+        .where(api_key.c.account_pk.in_(of_user), api_key.c.revoked.is_(None))
+        .values(revoked=datetime.now(UTC))
+    )
+    return changed.rowcount
+
+
 def ensure_account(connection: Connection, name: str) -> int:
     """The pk of the user `name`, who is made when new.
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -82,6 +83,8 @@ def serve(
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
+    # Without a handler of its own its warnings would go to stderr; ours say what there is to say.
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
     server = _Server(config, ready)
     stopper(server.stop)
     with contextlib.closing(sock):

@@ -1,6 +1,6 @@
 """What the composition root takes of this floor, in one place."""
 
-from wabucketref.server.accounts import Accounts, has_keys, make_key
+from wabucketref.server.accounts import Accounts, has_keys, make_key, revoke_keys
 from wabucketref.server.app import make_app
 from wabucketref.server.links import Links
 from wabucketref.server.listen import address_of, bind, is_loopback, serve
@@ -18,5 +18,6 @@ __all__ = [
     "loopback_hosts",
     "make_app",
     "make_key",
+    "revoke_keys",
     "serve",
 ]

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final
 from urllib.parse import quote
 
-from wabucketref.errors import LocalIOError, UsageError
+from wabucketref.errors import LocalIOError, NotFound, UsageError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.model.redact import public_url
 from wabucketref.retry import RetryPolicy
@@ -39,6 +39,8 @@ class ServeOptions:
     """Make a key for the user of this name."""
     read_only: bool = False
     """The new key may only read."""
+    revoke: Sequence[str] = ()
+    """Users whose keys are all revoked first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def run_server(
     Raises:
         UsageError: beyond loopback with --dev-users, or without any key; or the extra is not installed.
         Conflict: the port is taken.
+        NotFound: a user whose keys shall be revoked has none.
         NotAuthorised, LocalIOError, UpgradeRequired: catalog, home or port cannot be used.
     """
     serving = _load()
@@ -112,6 +115,9 @@ def _let_in(
 ) -> tuple[str | None, str | None]:
     """User and key made now, if any: the one asked for, or on loopback a first one."""
     with catalog.write() as connection:
+        for name in options.revoke:
+            if serving.revoke_keys(connection, name) == 0:
+                raise NotFound(f"the user {name!r} has no API key")
         if options.new_key is None and (options.dev_users or serving.has_keys(connection)):
             return None, None
         if options.new_key is None and not serving.is_loopback(options.host):

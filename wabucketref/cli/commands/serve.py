@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 @click.option("--new-key", metavar="NAME", help="Make an API key for the user NAME, and show it once.")
 @click.option("--read-only", is_flag=True, help="The new key may only read.")
 @click.option(
+    "--revoke",
+    multiple=True,
+    metavar="NAME",
+    help="Revoke all API keys of the user NAME first; may be given several times.",
+)
+@click.option(
     "--allow-host",
     "allow_hosts",
     multiple=True,
@@ -55,6 +61,7 @@ def command(
     dev_users: bool,
     new_key: str | None,
     read_only: bool,
+    revoke: tuple[str, ...],
     allow_hosts: tuple[str, ...],
     files: str | None,
 ) -> None:
@@ -65,7 +72,7 @@ def command(
     """
     from wabucketref.wiring.server import ServeOptions, run_server
 
-    options = ServeOptions(host, port, dev_users, allow_hosts, files, new_key, read_only)
+    options = ServeOptions(host, port, dev_users, allow_hosts, files, new_key, read_only, revoke)
 
     def ready(started: "Started") -> None:
         document = {"url": started.url, "user": started.user, "api_key": started.key}

@@ -1,6 +1,7 @@
 """Scalars of W&B's schema beyond GraphQL's own."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,15 @@ def _to_json(value: Any) -> str:
 def dump(value: Any) -> str:
     """JSON as W&B's SDK reads it: NaN and infinities bare, as Python writes them."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def finite(value: Any) -> Any:
+    """`value` with NaN and infinities as texts: inside an answer the SDK's core takes JSON by the letter."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {key: finite(one) for key, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _text(value: Any) -> str:
@@ -44,6 +54,7 @@ class _Scalar:
 
 
 SCALARS: Final[Mapping[str, _Scalar]] = {
+    "JSON": _Scalar(finite),
     "JSONString": _Scalar(_to_json, _text),
     "DateTime": _Scalar(_to_moment),
     "Int64": _Scalar(int, _integer),
