@@ -108,3 +108,19 @@ def test_a_destination_that_is_too_small(versions: World, mounts: None) -> None:
         mounted.resize(size=4 << 20)
         versions.ok("download", "dataset/cats:new", "-d", "mounted/out")
         assert trees.read(mounted.path / "out", without="") == NEW
+
+
+@pytest.mark.row("D5", "K1")
+@pytest.mark.parametrize("end", ["rm", "replaced"])
+def test_what_a_killed_download_left_goes_when_its_upload_is_gone(versions: World, end: str) -> None:
+    command = ("download", "dataset/cats:new", "-d", "into")
+    assert versions.run(*command, points="download.file_verified=kill").code == -9
+    assert len(list(versions.directory.glob(".into.wabucket-*"))) == 1
+    if end == "rm":
+        versions.ok("rm", "dataset/cats:new")
+        assert versions.run(*command).code == 3
+    else:
+        trees.make(versions.directory / "other", {"a.txt": b"other"})
+        versions.ok("upload", "other", "-n", "cats", "-t", "dataset", "-a", "new", "--overwrite")
+        versions.ok(*command)
+    assert list(versions.directory.glob(".into*")) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wabucketref.errors import LocalIOError, UsageError, WaBucketError
+from wabucketref.errors import LocalIOError, NotFound, UsageError, WaBucketError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import DownloadPlan, TransferFigures
 from wabucketref.model.reference import ArtifactRef
@@ -46,7 +46,7 @@ def download(
     config = parse_run_args(run_args)
     target = target_of(ref, destination)
     ws.project  # noqa: B018 - refuse a missing project before asking the tracker
-    artifact = resolve(ws, ref)
+    artifact = resolve(ws, ref) if dry_run else _resolved(ws, ref, target)
     plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
     if dry_run:
         figures = _preview(ws, artifact, plan)
@@ -65,7 +65,8 @@ def begin_download(
     exclude: Sequence[str] = (),
 ) -> Ticket[DownloadResult]:
     """As :func:`download`, in a session's run and without waiting."""
-    artifact, target = resolve(ws, ref), target_of(ref, destination)
+    target = target_of(ref, destination)
+    artifact = _resolved(ws, ref, target)
     plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
     return send_download(ws, ws.session_run(), artifact, plan)
 
@@ -135,6 +136,15 @@ def send_download(ws: Workspace, run: Run, artifact: ArtifactInfo, plan: Downloa
     return run.client.send(
         plan, lambda done: downloaded(run.in_short(), done), lambda error: explained(ws, artifact, error)
     )
+
+
+def _resolved(ws: Workspace, ref: ArtifactRef, target: Path) -> ArtifactInfo:
+    """As ``resolve``; what earlier tries left of an artifact that is gone goes too."""
+    try:
+        return resolve(ws, ref)
+    except NotFound as error:
+        ws.plane.forget_download(str(target), ref, error)
+        raise
 
 
 def _preview(ws: Workspace, artifact: ArtifactInfo, plan: DownloadPlan) -> TransferFigures:

@@ -1,6 +1,7 @@
 """The data plane: everything that moves or judges the bytes of artifacts, behind one object."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel, TransferMemory
-from wabucketref.errors import Unsupported, UsageError, WaBucketError
+from wabucketref.errors import NotFound, UnfinishedUpload, Unsupported, UsageError, WaBucketError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
@@ -24,6 +25,7 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.pool import Crew
+from wabucketref.store.receiving.abandoned import clear_gone
 from wabucketref.store.receiving.download import check_digest_known, download, wanted
 from wabucketref.store.receiving.staging import real_destination
 from wabucketref.store.selection import Selection
@@ -141,9 +143,19 @@ class DataPlane:
             Interrupted: `cancel` was set; a later try goes on from there.
         """
         storage = self._storage(plan.bucket)
-        found = find(storage, plan.ref)
+        try:
+            found = find(storage, plan.ref)
+        except NotFound as error:
+            self.forget_download(plan.destination, plan.ref, error)
+            raise
         with self._crew(cancel, progress) as crew:
             return download(storage, plan, found.header if found else None, crew)
+
+    def forget_download(self, destination: str, ref: ArtifactRef, why: NotFound) -> None:
+        """Nothing is at `ref`: clear what stopped downloads of it left beside `destination`. Those that an unfinished
+        upload is the reason for may still be of use."""
+        if not isinstance(why, UnfinishedUpload):
+            clear_gone(os.path.realpath(destination), ref)
 
     def preview_upload(self, plan: UploadPlan) -> Preview:
         """What :meth:`upload` would send at most: nothing is written, no content is read, no request is made."""

@@ -44,8 +44,6 @@ class Place:
     last: Step | None = None
     """The last that was to change it, and whose end nobody knows."""
     sent: set[Content] = field(default_factory=set)
-    late: bool = False
-    """Something was acknowledged while something else could still come."""
     unrecorded: bool = False
 
     @property
@@ -117,7 +115,7 @@ def _sent(place: Place, step: Step, code: int) -> str | None:
         return None if place.possible - {None, content} or place.may else "refused, but nothing else is there"
     if code in ACKNOWLEDGED and "left" not in step.kind:
         before, place.now, place.last = place.possible, {content}, None
-        place.late, place.unrecorded = place.late or bool(place.may), code != 0
+        place.unrecorded = code != 0
         return None if overwrites or before & {content, None} else "acknowledged, but something else was there"
     place.may |= {content, None} if overwrites else {content}
     place.last = step
@@ -136,7 +134,6 @@ def _read(place: Place, step: Step, code: int, got: Content) -> str | None:
 
 def _removed(place: Place, step: Step, code: int) -> str | None:
     if code == 0:
-        place.late = place.late or bool(place.may)
         place.now, place.last = {None}, None
     elif code == 3:
         return None if None in place.possible else "what is there is not found"

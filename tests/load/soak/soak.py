@@ -145,6 +145,5 @@ class Soak:
             "service_mib": [size.mib for size in self.keeper.sizes[::step]],
             "service_threads": [size.threads for size in self.keeper.sizes[::step]],
             "service_descriptors": [size.descriptors for size in self.keeper.sizes[::step]],
-            "excused": dict(self.told.excused),
             "wrong": len(self.told.wrong),
         }

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.procs import Ended, World
-from tests.load.soak.known import blames_the_bytes
 from tests.load.soak.oracle import Oracle, complaint
 from tests.load.soak.plan import Step
 from tests.load.soak.sources import mark, prints
@@ -26,7 +25,6 @@ class Told:
     ended: dict[str, tuple[Step, int]] = field(default_factory=dict)
     codes: Counter[tuple[str, int]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    excused: Counter[str] = field(default_factory=Counter)
     again: list[Step] = field(default_factory=list)
     """Those that nothing but themselves can finish: what was read or removed when somebody was stopped."""
     longest: float = 0.0
@@ -59,17 +57,14 @@ class Worker:
 
     def _judge(self, step: Step, ended: Ended, seconds: float) -> None:
         got = _brought(step) if ended.code in (0, 8) else None
-        excused = blames_the_bytes(step.kind, ended.code, self._oracle.place(step))
         heard = self._oracle.heard(step, _as_told(step, ended.code), got)
-        found = (None if excused else complaint(step, ended.code)) or heard
+        found = complaint(step, ended.code) or heard
         if "Traceback" in ended.err or "Traceback" in ended.out:
             found = found or "a traceback"
         with self._told.lock:
             self._told.ended[step.name] = (step, ended.code)
             self._told.codes[step.kind, ended.code] += 1
             self._told.longest = max(self._told.longest, seconds)
-            if excused:
-                self._told.excused["7 beside an overwrite"] += 1
             if found:
                 self._told.wrong.append(f"{step.name} {step.kind} {step.argv} ({ended.code}): {found}\n{ended.err}")
             if ended.code not in (0, 3) and step.kind in _NOT_JOURNALED:

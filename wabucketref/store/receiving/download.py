@@ -19,6 +19,7 @@ from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.localio import local
 from wabucketref.store.pool import Crew
+from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.fetch import Fetcher, Origin
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.receiving.staging import Staging, real_destination, staging
@@ -99,8 +100,8 @@ class _Download:
         self._crew = crew
         self._chosen = chosen
         self._real = real
-        name = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
-        self._key = name.rpartition(":")[2][:12] if header else f"unverified-{name.rpartition(':')[2][:12]}"
+        content = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
+        self._key = staging_key(plan.ref, content, verified=header is not None)
 
     def run(self) -> TransferFigures:
         started = time.monotonic()

@@ -1,6 +1,7 @@
 """The directory beside the destination in which a download grows until all of it is verified.
 
-Its name holds the digest of the upload, so that a later try of the same download finds what is there already.
+Its name holds the digest of the upload, so that a later try of the same download finds what is there already; one of
+another upload clears it.
 """
 
 import fcntl
@@ -21,9 +22,9 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.failpoints import hit
-from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.store.beneath import DIRECTORY
 from wabucketref.store.localio import local, sync_file_system
+from wabucketref.store.receiving.abandoned import below, beside, clear_others, remove_reserved
 from wabucketref.store.receiving.safetree import SafeTree
 
 _POLL = 0.1
@@ -80,27 +81,28 @@ def staging(real: str, key: str, cancel: Cancel) -> Iterator[Staging]:
     descriptor = _locked(path, cancel)
     try:
         hit("download.staging_made")
+        clear_others(real, key)
         yield Staging(path, SafeTree(descriptor, path), _folds_case(descriptor), descriptor)
     except _HOPELESS:
-        _clear(path)
+        _clear(path, real)
         raise
     else:
-        _clear(path)
+        _clear(path, real)
     finally:
         os.close(descriptor)
 
 
 def _place(real: str, key: str) -> str:
     """A sibling of the destination; below it where a sibling would be on another mount or may not be made."""
-    parent, name = os.path.split(real)
+    (parent, prefix), (inside, prefix_inside) = beside(real), below(real)
     if not os.path.isdir(real):
         with local(f"make the directory {parent!r}"):
             os.makedirs(parent, exist_ok=True)
-    elif not name or os.path.ismount(real) or not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
+    elif real == parent or os.path.ismount(real) or not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
         with local(f"write to {real!r}"):
-            os.makedirs(os.path.join(real, RESERVED_DIRECTORY), exist_ok=True)
-            return os.path.join(real, RESERVED_DIRECTORY, f"download-{key}")
-    return os.path.join(parent, f".{name[:100]}.wabucket-{key}")
+            os.makedirs(inside, exist_ok=True)
+            return os.path.join(inside, prefix_inside + key)
+    return os.path.join(parent, prefix + key)
 
 
 def _locked(path: str, cancel: Cancel) -> int:
@@ -164,9 +166,7 @@ def _folds_case(descriptor: int) -> bool:
     return True
 
 
-def _clear(path: str) -> None:
+def _clear(path: str, real: str) -> None:
     with local(f"remove {path!r}"):
         shutil.rmtree(path)
-        above = os.path.dirname(path)
-        if os.path.basename(above) == RESERVED_DIRECTORY and not os.listdir(above):
-            os.rmdir(above)
+    remove_reserved(real)
