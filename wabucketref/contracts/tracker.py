@@ -143,3 +143,38 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Give connections back; idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """One object of an upload, for trackers that refer to files one by one."""
+
+    path: str
+    """Inside the artifact; ``.wabucket/manifest.json`` for the manifest."""
+    url: str
+    """Of the object, without secrets; percent-encoded only where it is a ``file://`` URL."""
+    size: int
+    digest: str
+    """``blake3:<hex>``; empty for the manifest."""
+    etag: str | None = None
+    version: str | None = None
+    """The store's version id or generation, when it keeps one."""
+
+
+class ArtifactFiles(Protocol):
+    """The bucket, as a tracker sees it."""
+
+    def references(self, artifact: LoggedArtifact) -> Sequence[FileReference]:
+        """The objects of an upload, the manifest last: no request an object.
+
+        Raises:
+            NotFound: it is not there any more.
+            IntegrityError: another upload is there, or it is damaged.
+        """
+
+
+class ReferringTracker(Tracker, Protocol):
+    """A tracker with the capability ``references``."""
+
+    def attach(self, files: ArtifactFiles) -> None:
+        """Where files of artifacts are looked up; called once, before the first record."""

@@ -5,12 +5,14 @@ from wabucketref.server.app import make_app
 from wabucketref.server.links import Links
 from wabucketref.server.listen import address_of, bind, is_loopback, serve
 from wabucketref.server.site import Options, Site, loopback_hosts
+from wabucketref.server.uploads import Uploads
 
 __all__ = [
     "Accounts",
     "Links",
     "Options",
     "Site",
+    "Uploads",
     "address_of",
     "bind",
     "has_keys",

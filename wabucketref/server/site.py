@@ -14,6 +14,7 @@ from wabucketref.errors import WaBucketError
 from wabucketref.server.accounts import Accounts
 from wabucketref.server.area import RunDeleted
 from wabucketref.server.links import Links
+from wabucketref.server.uploads import Uploads
 from wabucketref.trackers.embedded.engine import Catalog
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Site:
     options: Options
     scratch: str | None = None
     """Directory for uploads under way; None: the system's."""
+    uploads: Uploads | None = None
+    """What our own command line uploaded to other buckets; None: the server reads none but its own."""
     run_deleted: Sequence[RunDeleted] = ()
     """What the areas do when a run is deleted."""
     _turn: Lock = field(default_factory=threading.Lock)

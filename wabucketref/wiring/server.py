@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Final
 from urllib.parse import quote
 
+from wabucketref.contracts.tracker import FileReference
 from wabucketref.errors import LocalIOError, NotFound, UsageError
 from wabucketref.failpoints import install_from_environment
+from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.redact import public_url
 from wabucketref.retry import RetryPolicy
 from wabucketref.settings import Settings
 from wabucketref.settings.bucket import resolve_bucket
+from wabucketref.store.references import references
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.migrate import ensure_schema
 from wabucketref.wiring import Storages
@@ -80,10 +84,25 @@ def run_server(
             accounts=serving.Accounts(catalog, dev_users=options.dev_users),
             links=serving.Links(signing_secret(home)),
             scratch=_scratch(home),
+            uploads=serving.Uploads(BucketFiles(storages)),
             options=serving.Options(_hosts(serving, options), options.dev_users),
         )
         started = Started(serving.address_of(sock, options.host), key, user)
         serving.serve(serving.make_app(site), sock, lambda: ready(started))
+
+
+class BucketFiles:
+    """Implements contracts.tracker.ArtifactFiles over whatever bucket an upload lies in. Thread-safe."""
+
+    def __init__(self, storages: Storages) -> None:
+        self._storages = storages
+        self._lock = Lock()
+
+    def references(self, artifact: LoggedArtifact) -> Sequence[FileReference]:
+        """See the contract."""
+        with self._lock:
+            storage = self._storages(artifact.bucket)
+        return references(storage, artifact)
 
 
 def _load() -> ModuleType:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.server.artifacts.conftest import Desk
 from wabucketref.errors import Conflict, NotFound, UsageError
-from wabucketref.trackers.embedded.sdk import collections, naming, portfolios, types, versions
+from wabucketref.trackers.embedded.sdk import collections, naming, paging, portfolios, types, versions
 from wabucketref.trackers.embedded.sdk.facts import Collection
 
 
@@ -202,3 +202,13 @@ def test_collections_and_types_are_counted_filtered_and_ordered(desk: Desk) -> N
     assert [one.name for one in page({"name": {"$in": ["a", "b"]}}, "-name", 1).items] == ["b"]
     assert (page(first=1).total(), page({"name": "a"}).total(), page(order="createdAt").total()) == (4, 1, 4)
     assert [name for _, name in types.page(desk.connection, desk.project_pk, None, None).items] == ["dataset"]
+
+
+def test_lists_that_are_whole_are_paged_as_well() -> None:
+    items = ["a", "b", "c", "d", "e"]
+    first = paging.cut_list(items, str, None, 2)
+    second = paging.cut_list(items, str, first.cursors[-1], 2)
+    last = paging.cut_list([*items, "f"], str, second.cursors[-1], None)
+    assert [list(page.items) for page in (first, second, last)] == [["a", "b"], ["c", "d"], ["e", "f"]]
+    assert [page.more for page in (first, second, last)] == [True, True, False]
+    assert first.total() == 5

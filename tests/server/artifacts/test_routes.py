@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from tests.server.inprocess import Inside, inside
+from tests.unit.trackers.helpers import WHEN
+from wabucketref.model.artifact import LoggedArtifact
+from wabucketref.model.run import RunKey, RunUpdate
+from wabucketref.trackers.embedded import artifacts, runs
 from wabucketref.trackers.embedded.sdk import ids
 
 CREATE = "mutation($i: CreateArtifactInput!) { createArtifact(input: $i) { artifact { id state } } }"
@@ -240,3 +244,15 @@ def test_bytes_go_with_the_last_version_that_has_them(client: Client) -> None:
     statuses = {name: client.app.ask("GET", "/" + url.split("/", 3)[3]).status for name, url in urls.items()}
     assert statuses == {"a": 404, "b": 200}
     assert client.read(first) is None
+
+
+def test_uploads_to_buckets_that_the_server_does_not_read_say_where_they_lie(client: Client) -> None:
+    run = RunKey("writer", client.project, "r")
+    uploaded = LoggedArtifact("x", "dataset", "far", "a1", "blake3:1", "s3://b/d/far/a1", "s3://b", 2, 9, WHEN)
+    with client.app.site.write() as connection:
+        runs.upsert(connection, RunUpdate(run))
+        pk = artifacts.log(connection, run, uploaded)
+    given = {"query": READ, "variables": {"id": ids.artifact_id(pk, None)}}
+    answer = client.app.graphql(given, client.app.key)
+    assert "s3://b" in answer.message
+    assert answer.json()["data"]["artifact"]["fileCount"] == 2

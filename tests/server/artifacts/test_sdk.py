@@ -1,5 +1,7 @@
 """W&B's SDK, unmodified and in processes of its own: artifacts made, used, named, linked, read and deleted."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.server.sdk import Sdk
@@ -166,3 +168,39 @@ with wandb.init(project="demo") as run:
     )
     assert ran.returncode != 0
     assert region in ran.stderr
+
+
+def test_what_the_command_line_uploads_comes_to_a_plain_script_as_references(sdk: Sdk, tmp_path: Path) -> None:
+    tree = {"w.bin": "weights", "deep/ä b.txt": "text"}
+    for name, text in tree.items():
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_text(text)
+    place = ("-p", "demo", "--entity", sdk.user)
+    sdk.server.wabucket(*place, "upload", str(tmp_path / "model"), "-n", "net", "-t", "model", "-a", "a1", "-m", "k=1")
+    sdk.server.wabucket(*place, "alias", "model/net:a1", "prod")
+    found = sdk.run(
+        """
+import pathlib
+with wandb.init(project="demo") as run:
+    used = run.use_artifact("net:prod")
+    root = pathlib.Path(used.download("out", skip_cache=True))
+tree = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+manifest = tree.pop(".wabucket/manifest.json")
+used.aliases.append("champion")
+used.save()
+answer = {
+    "tree": tree,
+    "manifest": __import__("json").loads(manifest)["digest"],
+    "facts": [used.version, used.type, sorted(used.aliases), used.metadata, used.logged_by().project],
+    "files": [[file.name, file.size] for file in used.files(per_page=1)],
+    "run": run.id,
+}
+"""
+    )
+    assert found["tree"] == tree
+    shown = sdk.server.wabucket(*place, "show", "model/net:champion")["artifact"]
+    assert found["manifest"] == shown["digest"]
+    assert found["facts"] == ["v0", "model", ["a1", "champion", "latest", "prod"], {"k": "1"}, "demo"]
+    assert [name for name, _ in found["files"]] == [".wabucket/manifest.json", "deep/ä b.txt", "w.bin"]
+    lineage = sdk.server.wabucket(*place, "lineage", "model/net:a1", "--format", "json")
+    assert [run["id"] for run in lineage["used_by"]] == [found["run"]]

@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import IntegrityError, NotFound, UsageError
 from wabucketref.server.artifacts import merging
+from wabucketref.server.artifacts.files import uploaded
 from wabucketref.server.artifacts.merging import FULL, INCREMENTAL, Named, Parsed
 from wabucketref.server.site import Options, Site
+from wabucketref.trackers.embedded.schema import SERVED
 from wabucketref.trackers.embedded.sdk import blobs, entries, manifests, naming, versions
 from wabucketref.trackers.embedded.sdk.drafts import Draft, Listing
 from wabucketref.trackers.embedded.sdk.facts import File
@@ -42,7 +44,7 @@ def listing(connection: Connection, site: Site, draft: Draft) -> Listing:
     parts = [_read(site.storage, one) for one in whole or found]
     for part in parts:
         check_region(part.region, site.options)
-    base = [] if whole else _base(connection, draft, found)
+    base = [] if whole else _base(connection, site, draft, found)
     named = merging.merge(base, parts)
     # What a whole manifest says of itself was said at the creation; a merged one is first known here.
     digest = merging.digest_of(named.values()) if not whole else draft.digest
@@ -50,7 +52,7 @@ def listing(connection: Connection, site: Site, draft: Draft) -> Listing:
     return Listing(digest, _with_bytes(connection, draft, named), region)
 
 
-def _base(connection: Connection, draft: Draft, found: Sequence[Manifest]) -> list[Named]:
+def _base(connection: Connection, site: Site, draft: Draft, found: Sequence[Manifest]) -> list[Named]:
     """What an incremental artifact starts from: the version it names, else the latest."""
     added = [one for one in found if one.kind == INCREMENTAL]
     if not added:
@@ -61,7 +63,9 @@ def _base(connection: Connection, draft: Draft, found: Sequence[Manifest]) -> li
         pk = None if latest is None else latest.version_pk
     if pk is None:
         return []
-    return [Named(file.path, file.digest, file.size, file.ref, file.extra) for file in entries.read(connection, pk)]
+    version = versions.require(connection, pk)
+    files = entries.read(connection, pk) if version.bucket == SERVED else uploaded(site, version)
+    return [Named(file.path, file.digest, file.size, file.ref, file.extra) for file in files]
 
 
 def _read(storage: Storage, manifest: Manifest) -> Parsed:

@@ -3,20 +3,24 @@
 import json
 import mimetypes
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from wabucketref.errors import Unsupported
 from wabucketref.server.artifacts.reader import Reader, connection_of
 from wabucketref.server.artifacts.views import ArtifactView, MembershipView
 from wabucketref.server.call import Call, Info
 from wabucketref.server.links import GET_SECONDS, Grant
 from wabucketref.server.paging import Page, listed
+from wabucketref.server.site import Site
+from wabucketref.trackers.embedded.schema import SERVED
 from wabucketref.trackers.embedded.sdk import blobs, entries, ids, versions
 from wabucketref.trackers.embedded.sdk.blobs import Blob
 from wabucketref.trackers.embedded.sdk.facts import File, Version
 from wabucketref.trackers.embedded.sdk.manifests import Manifest
+from wabucketref.trackers.embedded.sdk.paging import cut_list
 
 MANIFEST_NAME: Final = "wandb_manifest.json"
 
@@ -162,8 +166,24 @@ def files_of_artifact(
     first: int | None = None,
 ) -> Page:
     """The files of a version, references among them."""
-    found = entries.page(source.reader.connection, source.facts.pk, names, after, first)
+    if source.facts.bucket == SERVED:
+        found = entries.page(source.reader.connection, source.facts.pk, names, after, first)
+    else:
+        wanted = None if names is None else set(names)
+        files = [one for one in uploaded(source.reader.call.site, source.facts) if wanted is None or one.path in wanted]
+        found = cut_list(files, lambda file: file.path, after, first)
     return connection_of(found, lambda files: _views(source.reader, source.facts, files))
+
+
+def uploaded(site: Site, version: Version) -> Sequence[File]:
+    """The files of a version that our own command line uploaded.
+
+    Raises:
+        Unsupported: this server reads no buckets but its own.
+    """
+    if site.uploads is None:
+        raise Unsupported(f"the files of {version.collection.name}:v{version.number} lie in {version.bucket}")
+    return site.uploads.files(version)
 
 
 def files_of_membership(
@@ -190,7 +210,7 @@ def files_by_entries(
     return listed(_chosen(source, [entry["name"] for entry in entries or ()]))
 
 
-def manifest_document(version: Version, files: Iterator[File]) -> bytes:
+def manifest_document(version: Version, files: Iterable[File]) -> bytes:
     """The manifest as the SDK reads it."""
     config = {"storageLayout": "V2"} | ({"storageRegion": version.region} if version.region else {})
     found = {
@@ -222,7 +242,11 @@ def _until() -> float:
 
 
 def _chosen(source: ArtifactView, names: Sequence[str]) -> Sequence[FileView]:
-    found = entries.named(source.reader.connection, source.facts.pk, names)
+    found: Mapping[str, File]
+    if source.facts.bucket == SERVED:
+        found = entries.named(source.reader.connection, source.facts.pk, names)
+    else:
+        found = {file.path: file for file in uploaded(source.reader.call.site, source.facts)}
     return _views(source.reader, source.facts, [found[name] for name in names if name in found])
 
 

@@ -11,11 +11,12 @@ from starlette.routing import Route
 
 from wabucketref.errors import NotFound
 from wabucketref.server.access import require, site_of
-from wabucketref.server.artifacts.files import MANIFEST_NAME, manifest_document
+from wabucketref.server.artifacts.files import MANIFEST_NAME, manifest_document, uploaded
 from wabucketref.server.blobs import send_object
 from wabucketref.server.links import Grant
 from wabucketref.server.site import Site
 from wabucketref.trackers.embedded.rows import find_project
+from wabucketref.trackers.embedded.schema import SERVED
 from wabucketref.trackers.embedded.sdk import blobs, drafts, entries, ids, versions
 
 
@@ -56,7 +57,9 @@ ROUTES = (
 def _document(site: Site, version_pk: int) -> bytes:
     with site.read() as connection:
         version = versions.require(connection, version_pk)
-        return manifest_document(version, entries.read(connection, version_pk))
+        if version.bucket == SERVED:
+            return manifest_document(version, entries.read(connection, version_pk))
+    return manifest_document(version, uploaded(site, version))
 
 
 def _grant(site: Site, given: dict[str, str]) -> Grant:

@@ -53,6 +53,8 @@ class Version:
     number: int
     collection: Collection
     """The sequence it was made in."""
+    first: str
+    """The alias it was uploaded under; ``vN`` of those that the SDK logged."""
     bucket: str
     uri: str
     digest: str

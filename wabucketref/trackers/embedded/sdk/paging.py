@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,7 @@ def cut(
     Raises:
         UsageError: the cursor is not one of ours.
     """
-    size = MOST if first is None else max(0, min(first, MOST))
+    size = _size(first)
     rows = wanted.add_columns(order.column.label("_by"), order.key.label("_key"))
     if after:
         rows = rows.where(_beyond(order, *_decoded(after)))
@@ -58,6 +59,18 @@ def cut(
         return connection.scalar(select(func.count()).select_from(counted)) or 0
 
     return Page(shown, [_encoded(row._by, row._key) for row in shown], len(found) > size, total)
+
+
+def cut_list(items: Sequence[Item], key: Callable[[Item], str], after: str | None, first: int | None) -> Page[Item]:
+    """As :func:`cut`, of items in the order of their keys."""
+    start = 0 if not after else bisect_right(items, str(_decoded(after)[0]), key=key)
+    shown = items[start : start + _size(first)]
+    cursors = [_encoded(key(item), key(item)) for item in shown]
+    return Page(shown, cursors, start + len(shown) < len(items), lambda: len(items))
+
+
+def _size(first: int | None) -> int:
+    return MOST if first is None else max(0, min(first, MOST))
 
 
 def _beyond(order: Order, value: Any, key: Any) -> ColumnElement[bool]:

@@ -169,6 +169,7 @@ def _version(row: Row[Any], tags: Sequence[str], names: Sequence[Alias]) -> Vers
         id=ids.artifact_id(pk, facts[detail.draft_pk]),
         number=facts[version.c.number],
         collection=collections.collection_of(row),
+        first=facts[version.c.alias],
         bucket=facts[version.c.bucket],
         uri=facts[version.c.uri],
         digest=facts[version.c.digest] or "",
