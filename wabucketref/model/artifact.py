@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from wabucketref.model.reference import ArtifactRef
 
@@ -16,6 +16,10 @@ class Standing:
     """False is final: an upload that was replaced or removed does not come back."""
     holder: str = ""
     """What the tracker had at the alias when the bucket was asked (``AliasHeld.holder``); empty: nothing."""
+
+
+SERVED: Final = "wandb-artifact:"
+"""In place of a bucket, of versions that W&B's SDK logged to ``wabucket serve``: the server has their files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from wabucketref.model.runargs import parse_run_args
 from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.outcome import downloaded, settle
 from wabucketref.operations.replaced import explained
-from wabucketref.operations.resolve import resolve
+from wabucketref.operations.resolve import resolve_files
 from wabucketref.operations.workspace import Workspace
 from wabucketref.runs.ids import new_xid
 from wabucketref.runs.run import Run
@@ -46,7 +46,7 @@ def download(
     config = parse_run_args(run_args)
     target = target_of(ref, destination)
     ws.project  # noqa: B018 - refuse a missing project before asking the tracker
-    artifact = resolve(ws, ref) if dry_run else _resolved(ws, ref, target)
+    artifact = resolve_files(ws, ref) if dry_run else _resolved(ws, ref, target)
     plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
     if dry_run:
         figures = _preview(ws, artifact, plan)
@@ -141,7 +141,7 @@ def send_download(ws: Workspace, run: Run, artifact: ArtifactInfo, plan: Downloa
 def _resolved(ws: Workspace, ref: ArtifactRef, target: Path) -> ArtifactInfo:
     """As ``resolve``; what earlier tries left of an artifact that is gone goes too."""
     try:
-        return resolve(ws, ref)
+        return resolve_files(ws, ref)
     except NotFound as error:
         ws.plane.forget_download(str(target), ref, error)
         raise

@@ -9,7 +9,7 @@ from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_component
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import Lineage, RunInfo, RunKey
-from wabucketref.operations.resolve import resolve
+from wabucketref.operations.resolve import resolve, resolve_files
 from wabucketref.operations.workspace import Workspace
 
 
@@ -43,7 +43,7 @@ def show(ws: Workspace, ref: ArtifactRef, files: bool = False) -> Shown:
     Raises:
         NotFound, UnfinishedUpload, IntegrityError: as ``resolve``, and for a damaged manifest.
     """
-    artifact = resolve(ws, ref)
+    artifact = resolve_files(ws, ref) if files else resolve(ws, ref)
     if not files:
         return Shown(artifact, None)
     header = ws.plane.find(artifact.bucket, artifact.ref)

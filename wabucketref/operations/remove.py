@@ -3,7 +3,7 @@
 from wabucketref.errors import NotFound, UnfinishedUpload
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.operations.resolve import info_of, resolve
+from wabucketref.operations.resolve import info_of, resolve_files
 from wabucketref.operations.workspace import Workspace
 
 
@@ -17,7 +17,7 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
         Conflict: a live writer is at it.
     """
     try:
-        artifact = resolve(ws, ref, strict=True)
+        artifact = resolve_files(ws, ref, strict=True)
     except UnfinishedUpload:
         artifact = info_of(ws.bucket, ref, None)
     try:

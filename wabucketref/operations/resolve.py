@@ -7,7 +7,7 @@ from typing import Final
 
 from wabucketref.errors import NotAsRecorded, NotFound, TransientError, UnfinishedUpload, Unsupported, WaBucketError
 from wabucketref.failpoints import hit
-from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.artifact import SERVED, ArtifactInfo
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.workspace import Workspace
@@ -39,6 +39,21 @@ def resolve(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> Artifac
     if ref.digest is not None and found.digest != ref.digest:
         raise NotAsRecorded(
             f"{ref} has the digest {found.digest}, not {ref.digest}", hint="the reference was pinned to other content"
+        )
+    return found
+
+
+def resolve_files(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> ArtifactInfo:
+    """As :func:`resolve`, of an artifact whose files lie in a bucket.
+
+    Raises:
+        Unsupported: W&B's SDK logged it to ``wabucket serve``, which has the files.
+    """
+    found = resolve(ws, ref, strict=strict)
+    if found.bucket == SERVED:
+        raise Unsupported(
+            f"the files of {ref} were logged with W&B's SDK: `wabucket serve` has them, and no bucket of yours",
+            hint=f"in a script with WANDB_BASE_URL: wandb.Api().artifact('{ref.name}:{ref.alias}').download()",
         )
     return found
 

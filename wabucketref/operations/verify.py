@@ -6,7 +6,7 @@ from wabucketref.errors import WaBucketError
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import VerifyResult
 from wabucketref.operations.replaced import explained
-from wabucketref.operations.resolve import resolve
+from wabucketref.operations.resolve import resolve_files
 from wabucketref.operations.workspace import Workspace
 
 
@@ -18,7 +18,7 @@ def verify(ws: Workspace, ref: ArtifactRef, deep: bool = False, progress: Progre
         IntegrityError: the manifest itself is damaged, or is not the one the tracker recorded.
         ReplacedWhileReading: another upload took its place, which the tracker may not know yet.
     """
-    artifact = resolve(ws, ref)
+    artifact = resolve_files(ws, ref)
     known = artifact.digest if ref.digest is not None or artifact.version else None
     try:
         seen = ws.plane.verify(

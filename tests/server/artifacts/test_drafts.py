@@ -171,3 +171,27 @@ def test_the_directory_of_an_upload_keeps_its_name(desk: Desk) -> None:
 def test_ids_of_others_name_nothing(desk: Desk, given: str) -> None:
     assert versions.key_of(desk.connection, given) is None
     assert ids.number(ids.COLLECTION, given) is None
+
+
+def test_the_command_line_moves_names_between_what_both_sides_made(desk: Desk) -> None:
+    artifacts.log(
+        desk.connection,
+        RUN,
+        LoggedArtifact("x1", "dataset", "data", "first", "blake3:1", f"{BUCKET}/d", BUCKET, 2, 9, WHEN),
+    )
+    logged = desk.log("d1", aliases=["prod"])
+
+    def ref(alias: str) -> ArtifactRef:
+        return ArtifactRef("dataset", "data", alias)
+
+    def number(alias: str) -> int:
+        return resolve.find_version(desk.connection, ref(alias), ("team", "demo"), BUCKET).number
+
+    assert number("prod") == logged.number == 1
+    aliases.add(desk.connection, ref("first"), ("team", "demo"), BUCKET, ["prod"])
+    assert number("prod") == 0
+    aliases.add(desk.connection, ref("v1"), ("team", "demo"), BUCKET, ["prod", "best"])
+    assert (number("prod"), number("best")) == (1, 1)
+    aliases.drop(desk.connection, ref("best"), ("team", "demo"), BUCKET)
+    with pytest.raises(NotFound):
+        number("best")

@@ -1,5 +1,7 @@
 """W&B's SDK, unmodified and in processes of its own: artifacts made, used, named, linked, read and deleted."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,3 +206,17 @@ answer = {
     assert [name for name, _ in found["files"]] == [".wabucket/manifest.json", "deep/ä b.txt", "w.bin"]
     lineage = sdk.server.wabucket(*place, "lineage", "model/net:a1", "--format", "json")
     assert [run["id"] for run in lineage["used_by"]] == [found["run"]]
+
+
+def test_the_command_line_says_who_has_the_files_that_the_sdk_logged(sdk: Sdk) -> None:
+    sdk.run(LOG)
+    for command in (["download", "dataset/data:best"], ["verify", "dataset/data:v0"], ["rm", "dataset/data:v0"]):
+        whole = [sys.executable, "-m", "wabucketref", "-p", "demo", "--entity", sdk.user, *command]
+        ran = subprocess.run(
+            whole, env=sdk.server.environ, cwd=sdk.directory, capture_output=True, text=True, timeout=60
+        )
+        assert ran.returncode == 2, ran.stdout + ran.stderr
+        assert "wabucket serve" in ran.stdout + ran.stderr
+    assert (
+        sdk.server.wabucket("-p", "demo", "--entity", sdk.user, "show", "dataset/data:best")["artifact"]["files"] == 3
+    )

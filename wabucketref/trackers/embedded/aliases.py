@@ -10,7 +10,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded import artifacts
 from wabucketref.trackers.embedded.artifacts import LATEST, Place
 from wabucketref.trackers.embedded.resolve import find_version, lock_existing
-from wabucketref.trackers.embedded.schema import alias
+from wabucketref.trackers.embedded.schema import SERVED, alias
 
 
 def add(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str, names: Sequence[str]) -> int:
@@ -19,7 +19,7 @@ def add(connection: Connection, ref: ArtifactRef, project: tuple[str, str], buck
         check_new_alias(name)
     lock_existing(connection, ref, project)
     found = find_version(connection, ref, project, bucket)
-    place = Place(found.sequence_pk, bucket)
+    place = Place(found.sequence_pk, found.bucket)
     for name in names:
         holder = artifacts.named(connection, place, name)
         if holder is not None and holder[0] != found.id and holder[1] == name:
@@ -28,24 +28,26 @@ def add(connection: Connection, ref: ArtifactRef, project: tuple[str, str], buck
                 hint="an upload keeps the alias it was uploaded under; choose another name",
             )
         artifacts.point(connection, place, name, found.id)
+        for other in {bucket, SERVED} - {found.bucket}:
+            _release(connection, Place(found.sequence_pk, other), name)
     return int(found.id)
 
 
 def drop(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> int:
     """Remove the name; the pk of the version that had it."""
     sequence_pk = lock_existing(connection, ref, project)
-    place = Place(sequence_pk, bucket)
     if ref.alias == LATEST:
         raise Conflict(f"{ref} always names the newest version", hint="only names given with `wabucket alias` go")
-    holder = artifacts.named(connection, place, ref.alias)
+    places = [Place(sequence_pk, bucket), Place(sequence_pk, SERVED)]
+    holders = [artifacts.named(connection, place, ref.alias) for place in places]
+    holder = holders[0] or holders[1]
     if holder is None:
         find_version(connection, ref, project, bucket)
         raise Conflict(f"{ref} is a version number, not an alias", hint="`wabucket rm` removes the upload itself")
     if holder[1] == ref.alias:
         raise Conflict(f"{ref} is the directory of the upload", hint="`wabucket rm` removes the upload itself")
-    connection.execute(
-        alias.delete().where(alias.c.sequence_pk == sequence_pk, alias.c.alias == ref.alias, alias.c.bucket == bucket)
-    )
+    for place in places:
+        _release(connection, place, ref.alias)
     return holder[0]
 
 
@@ -56,4 +58,12 @@ def remove_upload(connection: Connection, ref: ArtifactRef, project: tuple[str, 
         found = find_version(connection, ref, project, bucket)
     except NotFound:
         return
-    artifacts.remove(connection, Place(found.sequence_pk, bucket), found.id)
+    artifacts.remove(connection, Place(found.sequence_pk, found.bucket), found.id)
+
+
+def _release(connection: Connection, place: Place, name: str) -> None:
+    """Take a movable name away, whoever has it."""
+    holder = artifacts.named(connection, place, name)
+    if holder is not None and holder[1] != name:
+        here = (alias.c.sequence_pk == place.sequence_pk) & (alias.c.bucket == place.bucket)
+        connection.execute(alias.delete().where(here, alias.c.alias == name))

@@ -21,10 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from wabucketref.model.artifact import SERVED as SERVED
 from wabucketref.trackers.embedded.types import Json, Utc
-
-SERVED = "wandb-artifact:"
-"""The bucket of versions that W&B's SDK logged to ``wabucket serve``: no URL of a bucket, the server has the files."""
 
 metadata = MetaData(
     naming_convention={
