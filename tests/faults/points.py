@@ -59,6 +59,7 @@ POINTS = frozenset(
         "probe.tried",
         "remove.done",
         "remove.file_gone",
+        "remove.files_gone",
         "remove.header_gone",
         "scan.done",
         "sender.before_process",

@@ -47,7 +47,7 @@ DOWNLOAD_STEPS: Mapping[str, tuple[str, ...]] = {
 OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "overwrite": ("upload.withdrawn",),
     "link": ("link.marked", "link.file_hashed"),
-    "rm": ("remove.header_gone", "remove.file_gone", "remove.done"),
+    "rm": ("remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"),
     "sync": ("journal.recovered",),
     "migration": ("catalog.backed_up", "catalog.altered"),
     "verify": ("verify.file",),

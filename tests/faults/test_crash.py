@@ -82,7 +82,7 @@ def test_a_second_sync_changes_nothing(world: World) -> None:
     invariants.one_version(world, REF, NEW)
 
 
-@pytest.mark.parametrize("point", ["remove.header_gone", "remove.file_gone", "remove.done"])
+@pytest.mark.parametrize("point", ["remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"])
 def test_after_a_killed_removal_the_alias_can_be_used_again(world: World, point: str) -> None:
     trees.make(world.directory / "src", NEW)
     world.ok(*UPLOAD)

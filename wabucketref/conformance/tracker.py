@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -184,8 +185,10 @@ def removal(bench: Bench) -> None:
     tracker, key = bench.tracker, bench.run()
     bench.log(key, "a")
     bench.log(key, "b")
+    tracker.remove_artifact(replace(ref("b"), digest=logged("b", "other").digest), bench.project, BUCKET)
+    same(bench.version("b"), "v1", "what was removed was other content")
     for _ in range(2):
-        tracker.remove_artifact(ref("b"), bench.project, BUCKET)
+        tracker.remove_artifact(replace(ref("b"), digest=logged("b", "b").digest), bench.project, BUCKET)
     same(bench.version("latest"), "v0", "latest moved to what is left")
     refused(lambda: bench.version("v1"), NotFound, "v1 was removed")
     refused(lambda: bench.version("b"), NotFound, "v1 was removed")

@@ -105,7 +105,8 @@ class Tracker(Protocol):
     def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
         """Mark the version deleted: it resolves no more, its number is not given again, lineage still names it.
 
-        ``latest`` moves to the newest version left. Idempotent.
+        With ``ref.digest``, only a version of that digest: what took its alias meanwhile stays as it is. ``latest``
+        moves to the newest version left. Idempotent.
         """
 
     def resolve(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> ArtifactInfo:

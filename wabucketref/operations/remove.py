@@ -1,7 +1,10 @@
 """Remove: an upload goes from the bucket, header first, then from what the tracker resolves."""
 
+from dataclasses import replace
+
 from wabucketref.errors import NotFound, UnfinishedUpload
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.resolve import info_of, resolve_files
 from wabucketref.operations.workspace import Workspace
@@ -20,11 +23,17 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
         artifact = resolve_files(ws, ref, strict=True)
     except UnfinishedUpload:
         artifact = info_of(ws.bucket, ref, None)
+
+    def told(header: Header | None) -> None:
+        """Each by its digest: another upload that the tracker has at the alias by now is none of ours."""
+        digests = {artifact.digest} if artifact.version is not None else set()
+        for digest in digests | ({header.digest} if header is not None else set()):
+            ws.tracker.remove_artifact(replace(artifact.ref, digest=digest), ws.project, artifact.bucket)
+
     try:
-        ws.plane.remove(artifact.bucket, artifact.ref)
+        ws.plane.remove(artifact.bucket, artifact.ref, told=told)
     except NotFound:
         if artifact.version is None:
             raise
-    if artifact.version is not None:
-        ws.tracker.remove_artifact(artifact.ref, ws.project, artifact.bucket)
+        told(None)
     return artifact

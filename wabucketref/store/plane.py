@@ -244,14 +244,22 @@ class DataPlane:
         """What lies in the whole bucket, by one listing."""
         return survey(self._storage(bucket), self._me, cancel)
 
-    def remove(self, bucket: str, ref: ArtifactRef, *, cancel: Cancel | None = None) -> None:
-        """Remove the upload, header first; the files that a link refers to stay.
+    def remove(
+        self,
+        bucket: str,
+        ref: ArtifactRef,
+        *,
+        cancel: Cancel | None = None,
+        told: Callable[[Header | None], None] = lambda header: None,
+    ) -> None:
+        """Remove the upload, header first; the files that a link refers to stay. Before anybody else can commit there,
+        `told` hears of the header that went, None for an upload without.
 
         Raises:
             NotFound: nothing is there.
             UploadInProgress: a live writer is at it.
         """
-        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel())
+        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel(), told)
 
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
         """The outcome of the operation `xid` if it is what the alias holds, else None."""

@@ -2,11 +2,13 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import NotFound, PreconditionFailed, UploadInProgress
 from wabucketref.failpoints import hit
+from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim
@@ -19,8 +21,12 @@ from wabucketref.store.withdraw import delete_seen
 _log = logging.getLogger(__name__)
 
 
-def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> None:
+def remove(
+    storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel, told: Callable[[Header | None], None]
+) -> None:
     """Remove a committed, unfinished or old upload; what a link refers to stays. Safe to repeat after a crash.
+
+    `told` hears of what had been committed, if anything, while nobody else can commit yet.
 
     Raises:
         NotFound: nothing is there.
@@ -33,9 +39,14 @@ def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> 
     with take_claim(storage, ref, me, f"rm-{uuid.uuid4()}", cancel) as claim:
         check_unlinked(storage, ref, me, cancel)
         claim.touch()
-        linked = _withdraw(storage, ref)
-        _remove_files(storage, Layout.of(ref), claim, linked)
-        claim.commit_done()
+        header = _withdraw(storage, ref)
+        _remove_files(storage, Layout.of(ref), claim, linked=header is not None and header.base is not None)
+        hit("remove.files_gone")
+        claim.check()
+        try:
+            told(header)
+        finally:
+            claim.commit_done()
     hit("remove.done")
     if isinstance(found, StoredHeader) and found.info.version is not None and storage.url.startswith("s3:"):
         _log.warning(
@@ -44,11 +55,11 @@ def remove(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel) -> 
         )
 
 
-def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:
-    """Remove the header; returns whether the upload is a link."""
+def _withdraw(storage: Storage, ref: ArtifactRef) -> Header | None:
+    """Remove the header and return it."""
     found = read_header(storage, ref)
     if found is None:
-        return False
+        return None
     try:
         delete_seen(storage, Layout.of(ref).header, found.info.etag)
     except PreconditionFailed as error:
@@ -56,10 +67,10 @@ def _withdraw(storage: Storage, ref: ArtifactRef) -> bool:
     storage.flush()  # power loss must not bring it back without its files
     hit("remove.header_gone")
     unmark(storage, found.header)
-    return found.header.base is not None
+    return found.header
 
 
-def _remove_files(storage: Storage, layout: Layout, claim: Held, linked: bool) -> None:
+def _remove_files(storage: Storage, layout: Layout, claim: Held, *, linked: bool) -> None:
     """Everything but claims: what is left in between has a claim, so it never looks like an old upload."""
 
     def is_ours(info: ObjectInfo) -> bool:

@@ -52,13 +52,14 @@ def drop(connection: Connection, ref: ArtifactRef, project: tuple[str, str], buc
 
 
 def remove_upload(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
-    """Mark the version that `ref` names deleted; nothing to do when it names none (any more)."""
+    """Mark the version that `ref` names deleted; nothing to do when it names none (any more), or other content."""
     try:
         lock_existing(connection, ref, project)
         found = find_version(connection, ref, project, bucket)
     except NotFound:
         return
-    artifacts.remove(connection, Place(found.sequence_pk, found.bucket), found.id)
+    if ref.digest is None or ref.digest == found.digest:
+        artifacts.remove(connection, Place(found.sequence_pk, found.bucket), found.id)
 
 
 def _release(connection: Connection, place: Place, name: str) -> None:

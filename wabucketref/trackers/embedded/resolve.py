@@ -24,6 +24,7 @@ class Found(NamedTuple):
     bucket: str
     alias: str
     number: int
+    digest: str | None
     removed: datetime | None
     replaced_by: int | None
 
