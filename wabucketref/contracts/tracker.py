@@ -26,6 +26,19 @@ class TrackerCapabilities:
     """It can hold artifact files itself (``--no-reff``)."""
     refuses_version_aliases: bool = False
     """Aliases of the form ``vN`` cannot be used with it."""
+    references: bool = False
+    """It refers to the files of an upload one by one, and is a :class:`ReferringTracker`."""
+    settles_at_end: bool = False
+    """That it has the records of a run is known for certain when ``finish_run`` has returned: until then the journal
+    keeps them all."""
+    keeps_removed: bool = True
+    """A removed version is remembered: it is said that it was removed, and a replay does not bring it back."""
+    latest_is_newest: bool = True
+    """``latest`` is the highest version; False: the one logged last, if only again."""
+    max_metadata_keys: int | None = None
+    """Keys that an artifact's metadata may have."""
+    reserved_metadata: str = ""
+    """A key of metadata that is the tracker's own."""
 
 
 class AliasHeld(Exception):
@@ -45,6 +58,9 @@ class Tracker(Protocol):
 
     @property
     def capabilities(self) -> TrackerCapabilities: ...
+
+    def default_entity(self) -> str | None:
+        """The entity of a user who names none; None: the operating system's name of the user."""
 
     def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
         """Refuse, before a byte is sent, what :meth:`log_artifact` would never accept.

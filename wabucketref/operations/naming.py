@@ -49,6 +49,7 @@ def new_artifact(
         check_metadata(metadata or {}),
         check_component(suffix, "suffix") if suffix is not None else None,
     )
+    _check_metadata_keys(ws, found.metadata)
     if version_number(found.alias) is not None:
         if ws.tracker.capabilities.refuses_version_aliases:
             raise UsageError(
@@ -60,3 +61,14 @@ def new_artifact(
         run_id = ws.run.id if ws.run is not None else ""
         ws.tracker.check_artifact(RunKey(entity, project, run_id), found.type, found.name, found.alias)
     return found
+
+
+def _check_metadata_keys(ws: Workspace, metadata: Mapping[str, Any]) -> None:
+    able, name = ws.tracker.capabilities, ws.tracker.name
+    if able.max_metadata_keys is not None and len(metadata) > able.max_metadata_keys:
+        raise UsageError(
+            f"metadata has {len(metadata)} keys; the tracker {name} takes at most {able.max_metadata_keys}",
+            hint="nest values, or put them into a file of the artifact",
+        )
+    if able.reserved_metadata and able.reserved_metadata in metadata:
+        raise UsageError(f"the metadata key {able.reserved_metadata!r} is the tracker's own", hint="choose another key")

@@ -67,7 +67,9 @@ class Workspace:
         Raises:
             UsageError: no project is set.
         """
-        return self.settings.resolved_entity(), self.settings.require_project()
+        project = self.settings.require_project()
+        entity = self.settings.entity or self.tracker.default_entity() or self.settings.resolved_entity()
+        return entity, project
 
     @property
     def bucket(self) -> str:

@@ -21,8 +21,10 @@ class Acknowledgements:
     The mark is noted in the journal now and then; a note that a kill prevents costs a harmless repetition.
     """
 
-    def __init__(self, journal: Journal, start: int) -> None:
+    def __init__(self, journal: Journal, start: int, *, held: bool = False) -> None:
+        """`held`: nothing counts as acknowledged before :meth:`settle`, since the tracker only takes records then."""
         self._journal = journal
+        self._held_at = start if held else None
         self._lock = threading.Lock()
         self._outstanding: dict[int, None] = {}  # ordered: the sender reads in order
         self._read_until = start
@@ -44,10 +46,17 @@ class Acknowledgements:
         if due:
             self.note()
 
+    def settle(self) -> None:
+        """What the tracker took it has for certain."""
+        with self._lock:
+            self._held_at = None
+
     @property
     def mark(self) -> int:
         """Everything before it is acknowledged."""
         with self._lock:
+            if self._held_at is not None:
+                return self._held_at
             return next(iter(self._outstanding), self._read_until)
 
     def note(self) -> None:

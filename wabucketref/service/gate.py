@@ -37,6 +37,11 @@ class TrackerGate:
         return "recorded" if self._tracker.capabilities.records else "disabled"
 
     @property
+    def settles_at_end(self) -> bool:
+        """Whether the tracker is sure of a run's records only at its end."""
+        return self._tracker is not None and self._tracker.capabilities.settles_at_end
+
+    @property
     def open(self) -> bool:
         return self._tracker is not None and self.cause is None
 

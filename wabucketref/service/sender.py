@@ -77,7 +77,7 @@ class Sender:
         self._tickets = tickets
         self._start_transfer = start_transfer
         self._trace = trace
-        self._acks = Acknowledgements(journal, position)
+        self._acks = Acknowledgements(journal, position, held=gate.settles_at_end)
         self.filestream = FileStream(key, gate, self._acks.done, journal.flush)
         self._streamed: tuple[list[int], list[Item]] = [], []
         self._read_at = 0.0
@@ -132,6 +132,10 @@ class Sender:
     def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
         self._trace("SenderT", "tracker", what)
         return self._gate.call(what, action)
+
+    def settle(self) -> None:
+        if self._gate.open:
+            self._acks.settle()
 
     def stream(self, positions: Iterable[int], item: Item) -> None:
         self._trace("SenderT", "FileStreamT", type(item).__name__)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.tracker import FileReference
 from wabucketref.contracts.transfer import Cancel, TransferMemory
 from wabucketref.errors import NotFound, UnfinishedUpload, Unsupported, UsageError, WaBucketError
+from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
@@ -28,6 +30,7 @@ from wabucketref.store.pool import Crew
 from wabucketref.store.receiving.abandoned import clear_gone
 from wabucketref.store.receiving.download import check_digest_known, download, wanted
 from wabucketref.store.receiving.staging import real_destination
+from wabucketref.store.references import references
 from wabucketref.store.selection import Selection
 from wabucketref.store.sending.committed import committed
 from wabucketref.store.sending.link import check_source, link
@@ -204,6 +207,10 @@ class DataPlane:
         """
         storage = self._storage(bucket)
         return entries_of(storage, ref, header) if header else iter(legacy_entries(storage, ref))
+
+    def references(self, artifact: LoggedArtifact) -> list[FileReference]:
+        """Implements contracts.tracker.ArtifactFiles."""
+        return references(self._storage(artifact.bucket), artifact)
 
     def verify(
         self,

@@ -20,6 +20,9 @@ class DisabledTracker:
     name = "disabled"
     capabilities = TrackerCapabilities(queries=False, records=False)
 
+    def default_entity(self) -> str | None:
+        return None
+
     def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
         check_component(type, "type")
         check_component(name, "name")

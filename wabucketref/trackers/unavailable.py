@@ -16,6 +16,9 @@ class UnavailableTracker:
         self.capabilities = TrackerCapabilities()
         self.reason = reason
 
+    def default_entity(self) -> str | None:
+        return None
+
     def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
         """Nothing can be checked now; the record waits in the journal."""
 

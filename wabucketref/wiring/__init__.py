@@ -10,8 +10,8 @@ from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.outputs import Outputs
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import LocalIOError, TransientError, UsageError, WaBucketError
+from wabucketref.contracts.tracker import ReferringTracker, Tracker
+from wabucketref.errors import LocalIOError, TransientError, WaBucketError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.model.redact import public_url
 from wabucketref.operations.workspace import Workspace
@@ -52,6 +52,7 @@ OUTPUTS: Final = {
 TRACKERS: Final = {
     "embedded": "wabucketref.trackers.embedded.factory:FACTORY",
     "disabled": "wabucketref.trackers.disabled:FACTORY",
+    "wandb": "wabucketref.trackers.wandb.factory:FACTORY",
 }
 
 StorageHook = Callable[[Storage], Storage]
@@ -136,11 +137,6 @@ def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
         UpgradeRequired, SettingsError, NotAuthorised: it will not open by trying again.
     """
     chosen = name or settings.resolved_tracker()
-    if chosen == "wandb":
-        raise UsageError(
-            "the tracker wandb is not part of this release",
-            hint="choose --tracker embedded (or WABUCKET_TRACKER=embedded); W&B credentials or a server were found",
-        )
     factory = registries()["tracker"].get(chosen)
     try:
         return cast(Tracker, factory.open(settings))
@@ -199,6 +195,8 @@ def open_floor(
         home=str(settings.home),
         policy=policy,
     )
+    if found.capabilities.references:
+        cast(ReferringTracker, found).attach(plane)
     file_trace = FileTrace(settings.trace) if settings.trace and trace is None else None
     options = ServiceOptions(
         journal_directory=settings.home / "journal",

@@ -72,6 +72,9 @@ class Outbox(Protocol):
     def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
         """Ask the tracker; None when it is out of reach (the record then stays unacknowledged)."""
 
+    def settle(self) -> None:
+        """The tracker has the whole run, if it could be reached."""
+
     def stream(self, positions: Iterable[int], item: Item) -> None:
         """Give an item to the file stream, which acknowledges it."""
 

@@ -71,6 +71,7 @@ class ExitWork(Work):
     def process(self, out: Outbox, position: int) -> None:
         state, code = State(self.record.state), self.record.exit_code
         out.track("finish the run", lambda tracker: tracker.finish_run(out.key, state, code))
+        out.settle()
 
     def __str__(self) -> str:
         return f"exit {self.record.exit_code}"

@@ -42,6 +42,9 @@ class EmbeddedTracker:
             self._catalog.close()
             raise
 
+    def default_entity(self) -> str | None:
+        return None
+
     def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
         check_component(type, "type")
         check_component(name, "name")

@@ -1,0 +1,291 @@
+"""The wandb tracker: the contract on W&B's SDK. Runs under way live in the SDK, questions go to its public API."""
+
+import logging
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from wabucketref.contracts.tracker import ArtifactFiles, TrackerCapabilities
+from wabucketref.errors import Conflict, NotFound, TransientError, UsageError
+from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.settings import Settings
+from wabucketref.trackers.wandb import aliases, facts, logging_artifacts
+from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
+from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
+from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
+from wabucketref.trackers.wandb.sdk import load, mapped, run_settings
+
+log = logging.getLogger(__name__)
+
+_ENDED: Final = ("finished", "failed", "crashed", "killed")
+
+
+class WandbTracker:
+    """See the module's text. Thread-safe."""
+
+    name = "wandb"
+    capabilities = TrackerCapabilities(
+        stores_bytes=False,
+        refuses_version_aliases=True,
+        references=True,
+        settles_at_end=True,
+        keeps_removed=False,
+        latest_is_newest=False,
+        max_metadata_keys=MAX_METADATA_KEYS,
+        reserved_metadata=METADATA_KEY,
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is imported or asked yet."""
+        self._settings = settings
+        self._queries = Queries(settings)
+        self._files: ArtifactFiles | None = None
+        self._runs: dict[RunKey, LiveRun] = {}
+        self._lock = threading.RLock()
+
+    def attach(self, files: ArtifactFiles) -> None:
+        self._files = files
+
+    def default_entity(self) -> str | None:
+        return DEFAULT_ENTITY if self._settings.mode == "offline" else self._queries.default_entity()
+
+    def check_artifact(self, key: RunKey, type: str, name: str, alias: str) -> None:
+        check_names(type, name, alias)
+        try:
+            taken = self._queries.type_of(key, name)
+        except (TransientError, NotFound):  # an unknown project has no artifacts; a silent server shows at the start
+            return
+        if taken is not None and taken != type:
+            raise Conflict(f"the name {name!r} is taken by type {taken!r}: W&B allows one type a name")
+
+    # ---- runs ------------------------------------------------------------------------------------------------------
+
+    def upsert_run(self, update: RunUpdate) -> RunInfo:
+        live = self._runs.get(update.key)
+        if live is None and update.created is None:
+            known = self._ended(update)
+            if known is not None:
+                return known
+        live = live or self._begin(update)
+        with mapped("recording the run"):
+            live.update(update)
+        return live.info()
+
+    def _ended(self, update: RunUpdate) -> RunInfo | None:
+        """The change made to a run that is not under way here; None when there is no such run."""
+        try:
+            run = self._queries.run(update.key)
+        except NotFound:
+            return None
+        with mapped("recording the run"):
+            logging_artifacts.change_ended(run, update)
+        return self._queries.run_info(update.key)
+
+    def _begin(self, update: RunUpdate) -> LiveRun:
+        with self._lock:
+            if update.key in self._runs:
+                return self._runs[update.key]
+            live = self._joined(update.key) or self._init(update)
+            self._runs[update.key] = live
+            return live
+
+    def _joined(self, key: RunKey) -> LiveRun | None:
+        """The run that the user's script began, when it is this one."""
+        wandb = sys.modules.get("wandb")
+        found = getattr(wandb, "run", None)
+        if found is None or type(found).__module__.partition(".")[0] != "wandb" or found.id != key.run_id:
+            return None
+        return LiveRun(key, found, joined=True, last_step=-1, last_row=-1)
+
+    def _init(self, update: RunUpdate) -> LiveRun:
+        key = update.key
+        self._queries.check_reachable()
+        try:
+            with mapped("starting the run"):
+                sdk = load().init(
+                    entity=None if key.entity == DEFAULT_ENTITY else key.entity,
+                    project=key.project,
+                    id=key.run_id,
+                    name=update.name,
+                    job_type=update.job_type,
+                    group=update.group,
+                    notes=update.notes,
+                    tags=list(update.tags or ()),
+                    reinit="create_new",
+                    resume="allow",
+                    settings=run_settings(self._settings),
+                )
+        except TransientError:
+            self._queries.silent()
+            raise
+        last_step, last_row = self._landed(key) if sdk.resumed else (-1, -1)
+        return LiveRun(key, sdk, joined=False, last_step=last_step, last_row=last_row)
+
+    def _landed(self, key: RunKey) -> tuple[int, int]:
+        """Step and index of the last row that the server has."""
+        run = self._queries.run(key)
+        with mapped("asking for the last row"):
+            step = int(run.lastHistoryStep)
+            rows = list(run.scan_history(min_step=step, use_cache=False)) if step >= 0 else []
+        index = rows[-1].get(ROW_KEY) if rows else None
+        return step, int(index) if index is not None else -1
+
+    def _live(self, key: RunKey) -> LiveRun:
+        return self._runs.get(key) or self._begin(RunUpdate(key))
+
+    def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
+        live = self._live(key)
+        with mapped("recording history"):
+            live.log(rows)
+
+    def append_console(self, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
+        live = self._live(key)
+        with mapped("recording the console"):
+            live.print(lines)
+
+    def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
+        live = self._runs.get(key)
+        if live is None:
+            if self._has_ended(key):
+                return
+            live = self._begin(RunUpdate(key))
+        begun = {} if live.said.created is None else {"created": live.said.created.isoformat()}
+        ended = begun | {"state": str(state), "exit_code": exit_code, "finished": datetime.now(UTC).isoformat()}
+        try:
+            with mapped("finishing the run"):
+                live.finish(exit_code, ended)
+        finally:
+            self._runs.pop(key, None)
+        if not live.joined:
+            self._check_landed(live)
+
+    def _has_ended(self, key: RunKey) -> bool:
+        """Whether a run that is not under way here ended for good."""
+        try:
+            run = self._queries.run(key)
+        except NotFound:
+            return False
+        said = run.summary_metrics.get(facts.STATE_KEY) or {}
+        return run.state in _ENDED and said.get("state") != RunState.CRASHED
+
+    def _check_landed(self, live: LiveRun) -> None:
+        """The SDK ends a run without a word when rows did not arrive: ask.
+
+        Raises:
+            TransientError: the server does not have all.
+        """
+        run = self._queries.run(live.key)
+        with mapped("asking what arrived"):
+            step = int(run.lastHistoryStep) if live.last_step >= 0 else -1
+        if run.state == "running" or step < live.last_step:
+            raise TransientError(
+                f"W&B does not have all of run {live.key.run_id}", hint="run `wabucket sync`", retryable=False
+            )
+
+    # ---- artifacts -------------------------------------------------------------------------------------------------
+
+    def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
+        live, place = self._live(key), self._queries.place(key.entity, key.project)
+        known = self._recorded(place, artifact) if live.sdk.resumed or artifact.xid in live.logged else None
+        if known is not None and self._made_by(known, key):
+            return self._queries.info(place, known)
+        if artifact.standing is not None and not artifact.standing.current:
+            log.warning("%s was replaced or removed before it was recorded: W&B does not get it", artifact.ref)
+            return facts.unrecorded(artifact)
+        live.logged.add(artifact.xid)
+        references = self._references(artifact)
+        with mapped(f"logging {artifact.ref}"):
+            found = logging_artifacts.log_references(live, artifact, references)
+        return self._queries.info(place, found)
+
+    def _references(self, artifact: LoggedArtifact) -> Sequence[Any]:
+        if self._files is None:
+            raise UsageError("this tracker was not told where files are")
+        return self._files.references(artifact)
+
+    def _recorded(self, place: str, artifact: LoggedArtifact) -> Any | None:
+        """The version that has this upload already: a record whose answer was lost is not made twice."""
+        try:
+            found = self._queries.artifact(place, artifact.name, artifact.alias)
+        except NotFound:
+            return None
+        said = facts.facts_of(found.metadata or {}) or {}
+        same = said.get("digest") == artifact.digest and said.get("bucket") == artifact.bucket
+        return found if same and found.type == artifact.type else None
+
+    def _made_by(self, found: Any, key: RunKey) -> bool:
+        with mapped("asking who logged it"):
+            maker = found.logged_by()
+        return maker is not None and maker.id == key.run_id
+
+    def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
+        live, place = self._live(key), self._queries.place(key.entity, key.project)
+        try:
+            found, info = self._queries.find(
+                artifact.ref, (key.entity, key.project), None if not artifact.digest else artifact.bucket
+            )
+        except NotFound:
+            found, info = None, None
+        if found is not None and info is not None and (info.digest or "") == artifact.digest:
+            with mapped(f"recording the use of {artifact.ref}"):
+                live.sdk.use_artifact(found)
+            return info
+        references = self._references(artifact)
+        with mapped(f"recording the use of {artifact.ref}"):
+            met = logging_artifacts.log_references(live, artifact, references, as_input=True)
+        return self._queries.info(place, met)
+
+    def set_aliases(self, key: ArtifactRef, project: tuple[str, str], bucket: str, add: Sequence[str]) -> ArtifactInfo:
+        return aliases.add(self._queries, key, project, bucket, add)
+
+    def remove_alias(self, key: ArtifactRef, project: tuple[str, str], bucket: str) -> ArtifactInfo:
+        return aliases.drop(self._queries, key, project, bucket)
+
+    def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
+        try:
+            found, _ = self._queries.find(ref, project, bucket)
+        except NotFound:
+            return
+        with mapped(f"removing {ref}"):
+            found.delete(delete_aliases=True)
+
+    # ---- questions -------------------------------------------------------------------------------------------------
+
+    def resolve(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> ArtifactInfo:
+        return self._queries.find(ref, project, bucket)[1]
+
+    def list_artifacts(
+        self, project: tuple[str, str], type: str | None = None, name: str | None = None
+    ) -> Sequence[ArtifactInfo]:
+        return self._queries.every_version(project, type, name)
+
+    def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
+        return self._queries.lineage(ref, project, bucket)
+
+    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
+        return self._queries.runs(project)
+
+    def get_run(self, key: RunKey) -> RunInfo:
+        info, live = self._queries.run_info(key), self._runs.get(key)
+        return info if live is None else facts.overlaid(info, live.said)
+
+    def history(self, key: RunKey) -> Sequence[HistoryRow]:
+        return self._queries.history(key)
+
+    def check(self) -> None:
+        """Raises WaBucketError when the server cannot be asked, or refuses the key."""
+        api = self._queries.api
+        with mapped("asking who the user is"):
+            api.default_entity  # noqa: B018
+
+    def close(self) -> None:
+        """Runs that did not end are given up: their journals have them."""
+        with self._lock:
+            left, self._runs = list(self._runs.values()), {}
+        for live in left:
+            if not live.joined:
+                logging_artifacts.give_up(live)
