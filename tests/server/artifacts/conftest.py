@@ -1,5 +1,6 @@
 """A catalog with a run in it, and shortcuts that do what the SDK does."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from wabucketref.trackers.embedded.sdk import drafts, versions
 from wabucketref.trackers.embedded.sdk.drafts import Draft, Listing, NewDraft
 from wabucketref.trackers.embedded.sdk.facts import File, Version
 
+POSTGRES = os.environ.get("WABUCKET_TEST_POSTGRES")
 RUN = RunKey("team", "demo", "run-1")
 
 
@@ -42,11 +44,13 @@ class Desk:
         return self.commit(self.draft(digest, name, **more))
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with closing(Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")) as catalog:
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    url = POSTGRES if POSTGRES and request.param == "postgresql" else f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    with closing(Catalog(url)) as catalog:
         ensure_schema(catalog)
-        with catalog.write() as connection:
+        with catalog.write() as connection, connection.begin_nested() as nested:
             project_pk = ensure_project(connection, RUN.entity, RUN.project)
             runs.upsert(connection, RunUpdate(RUN))
             yield Desk(connection, project_pk)
+            nested.rollback()  # a database server keeps nothing for the next test
