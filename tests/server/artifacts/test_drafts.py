@@ -195,3 +195,12 @@ def test_the_command_line_moves_names_between_what_both_sides_made(desk: Desk) -
     aliases.drop(desk.connection, ref("best"), ("team", "demo"), BUCKET)
     with pytest.raises(NotFound):
         number("best")
+
+
+def test_files_are_read_by_path_and_the_connection_writes_on(desk: Desk) -> None:
+    files = [File(path, "e", 1, f"s3://b/{path}", None, None, {"extra": {"n": 1}}) for path in ("b", "a", "ü")]
+    found = desk.commit(desk.draft("d1"), *files)
+    assert [file.path for file in entries.read(desk.connection, found.pk)] == ["a", "b", "ü"]
+    assert desk.log("d2").number == 1
+    entries.drop(desk.connection, found.pk)
+    assert list(entries.read(desk.connection, found.pk)) == []

@@ -28,15 +28,10 @@ def drop(connection: Connection, version_pk: int) -> None:
     connection.execute(entry.delete().where(entry.c.version_pk == version_pk))
 
 
-def exist(connection: Connection, version_pk: int) -> bool:
-    """Whether the files of this version are listed here, and not only in a bucket."""
-    return connection.scalar(_of(version_pk).limit(1)) is not None
-
-
 def read(connection: Connection, version_pk: int) -> Iterator[File]:
     """All files of a version by path."""
-    rows = connection.execution_options(yield_per=_AT_ONCE).execute(_of(version_pk).order_by(entry.c.path))
-    return map(_file, rows)
+    wanted = _of(version_pk).order_by(entry.c.path).execution_options(yield_per=_AT_ONCE)
+    return map(_file, connection.execute(wanted))
 
 
 def named(connection: Connection, version_pk: int, paths: Sequence[str]) -> Mapping[str, File]:
