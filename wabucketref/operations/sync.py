@@ -11,7 +11,7 @@ from wabucketref.errors import IntegrityError, NotFound, TrackingPending, WaBuck
 from wabucketref.operations.journals import damaged_parts, journals, lost_journals
 from wabucketref.operations.lost import end_lost
 from wabucketref.operations.workspace import Workspace
-from wabucketref.service.journal import JournalInUse
+from wabucketref.service.journal_file import JournalInUse
 from wabucketref.service.recovery import Recovered
 from wabucketref.service.settle import settle
 from wabucketref.service.stream import Stream

@@ -5,8 +5,6 @@ Promises: when :meth:`Journal.append` returns, the record survives ``kill -9`` o
 before the damage. One process owns a journal at a time, by an ``flock`` on the file, which ends with the process.
 """
 
-import contextlib
-import errno
 import fcntl
 import os
 import tempfile
@@ -15,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from wabucketref.errors import Conflict, InvalidValue, LocalIOError, NotAuthorised, NotFound, WaBucketError
+from wabucketref.errors import InvalidValue, LocalIOError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.service import frames
+from wabucketref.service.journal_file import make, mapped, open_file, own, refusal
 from wabucketref.service.repair import make_directory, repair, sync_directory, whole_until, write_anew
 from wabucketref.service.wabucket_pb2 import Record
 
@@ -25,12 +24,6 @@ SUFFIX: Final = ".journal"
 _CHUNK: Final = 1 << 18
 
 Sync = Literal["full", "normal"]
-
-
-class JournalInUse(Conflict):
-    """Another live process owns the journal."""
-
-    kind = "journal_in_use"
 
 
 class Journal:
@@ -57,9 +50,9 @@ class Journal:
             Conflict: there is one of this name.
             LocalIOError, NotAuthorised: the disk refused.
         """
-        with _mapped(path):
+        with mapped(path):
             make_directory(path.parent)
-            descriptor = _make(path)
+            descriptor = make(path)
             try:
                 os.ftruncate(descriptor, 0)  # who saw the file before it was locked may have repaired it
                 os.write(descriptor, frames.MAGIC)
@@ -82,13 +75,10 @@ class Journal:
             JournalInUse: a live process owns it.
             UpgradeRequired: a newer release wrote it.
         """
-        with _mapped(path):
+        with mapped(path):
+            descriptor = open_file(path, os.O_RDWR | os.O_APPEND)
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            except FileNotFoundError as error:
-                raise NotFound(f"there is no journal {path.name}") from error
-            try:
-                _own(descriptor, path)
+                own(descriptor, path)
                 end = repair(descriptor, path)
             except BaseException:
                 os.close(descriptor)
@@ -102,11 +92,8 @@ class Journal:
         Raises:
             NotFound: it is not there.
         """
-        with _mapped(path):
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError as error:
-                raise NotFound(f"there is no journal {path.name}") from error
+        with mapped(path):
+            descriptor = open_file(path, os.O_RDONLY)
             whole = os.pread(descriptor, len(frames.MAGIC), 0) == frames.MAGIC
             end = whole_until(descriptor, os.fstat(descriptor).st_size) if whole else len(frames.MAGIC)
         return cls(path, descriptor, end, "normal")
@@ -225,7 +212,7 @@ class Journal:
                 written += os.write(self._descriptor, frame[written:])
         except OSError as error:
             self._cut_off_torn_frame()
-            raise _refusal(error, self.path) from error
+            raise refusal(error, self.path) from error
 
     def _cut_off_torn_frame(self) -> None:
         """Records behind a torn frame would never be read again: either it goes, or nothing follows it."""
@@ -258,50 +245,9 @@ class Journal:
         """A sync failed: write all anew, or accept nothing more. The position that is safe then."""
         with self.changed:
             try:
-                with _mapped(self.path):
+                with mapped(self.path):
                     write_anew(self._descriptor, self.path, self._end)
             except WaBucketError as error:
                 self._broken = error
                 raise
             return self._end
-
-
-def _make(path: Path) -> int:
-    """A new file, locked."""
-    while True:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except FileExistsError as error:
-            raise Conflict(
-                f"the run {path.stem!r} has a journal already", hint="run `wabucket sync`, or choose another run id"
-            ) from error
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-        os.close(descriptor)  # `sync` came before the lock and removed what it took for a dead run's
-
-
-def _own(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise JournalInUse(f"the run {path.stem!r} is still being written by another process") from error
-    if os.fstat(descriptor).st_nlink == 0:
-        raise NotFound(f"there is no journal {path.name}")
-
-
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except WaBucketError:
-        raise
-    except OSError as error:
-        raise _refusal(error, path) from error
-
-
-def _refusal(error: OSError, path: Path) -> WaBucketError:
-    message = f"cannot write the journal {path}: {error.strerror}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours")
-    return LocalIOError(message, hint="free space or inodes on that disk, or repair it, then try again")

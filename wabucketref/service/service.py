@@ -7,23 +7,23 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import Conflict, IntegrityError, NotFound, UsageError, WaBucketError
+from wabucketref.errors import Conflict, NotFound, UsageError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
 from wabucketref.service import answers, convert
 from wabucketref.service.ended import Ended, EndedRuns
 from wabucketref.service.finish import Ending
-from wabucketref.service.frames import MAGIC
 from wabucketref.service.gate import TrackerGate
 from wabucketref.service.journal import SUFFIX, Journal, Sync
-from wabucketref.service.recovery import Recovered, recover
+from wabucketref.service.recovery import Recovered
 from wabucketref.service.settle import settle
 from wabucketref.service.stream import Parts, Stream, closed
+from wabucketref.service.takeover import take_over
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.trace import Trace, no_trace
 from wabucketref.service.transfers import Transfers
@@ -96,37 +96,12 @@ class Service:
             NotFound: it is not there any more.
             IntegrityError: it held no run, and is removed.
         """
-        journal = Journal.open(path, self._options.sync)
-        try:
-            recovered = recover(journal)
-            if self._has_forgotten(recovered.state.key):
-                recovered = replace(recovered, position=len(MAGIC))
-        except IntegrityError:
-            journal.remove()  # while it is ours: nobody can begin to write it
-            raise
-        except BaseException:
-            journal.close()
-            raise
+        journal, recovered = take_over(path, self._options.sync, self._tracker)
         hit("journal.recovered")
         stream = Stream(recovered.state.key, journal, self._parts(self._options.trace), recovered)
         with self._lock:
             self._streams[stream.key.run_id] = stream
         return stream, recovered
-
-    def _has_forgotten(self, key: RunKey) -> bool:
-        """Whether the tracker lacks the run: its catalog was lost, or it is another tracker than acknowledged before.
-
-        Then what was acknowledged is told again from the beginning; where it is known, that would change nothing.
-        """
-        if self._tracker is None or not self._tracker.capabilities.queries:
-            return False
-        try:
-            self._tracker.get_run(key)
-        except NotFound:
-            return True
-        except WaBucketError:
-            return False  # out of reach: the gate will find out
-        return False
 
     def stream(self, stream_id: str) -> Stream:
         """Raises as :meth:`missing` when there is none of this id."""

@@ -11,7 +11,8 @@ import pytest
 from wabucketref.errors import Conflict, LocalIOError, NotAuthorised, NotFound, UpgradeRequired
 from wabucketref.service import frames
 from wabucketref.service import journal as module
-from wabucketref.service.journal import Journal, JournalInUse
+from wabucketref.service.journal import Journal
+from wabucketref.service.journal_file import JournalInUse
 from wabucketref.service.wabucket_pb2 import OutputRecord, Record
 
 

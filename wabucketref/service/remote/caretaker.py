@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from wabucketref.errors import IntegrityError, NotFound, WaBucketError
-from wabucketref.service.journal import SUFFIX, Journal, JournalInUse
+from wabucketref.service.journal import SUFFIX, Journal
+from wabucketref.service.journal_file import JournalInUse
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.remote.clients import Context
 from wabucketref.service.settle import settle
