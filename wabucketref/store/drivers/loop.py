@@ -25,6 +25,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         future.cancel()
         raise
+    finally:
+        del future  # its error would hold this frame, which holds it, and with both what was to be sent
 
 
 class PerProcess(Generic[T]):

@@ -26,7 +26,7 @@ class Pace:
     """The bytes that one request moved, and by when it must have moved more."""
 
     def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
-        self._limit = limit
+        self._limit: asyncio.Timeout | None = limit
         self._seconds = seconds
         self._enough = seconds * SLOWEST
         self._moved = 0.0
@@ -46,8 +46,13 @@ class Pace:
         """No body is under way; the client's own timeout watches the silence."""
         self._allow(_THINKING * self._seconds)
 
+    def end(self) -> None:
+        """The request is over. A connection that it opened keeps this object as long as it lasts, and must not keep
+        the request, its answer and what was sent."""
+        self._limit = None
+
     def _allow(self, seconds: float) -> None:
-        if not self._limit.expired():
+        if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
@@ -70,6 +75,7 @@ async def keep_pace(work: Callable[[], Awaitable[T]], seconds: float) -> T:
                 return await work()
             finally:
                 _pace.reset(token)
+                pace.end()
     except TimeoutError as error:
         if not limit.expired():
             raise
