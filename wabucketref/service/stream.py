@@ -23,6 +23,7 @@ from wabucketref.service.finish import Ending, walk
 from wabucketref.service.gate import TrackerGate
 from wabucketref.service.handler import Handler
 from wabucketref.service.journal import Journal
+from wabucketref.service.outcomes import Outcomes
 from wabucketref.service.recovery import Recovered
 from wabucketref.service.sender import Sender
 from wabucketref.service.tickets import TicketTable
@@ -56,13 +57,13 @@ class Stream:
         self.journal = journal
         self.trace = parts.trace
         self.gate = parts.gate
-        self.tickets = TicketTable(on_publish=self._note_outcome)
+        self._outcomes = Outcomes(recovered.settled if recovered else frozenset())
+        self.tickets = TicketTable(on_publish=self._outcomes.note)
         self.cancel = Cancel()
         self._parts = parts
         self._recovered = recovered
         self.state: Literal["attached", "background", "ending"] = "background" if recovered else "attached"
         """``attached``: its client lives and will end it; ``background``: it ends by itself."""
-        self._outcomes: dict[str, tuple[int, str]] = {}
         self._under_way = 0
         self._idle = threading.Condition()
         self._ended = False
@@ -118,7 +119,7 @@ class Stream:
             self.interrupt(Interrupted("the time for the operation is over", hint="run `wabucket sync`"))
             self.tickets.wait_settled(time.monotonic() + _STOP_SECONDS)
             self.left_for_later.update(late)
-        return [outcome for _, outcome in sorted(self._outcomes.items())]
+        return self._outcomes.all()
 
     def _unsettled(self) -> list[str]:
         """Operations of an earlier process whose end its journal does not have."""
@@ -241,11 +242,6 @@ class Stream:
         told = closed() if isinstance(error, Interrupted) and error.message == _CLOSED else error  # by no user
         self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(told)))
 
-    def _note_outcome(self, done: ArtifactDone) -> None:
-        """For a run that ends as its operations did. An earlier process's outcomes are known from the journal."""
-        if self._recovered is None or done.xid not in self._recovered.settled:
-            self._outcomes.setdefault(done.xid, _outcome(done))
-
 
 def closed() -> ServiceStopped:
     """For who still waits for a run of a service that gives up what is open, or has a word for it."""
@@ -262,11 +258,3 @@ def _figures(outcome: Record) -> str:
         f"xid={ended.xid} {outcome.WhichOneof('kind')} {ended.artifact.uri}: {figures.bytes_moved} bytes moved, "
         f"{figures.bytes_reused} reused, {figures.seconds:.2f} s"
     )
-
-
-def _outcome(done: ArtifactDone) -> tuple[int, str]:
-    """Exit code, and reference or message."""
-    if done.HasField("error"):
-        return done.error.exit_code, done.error.message
-    artifact = done.committed.artifact if done.HasField("committed") else done.fetched.artifact
-    return 0, f"{artifact.type}/{artifact.name}:{artifact.alias}"
