@@ -1,17 +1,15 @@
 """The clients of the background service: what each may use, which runs are its own, and what becomes of them when it
 is gone."""
 
-import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable
 
 from wabucketref.errors import Conflict, NotFound, ServiceStopped, UsageError, WaBucketError
 from wabucketref.service import convert
 from wabucketref.service.remote.clients import Client, Context, Contexts, OpenContext
+from wabucketref.service.remote.contexts import ClientContexts
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.wabucket_pb2 import (
     Done,
@@ -23,19 +21,15 @@ from wabucketref.service.wabucket_pb2 import (
 
 log = logging.getLogger(__name__)
 
-_IDLE_CONTEXTS: Final = 8
-
 
 class Host:
     """See the module's text. Thread-safe."""
 
     def __init__(self, open_context: OpenContext) -> None:
-        self._open_context = open_context
+        self._contexts = ClientContexts(open_context)
         self._lock = threading.RLock()
-        self._opening: dict[str, threading.Lock] = {}
         self._starting: set[str] = set()
         """Ids of runs that a client is just opening."""
-        self._contexts: OrderedDict[str, Context] = OrderedDict()
         self._clients: dict[str, Client] = {}
         self._own: Contexts | None = None
         self._draining = False
@@ -60,14 +54,17 @@ class Host:
                 return
             if self._draining:
                 raise ServiceStopped("the service is stopping and takes nothing new", hint="wait until it has stopped")
-            key = _fingerprint(greeting.settings_json, greeting.environ)
-            opening = self._opening.setdefault(key, threading.Lock())
-        with opening:  # not under the lock that all calls take: it may wait for a database
-            context = self._context(key, greeting)
-            with self._lock:
-                if greeting.client in self._clients:
-                    return
-                self._clients[greeting.client] = Client.of(greeting, context)
+        context = self._contexts.take(greeting)
+        try:
+            client = Client.of(greeting, context)
+        except BaseException:
+            self._contexts.give_back(context)
+            raise
+        with self._lock:
+            if self._clients.setdefault(client.id, client) is not client:
+                self._contexts.give_back(context)
+                client.close_trace()
+                return
         log.info("process %d is a client now", greeting.pid)
 
     def client(self, client_id: str) -> Client:
@@ -103,7 +100,12 @@ class Host:
                 client.context.service.leave(stream, client.context.finish_timeout)
         finally:
             client.close_trace()
-            self._drop_idle_contexts()
+            self._contexts.give_back(client.context)
+            self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what no client and no run uses any more, but for the last few."""
+        self._contexts.close_idle()
 
     # ---- envelopes -------------------------------------------------------------------------------------------------
 
@@ -222,30 +224,7 @@ class Host:
             client.close_trace()
 
     def _all_contexts(self) -> list[Context]:
-        with self._lock:
-            return [*self._contexts.values(), *(self._own.all() if self._own else ())]
-
-    def _context(self, key: str, greeting: Greeting) -> Context:
-        with self._lock:
-            known = self._contexts.get(key)
-        found = known or self._open_context(greeting.settings_json, dict(greeting.environ))
-        with self._lock:
-            self._contexts[key] = found
-            self._contexts.move_to_end(key)
-        return found
-
-    def _drop_idle_contexts(self) -> None:
-        """The last few used stay: opening them again costs more than they take."""
-        with self._lock:
-            used = {id(client.context) for client in self._clients.values()}
-            idle = [
-                key
-                for key, one in self._contexts.items()
-                if id(one) not in used and not self._opening[key].locked() and not one.service.busy
-            ]
-            gone = [self._contexts.pop(key) for key in idle[:-_IDLE_CONTEXTS]]
-        for context in gone:
-            context.close()
+        return [*self._contexts.all(), *(self._own.all() if self._own else ())]
 
 
 def answer_for_all(host: Host, envelope: Envelope, stop: Callable[[bool], None]) -> Envelope:
@@ -263,9 +242,3 @@ def answer_for_all(host: Host, envelope: Envelope, stop: Callable[[bool], None])
     except WaBucketError as error:
         answer.response.error.CopyFrom(convert.error_to_message(error))
     return answer
-
-
-def _fingerprint(settings_json: str, environ: Mapping[str, str]) -> str:
-    """Tells contexts apart without keeping their secrets a second time."""
-    text = "\0".join([settings_json, *(f"{name}={value}" for name, value in sorted(environ.items()))])
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
