@@ -22,6 +22,7 @@ from wabucketref.service.remote.clients import Client
 from wabucketref.service.remote.host import Host
 from wabucketref.service.remote.place import PROTOCOL, NamePlate, Place
 from wabucketref.service.remote.server import Servicer
+from wabucketref.service.remote.upkeep import Upkeep, few_arenas
 from wabucketref.service.wabucket_pb2 import Welcome
 from wabucketref.service.wabucket_pb2_grpc import add_WabucketServicer_to_server
 
@@ -64,6 +65,7 @@ class Daemon:
         """
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold credentials
+        few_arenas()
         self._place.make()
         with held(self._place):
             try:
@@ -106,6 +108,7 @@ class Daemon:
         servicer.close()
 
     async def _until_stopped(self) -> None:
+        upkeep = Upkeep()
         while True:
             await asyncio.sleep(_TICK)
             for client in self._host.clients():
@@ -113,6 +116,9 @@ class Daemon:
                     await asyncio.to_thread(self._leave, client)
             if self._now or (self._host.draining and not self._host.busy):
                 return
+            busy = self._host.busy
+            if upkeep.is_due(busy):
+                await asyncio.to_thread(self._keep_up, upkeep, busy)
             limit = self._options.idle_exit
             if limit and self._host.idle_seconds > limit:
                 log.info("nothing to do for %.0f s", limit)
@@ -124,6 +130,13 @@ class Daemon:
             self._host.leave(client)
         except Exception:
             log.exception("the things of process %d cannot be given back", client.pid)
+
+    def _keep_up(self, upkeep: Upkeep, busy: bool) -> None:
+        try:
+            self._host.close_idle()  # what has ended since its client left
+        except Exception:
+            log.exception("what nobody uses cannot be given back")
+        upkeep.do(busy)
 
     def _is_gone(self, client: Client) -> bool:
         """Its process is, also where a child that it forked still holds its line, or it has left its line closed."""
