@@ -1,7 +1,6 @@
 """From creation to commit in the catalog: what is repeated, shared or equal makes no second version."""
 
 import pytest
-from sqlalchemy import func, select
 
 from tests.server.artifacts.conftest import RUN, Desk
 from tests.unit.trackers.helpers import BUCKET, WHEN
@@ -11,12 +10,14 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded import aliases, artifacts, infos, resolve
 from wabucketref.trackers.embedded.schema import version
-from wabucketref.trackers.embedded.sdk import blobs, drafts, entries, ids, naming, uses, versions
+from wabucketref.trackers.embedded.sdk import blobs, collections, drafts, entries, ids, naming, uses, versions
 from wabucketref.trackers.embedded.sdk.facts import File
 
 
 def numbers(desk: Desk) -> int:
-    return desk.connection.scalar(select(func.count()).select_from(version)) or 0
+    """Versions of the artifact."""
+    (found,) = collections.by_name(desk.connection, desk.project_pk, "data")
+    return len(versions.living_in(desk.connection, found))
 
 
 def test_the_id_of_a_draft_stays_that_of_its_version(desk: Desk) -> None:
