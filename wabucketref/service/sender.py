@@ -37,6 +37,9 @@ _REST_FOR_WORK: Final = 30
 """Where a reading did not come to the journal's end, seconds of rest for each second of processor time it took: what
 follows from it included, some 8 % of a processor however long the rows are."""
 
+_DRAIN: Final = 3600.0
+"""Seconds, at most, for the rows of a run to be taken before its end is told."""
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -132,6 +135,10 @@ class Sender:
     def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
         self._trace("SenderT", "tracker", what)
         return self._gate.call(what, action)
+
+    def drain(self) -> None:
+        self._hand_over()
+        self.filestream.flush(time.monotonic() + _DRAIN)
 
     def settle(self) -> None:
         if self._gate.open:

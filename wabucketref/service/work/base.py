@@ -72,6 +72,9 @@ class Outbox(Protocol):
     def track(self, what: str, action: Callable[[Tracker], T]) -> T | None:
         """Ask the tracker; None when it is out of reach (the record then stays unacknowledged)."""
 
+    def drain(self) -> None:
+        """Wait until the file stream has sent all it was given: a tracker may take no row after the run's end."""
+
     def settle(self) -> None:
         """The tracker has the whole run, if it could be reached."""
 

@@ -8,6 +8,7 @@ from wabucketref.service import convert
 from wabucketref.service.filestream import SummaryChange
 from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, RunRecord, SummaryRecord
 from wabucketref.service.work.base import Outbox, RunState, Work, first_index
+from wabucketref.service.work.history import flush_partial_row
 
 
 @dataclass
@@ -70,6 +71,8 @@ class ExitWork(Work):
 
     def process(self, out: Outbox, position: int) -> None:
         state, code = State(self.record.state), self.record.exit_code
+        flush_partial_row(out)
+        out.drain()
         out.track("finish the run", lambda tracker: tracker.finish_run(out.key, state, code))
         out.settle()
 
