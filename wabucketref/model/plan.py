@@ -38,6 +38,9 @@ class UploadPlan:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overwrite: bool = False
+    replaces: str = ""
+    """The write id of what an overwrite found at the alias when it was asked for; empty: nothing. After a crash it goes
+    on only to replace that."""
 
     @property
     def ref(self) -> ArtifactRef:

@@ -9,6 +9,7 @@ from typing import Any
 from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan
+from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import UploadResult
 from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.handover import hand_over
@@ -172,7 +173,13 @@ def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run |
         include=selection.include,
         exclude=selection.exclude,
         overwrite=selection.overwrite,
+        replaces=_replaced(ws, artifact) if selection.overwrite and run is not None else "",
     )
+
+
+def _replaced(ws: Workspace, artifact: NewArtifact) -> str:
+    """What an overwrite is to replace, journaled with it: after a crash it must not replace what came later."""
+    return ws.plane.write_id(ws.bucket, ArtifactRef(artifact.type, artifact.name, artifact.alias))
 
 
 def _preview(ws: Workspace, artifact: NewArtifact, selection: Selection) -> UploadResult:

@@ -83,6 +83,7 @@ def upload_to_record(plan: UploadPlan) -> pb.ArtifactRecord:
         include=plan.include,
         exclude=plan.exclude,
         overwrite=plan.overwrite,
+        replaces=plan.replaces,
     )
 
 
@@ -100,6 +101,7 @@ def upload_from_record(record: pb.ArtifactRecord, key: RunKey) -> UploadPlan:
         include=tuple(record.include),
         exclude=tuple(record.exclude),
         overwrite=record.overwrite,
+        replaces=record.replaces,
     )
 
 

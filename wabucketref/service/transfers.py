@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -48,6 +47,10 @@ class Plane(Protocol):
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None: ...
 
     def find(self, bucket: str, ref: ArtifactRef) -> Header | None: ...
+
+    def write_id(self, bucket: str, ref: ArtifactRef) -> str: ...
+
+    def has_claim(self, bucket: str, ref: ArtifactRef, xid: str) -> bool: ...
 
 
 class Transfers:
@@ -164,7 +167,9 @@ class Transfers:
             return Record(committed=convert.committed_to_record(plan.xid, committed))
         if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
             self._give_up(plan)
-            later = AliasTaken(f"{plan.ref} was uploaded anew after this overwrite began", hint="upload it again")
+            later = AliasTaken(
+                f"{plan.ref} was uploaded anew or removed after this overwrite was asked for", hint="upload it again"
+            )
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(later)))
         return None
 
@@ -181,12 +186,14 @@ class Transfers:
         return header is not None and header.digest == artifact.digest
 
     def _was_overtaken(self, plan: UploadPlan) -> bool:
-        """Whether the alias holds an upload asked for later: replaying an old overwrite must not undo it."""
-        try:
-            header = self._plane.find(plan.bucket, plan.ref)
-        except NotFound:
+        """Whether somebody replaced or removed what this overwrite was to replace: replaying it must not undo that.
+
+        Once it has withdrawn that itself, its claim lies there until anybody else finishes something at the alias.
+        """
+        there = self._plane.write_id(plan.bucket, plan.ref)
+        if there == plan.replaces:
             return False
-        return header is not None and datetime.fromisoformat(header.created) > plan.created
+        return bool(there) or not self._plane.has_claim(plan.bucket, plan.ref, plan.xid)
 
     def close(self) -> None:
         """Let the workers end once nothing waits; idempotent."""

@@ -187,7 +187,7 @@ class OutputRecord(_message.Message):
     def __init__(self, index: _Optional[int] = ..., stream: _Optional[str] = ..., time: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ArtifactRecord(_message.Message):
-    __slots__ = ("xid", "source", "bucket", "type", "name", "alias", "created", "metadata_json", "include", "exclude", "overwrite")
+    __slots__ = ("xid", "source", "bucket", "type", "name", "alias", "created", "metadata_json", "include", "exclude", "overwrite", "replaces")
     XID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,7 @@ class ArtifactRecord(_message.Message):
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
     xid: str
     source: str
     bucket: str
@@ -210,7 +211,8 @@ class ArtifactRecord(_message.Message):
     include: _containers.RepeatedScalarFieldContainer[str]
     exclude: _containers.RepeatedScalarFieldContainer[str]
     overwrite: bool
-    def __init__(self, xid: _Optional[str] = ..., source: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., overwrite: bool = ...) -> None: ...
+    replaces: str
+    def __init__(self, xid: _Optional[str] = ..., source: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., overwrite: bool = ..., replaces: _Optional[str] = ...) -> None: ...
 
 class LinkRecord(_message.Message):
     __slots__ = ("xid", "base", "bucket", "type", "name", "alias", "created", "metadata_json")

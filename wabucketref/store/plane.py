@@ -20,7 +20,7 @@ from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
-from wabucketref.store.claims.take import tidy_claims
+from wabucketref.store.claims.take import has_claim, tidy_claims
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import entries_of, find, read_header
 from wabucketref.store.identity import Identity
@@ -186,6 +186,15 @@ class DataPlane:
         """
         found = find(self._storage(bucket), ref)
         return found.header if found else None
+
+    def write_id(self, bucket: str, ref: ArtifactRef) -> str:
+        """The operation whose upload the alias holds, empty when none is committed there. One request."""
+        found = read_header(self._storage(bucket), ref)
+        return found.header.write_id if found else ""
+
+    def has_claim(self, bucket: str, ref: ArtifactRef, xid: str) -> bool:
+        """Whether a claim of the operation `xid` lies there, alive or dead: nobody has finished there since."""
+        return has_claim(self._storage(bucket), ref, xid)
 
     def check_link_source(self, bucket: str, base: str) -> None:
         """Refuse a base below which nothing lies, before anything is recorded. One request.

@@ -40,6 +40,8 @@ class Pending:
     """None: that of what it links."""
     overwrite: bool
     asked: int
+    seen: Upload | None = None
+    """What was there when it was asked for."""
 
 
 @dataclass
@@ -94,16 +96,22 @@ class Model:
     def after_sync(self, ref: ArtifactRef) -> set[Upload | None]:
         """What `ref` may hold when all that waits was carried out, in whatever order."""
         mine = [one for one in self.pending if one.ref == ref]
-        return {self._in_order(self.held.get(ref), order) for order in permutations(mine)}
+        return set().union(*(self._in_order({self.held.get(ref)}, order) for order in permutations(mine)))
 
-    def _in_order(self, there: Upload | None, order: tuple[Pending, ...]) -> Upload | None:
+    def _in_order(self, there: set[Upload | None], order: tuple[Pending, ...]) -> set[Upload | None]:
         for one in order:
-            content = one.content if one.content is not None else self.content(LINKS[one.ref])
-            if content is None or (there is not None and there.content == content):
-                continue
-            if there is None or (one.overwrite and there.asked < one.asked and not self.is_linked(one.ref)):
-                there = Upload(content, one.asked)
+            there = set().union(*(self._after(one, found) for found in there))
         return there
+
+    def _after(self, one: Pending, there: Upload | None) -> set[Upload | None]:
+        """What may be there once `one` is carried out."""
+        content = one.content if one.content is not None else self.content(LINKS[one.ref])
+        if content is None or (there is not None and there.content == content):
+            return {there}
+        done = Upload(content, one.asked)
+        if there is None:  # an overwrite goes on when it was it that withdrew the other, not when that was removed
+            return {done} if not one.overwrite or one.seen is None else {done, None}
+        return {done} if one.overwrite and one.seen == there and not self.is_linked(one.ref) else {there}
 
 
 def digest(ref: ArtifactRef, content: int) -> str:

@@ -6,6 +6,7 @@ exist yet.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,9 @@ class Machine(RuleBasedStateMachine):
     def kill_upload(self, ref: ArtifactRef, content: int, overwrite: bool, at: int) -> None:
         argv = ("upload", f"content-{content}", *_named(ref), *(["--overwrite"] if overwrite else []))
         code = self.model.code_of_upload(ref, content, overwrite=overwrite)
-        self._killed(argv, at, ref, code, Pending("", ref, content, overwrite, self.model.ask()))
+        self._killed(
+            argv, at, ref, code, Pending("", ref, content, overwrite, self.model.ask(), self.model.held.get(ref))
+        )
 
     @rule(ref=links, at=points)
     def kill_link(self, ref: ArtifactRef, at: int) -> None:
@@ -292,7 +295,7 @@ class Machine(RuleBasedStateMachine):
         for run in self._journals() - self._kept:
             self._kept.add(run)
             if pending is not None and self._waits(run):
-                self.model.pending.append(Pending(run, pending.ref, pending.content, pending.overwrite, pending.asked))
+                self.model.pending.append(replace(pending, run=run))
 
     def _waits(self, run: str) -> bool:
         """Whether the run's journal has an operation that a sync will carry out."""

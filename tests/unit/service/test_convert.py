@@ -40,7 +40,9 @@ def through(message: Any) -> Any:
 
 
 @given(
-    st.builds(UploadPlan, names, texts, texts, names, names, names, facts, times, mappings, globs, globs, st.booleans())
+    st.builds(
+        UploadPlan, names, texts, texts, names, names, names, facts, times, mappings, globs, globs, st.booleans(), names
+    )
 )
 def test_upload_plans(plan: UploadPlan) -> None:
     record: ArtifactRecord = through(convert.upload_to_record(plan))

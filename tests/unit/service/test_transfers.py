@@ -111,7 +111,8 @@ def test_an_overwrite_that_was_overtaken(source: Path, tmp_path: Path) -> None:
     store = bucket()
     plan = upload_plan(source, "old", overwrite=True)
     stopped(store, tmp_path, plan, TransientError("reset"))
-    later = replace(upload_plan(make_tree(tmp_path / "new", {"x": b"x"}), "new"), created=CREATED + timedelta(1))
+    # The clock of the later one's machine may be wrong.
+    later = replace(upload_plan(make_tree(tmp_path / "new", {"x": b"x"}), "new"), created=CREATED - timedelta(1))
     support.send(store, replace(later, overwrite=True))
     record = transfers(store, tmp_path).recover(plan)
     assert record is not None
@@ -120,6 +121,36 @@ def test_an_overwrite_that_was_overtaken(source: Path, tmp_path: Path) -> None:
     assert remembered(tmp_path) == set()
     assert [key for key in support.keys(store) if "claim" in key] == []
     assert store.head(f"{REF.directory}/x") is not None
+
+
+@pytest.mark.row("O7", "C3")
+@pytest.mark.parametrize("withdrawn", [False, True])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_an_overwrite_goes_on_whatever_the_clocks_say(
+    source: Path, tmp_path: Path, withdrawn: bool, conditional: bool
+) -> None:
+    store: Storage = bucket() if conditional else support.unconditional(bucket())
+    old = replace(upload_plan(make_tree(tmp_path / "first", {"x": b"x"}), "old"), created=CREATED + timedelta(1))
+    support.send(store, old)
+    plan = upload_plan(source, "new", overwrite=True, replaces="old")
+    if withdrawn:
+        stopped(store, tmp_path, plan, TransientError("reset"))
+    assert transfers(store, tmp_path).recover(plan) is None
+
+
+@pytest.mark.row("O7")
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_an_overwrite_does_not_bring_back_what_was_removed(source: Path, tmp_path: Path, withdrawn: bool) -> None:
+    store = bucket()
+    support.send(store, upload_plan(make_tree(tmp_path / "first", {"x": b"x"}), "old"))
+    plan = upload_plan(source, "new", overwrite=True, replaces="old")
+    if withdrawn:
+        stopped(store, tmp_path, plan, TransientError("reset"))
+    support.plane(store).remove(plan.bucket, REF)
+    record = transfers(store, tmp_path).recover(plan)
+    assert record is not None
+    assert record.failed.error.exit_code == 6
+    assert support.keys(store) == []
 
 
 def test_a_commit_whose_process_died_before_it_was_told(source: Path, tmp_path: Path) -> None:

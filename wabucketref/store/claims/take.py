@@ -29,6 +29,13 @@ def take_claim(storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cance
     return Held(taken, str(ref))
 
 
+def has_claim(storage: Storage, ref: ArtifactRef, xid: str) -> bool:
+    """Whether a claim of the operation `xid` lies at `ref`."""
+    layout = Layout.of(ref)
+    found = (read_claim(storage, key) for key in (layout.claim, layout.claim_of(xid)))
+    return any(one is not None and one.body is not None and one.body.xid == xid for one in found)
+
+
 def tidy_claims(storage: Storage, ref: ArtifactRef, me: Identity, xid: str) -> None:
     """Remove claims beside a committed header whose writers can never wake up: they died just after the commit."""
     layout = Layout.of(ref)
