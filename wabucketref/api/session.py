@@ -130,12 +130,22 @@ class Session:
         return self._ws
 
     def _start(self, config: Mapping[str, Any], **given: Any) -> Run:
-        run = self._ws.start_run(config=config, single_operation=False, on_finish=self._run_finished, **given)
+        joined = self._run_to_join()
+        run = self._ws.start_run(
+            config=config, single_operation=False, on_finish=self._run_finished, joined=joined, **given
+        )
         self._ws.run = run
         if self.settings.console == "on":
             run.add_producer(ConsoleCapture(run.client.publish).stop)
-        active.activate(run)
+        if joined is None:
+            active.activate(run)
         return run
+
+    def _run_to_join(self) -> tuple[str, str, str] | None:
+        """The run that the script began with W&B's SDK, where our tracker is that SDK in this process."""
+        if self._ws.tracker.name != "wandb" or self._ws.offline or self._ws.transport().outlives:
+            return None
+        return active.begun_by_script()
 
     def _kept(self, ticket: Ticket[T]) -> Ticket[T]:
         """Remember it for the end: nobody may have waited for it by then."""

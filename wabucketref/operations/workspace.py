@@ -82,13 +82,17 @@ class Workspace:
         return self.settings.mode == "offline"
 
     def start_run(self, *, config: Mapping[str, Any] | None = None, single_operation: bool, **given: Any) -> Run:
-        """A new run with the settings' name, tags … (or those `given`) and the facts of the job around it."""
-        settings, (entity, project) = self.settings, self.project
+        """A new run with the settings' name, tags … (or those `given`) and the facts of the job around it.
+
+        ``joined``: (entity, project, id) of a run that is under way in the tracker already.
+        """
+        settings, joined = self.settings, given.get("joined")
+        entity, project, run_id = joined or (*self.project, settings.run_id)
         job = collect(self.contexts, self.environ, Path.cwd())
         spec = RunSpec(
             entity=entity,
             project=project,
-            run_id=settings.run_id,
+            run_id=run_id,
             name=given.get("name") or settings.run_name,
             job_type=given.get("job_type") or settings.job_type,
             group=settings.run_group,
@@ -97,7 +101,7 @@ class Workspace:
             config=dict(config or {}),
             job=job.values,
             single_operation=single_operation,
-            shared_id=settings.run_id is not None,
+            shared_id=run_id is not None,
             offline=self.offline,
             tracker=settings.tracker_place(),
         )

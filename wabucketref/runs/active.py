@@ -5,6 +5,7 @@ not finished is the active one. ``wandb`` itself is imported on first use only.
 """
 
 import importlib
+import sys
 import threading
 from typing import Any, Final
 
@@ -53,6 +54,15 @@ def _imported() -> Any:
     except OSError as error:
         hint = "free space in the directory for temporary files, or set TMPDIR to another"
         raise LocalIOError(f"wandb cannot be imported: {error.strerror or error}", hint=hint) from error
+
+
+def begun_by_script() -> tuple[str, str, str] | None:
+    """(entity, project, id) of the run that the user's script began with ``wandb.init``, while it is under way there;
+    None when there is none, or it is not online."""
+    found = getattr(sys.modules.get("wandb"), "run", None)
+    if found is None or isinstance(found, Run) or getattr(found, "offline", True) or getattr(found, "disabled", True):
+        return None
+    return str(found.entity), str(found.project), str(found.id)
 
 
 def active() -> Run | None:
