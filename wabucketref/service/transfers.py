@@ -48,6 +48,8 @@ class Plane(Protocol):
 
     def find(self, bucket: str, ref: ArtifactRef) -> Header | None: ...
 
+    def tidy(self, bucket: str, ref: ArtifactRef, xid: str) -> None: ...
+
     def write_id(self, bucket: str, ref: ArtifactRef) -> str: ...
 
     def has_claim(self, bucket: str, ref: ArtifactRef, xid: str) -> bool: ...
@@ -167,6 +169,7 @@ class Transfers:
             return Record(committed=convert.committed_to_record(plan.xid, committed))
         if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
             self._give_up(plan)
+            self._plane.tidy(plan.bucket, plan.ref, plan.xid)
             later = AliasTaken(
                 f"{plan.ref} was uploaded anew or removed after this overwrite was asked for", hint="upload it again"
             )

@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
@@ -27,6 +26,7 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.pool import Crew
+from wabucketref.store.preview import Preview
 from wabucketref.store.receiving.abandoned import clear_gone
 from wabucketref.store.receiving.download import check_digest_known, download, wanted
 from wabucketref.store.receiving.staging import real_destination
@@ -42,21 +42,6 @@ from wabucketref.store.survey import Survey, survey
 from wabucketref.store.verify import Verified
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a transfer would move at most."""
-
-    files: int
-    bytes: int
-    paths: tuple[str, ...]
-    """In order; those of empty directories end with ``/``."""
-
-    @property
-    def figures(self) -> TransferFigures:
-        """As if nothing could be reused."""
-        return TransferFigures(bytes_moved=self.bytes, files_moved=self.files)
 
 
 class DataPlane:
@@ -186,6 +171,17 @@ class DataPlane:
         """
         found = find(self._storage(bucket), ref)
         return found.header if found else None
+
+    def tidy(self, bucket: str, ref: ArtifactRef, xid: str) -> None:
+        """The operation `xid` is over, and not committed: remove its claims beside what another committed there.
+
+        Nothing is raised: what stays stands in nobody's way.
+        """
+        try:
+            if self.write_id(bucket, ref):
+                tidy_claims(self._storage(bucket), ref, self._me, xid)
+        except WaBucketError as error:
+            _log.info("claims at %s are not cleared now: %s", ref, error)
 
     def write_id(self, bucket: str, ref: ArtifactRef) -> str:
         """The operation whose upload the alias holds, empty when none is committed there. One request."""

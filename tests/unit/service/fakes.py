@@ -173,6 +173,8 @@ class MemoryPlane:
         nothing, digest = "blake3:" + "0" * 64, committed.artifact.digest
         return Header(writer, ref.type, ref.name, ref.alias, digest, 1, 10, nothing, 0, 0, {}, {}, CREATED.isoformat())
 
+    def tidy(self, bucket: str, ref: ArtifactRef, xid: str) -> None: ...
+
     def write_id(self, bucket: str, ref: ArtifactRef) -> str:
         with self.lock:
             return self.committed[str(ref)][0] if str(ref) in self.committed else ""

@@ -19,7 +19,9 @@ from wabucketref.errors import SourceChanged, TransientError, WaBucketError
 from wabucketref.model.plan import UploadPlan
 from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import Record
+from wabucketref.store.claims.body import Body
 from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 
 ONE_AT_A_TIME = replace(SMALL, concurrency=1)
@@ -151,6 +153,63 @@ def test_an_overwrite_does_not_bring_back_what_was_removed(source: Path, tmp_pat
     assert record is not None
     assert record.failed.error.exit_code == 6
     assert support.keys(store) == []
+
+
+class Killed(BaseException):
+    """The process is gone; nothing of it is carried out any more."""
+
+
+@pytest.mark.row("K1", "A3")
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("boot", ["now", "before"])
+def test_a_writer_that_was_killed_while_another_went_first_leaves_no_claim(
+    source: Path, tmp_path: Path, overwrite: bool, boot: str
+) -> None:
+    store = support.unconditional(bucket())
+    lost = upload_plan(source, "lost", overwrite=overwrite)
+    gone = support.dead(Identity.current("home"))
+    gone = gone if boot == "now" else replace(gone, boot_id=boot)
+
+    def kill(name: str) -> None:
+        if name == "claim.waiting":
+            raise Killed
+
+    def rival(name: str) -> None:
+        if name == "upload.claimed":
+            failpoints.install(kill)
+            with pytest.raises(Killed):
+                support.send(store, lost, who=gone)
+            failpoints.install(None)
+
+    failpoints.install(rival)
+    support.send(store, upload_plan(make_tree(tmp_path / "first", {"x": b"x"}), "first"))
+    assert [key for key in support.keys(store) if "claim" in key] == [f"{REF.directory}/.wabucket/claims/lost.json"]
+    floor = transfers(store, tmp_path)
+    record = floor.recover(lost) or carry_out(floor, lost)
+    assert record.failed.error.exit_code == 6
+    assert [key for key in support.keys(store) if "claim" in key] == []
+
+
+@pytest.mark.row("K1")
+def test_a_commit_of_before_a_restart_of_the_machine_leaves_no_claim(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    gone = replace(support.dead(Identity.current("home")), boot_id="before")
+
+    def kill(name: str) -> None:
+        if name == "upload.header_answered":
+            raise Killed
+
+    failpoints.install(kill)
+    claim = f"{REF.directory}/.wabucket/claim.json"
+    with pytest.raises(Killed):
+        support.send(store, upload_plan(source), who=gone)
+    failpoints.install(None)
+    body = Body.new(gone, "x1", "nonce")  # what the unwinding has released, as a kill leaves it
+    store.put(claim, body.encode())
+    record = transfers(store, tmp_path).recover(upload_plan(source))
+    assert record is not None
+    assert record.committed.artifact.files == 2
+    assert store.head(claim) is None
 
 
 def test_a_commit_whose_process_died_before_it_was_told(source: Path, tmp_path: Path) -> None:

@@ -114,6 +114,10 @@ class Found:
     body: Body | None
     info: ObjectInfo
 
+    def is_of(self, xid: str) -> bool:
+        """Whether it is the claim of this operation, in whatever process."""
+        return self.body is not None and self.body.xid == xid
+
     def describe(self) -> str:
         """Who and since when, for messages."""
         if self.body is None:

@@ -33,18 +33,19 @@ def has_claim(storage: Storage, ref: ArtifactRef, xid: str) -> bool:
     """Whether a claim of the operation `xid` lies at `ref`."""
     layout = Layout.of(ref)
     found = (read_claim(storage, key) for key in (layout.claim, layout.claim_of(xid)))
-    return any(one is not None and one.body is not None and one.body.xid == xid for one in found)
+    return any(one is not None and one.is_of(xid) for one in found)
 
 
 def tidy_claims(storage: Storage, ref: ArtifactRef, me: Identity, xid: str) -> None:
-    """Remove claims beside a committed header whose writers can never wake up: they died just after the commit."""
+    """Remove claims beside a committed header whose writers can never wake up: they died just after the commit, or when
+    another went first. Those of the operation `xid` itself, which is over, are of earlier tries or of this one."""
     layout = Layout.of(ref)
     for info in list(storage.list(layout.control)):
         if info.key == layout.token(xid):
             storage.delete(info.key)
         elif info.key == layout.claim or info.key.startswith(layout.claims):
             found = read_claim(storage, info.key)
-            if found is not None and found.surely_dead(me, xid):
+            if found is not None and (found.is_of(xid) or found.surely_dead(me, xid)):
                 _remove(storage, found)
 
 

@@ -127,6 +127,8 @@ class Writing:
         if ours or self._same(there.header):
             return self._already(there.header)
         if not self._overwrite:
+            with suppress(WaBucketError):  # what it finds stands in nobody's way
+                tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
             raise alias_taken(self._ref, there.header)
         return None
 
