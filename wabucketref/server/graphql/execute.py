@@ -41,38 +41,45 @@ def execute(
         TransientError: the catalog is busy or away; the client shall try again.
         NotAuthorised: a key that may only read asks for a change.
     """
-    name = operation.name.value if operation.name else None
-
-    def run(call: Call) -> ExecutionResult:
-        result = execute_document(
-            schema,
-            document,
-            context_value=call,
-            variable_values=known(schema, operation, variables),
-            operation_name=name,
-            field_resolver=read_field,
-        )
-        assert isinstance(result, ExecutionResult)  # no resolver is a coroutine
-        for error in result.errors or ():
-            if isinstance(error.original_error, TransientError):
-                raise error.original_error
-        return result
-
+    values = known(schema, operation, variables)
     if operation.operation is not OperationType.MUTATION:
         with site.read() as connection:
-            return run(Call(site, user, base_url, connection))
+            return _run(schema, document, operation, values, Call(site, user, base_url, connection))
     if user.read_only:
         raise NotAuthorised("this API key may only read", hint="use a key that may write")
     try:
         with site.write() as connection:
             call = Call(site, user, base_url, connection)
-            result = run(call)
+            result = _run(schema, document, operation, values, call)
             if result.errors:
                 raise _RolledBack(result)
         site.discard(call.discarded)
         return result
     except _RolledBack as failed:
         return failed.result
+
+
+def _run(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    values: Mapping[str, Any],
+    call: Call,
+) -> ExecutionResult:
+    """Run all resolvers. Raises TransientError when one of them does."""
+    result = execute_document(
+        schema,
+        document,
+        context_value=call,
+        variable_values=dict(values),
+        operation_name=operation.name.value if operation.name else None,
+        field_resolver=read_field,
+    )
+    assert isinstance(result, ExecutionResult)  # no resolver is a coroutine
+    for error in result.errors or ():
+        if isinstance(error.original_error, TransientError):
+            raise error.original_error
+    return result
 
 
 def formatted(error: GraphQLError) -> dict[str, Any]:
