@@ -137,6 +137,8 @@ def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
         UpgradeRequired, SettingsError, NotAuthorised: it will not open by trying again.
     """
     chosen = name or settings.resolved_tracker()
+    if chosen == "wandb" and settings.mode == "disabled":
+        chosen = "disabled"
     factory = registries()["tracker"].get(chosen)
     try:
         return cast(Tracker, factory.open(settings))

@@ -39,15 +39,15 @@ _LEAN: Final[Mapping[str, Any]] = {
     "x_file_stream_transmit_interval": 2.0,
     "x_graphql_retry_max": 4,
     "x_graphql_retry_wait_min_seconds": 0.5,
-    "x_graphql_retry_wait_max_seconds": 8,
+    "x_graphql_retry_wait_max_seconds": 2,
     "x_graphql_timeout_seconds": 20,
     "x_file_stream_retry_max": 5,
     "x_file_stream_retry_wait_min_seconds": 0.5,
-    "x_file_stream_retry_wait_max_seconds": 8,
+    "x_file_stream_retry_wait_max_seconds": 2,
     "x_file_stream_timeout_seconds": 20,
     "x_file_transfer_retry_max": 4,
     "x_file_transfer_retry_wait_min_seconds": 0.5,
-    "x_file_transfer_retry_wait_max_seconds": 8,
+    "x_file_transfer_retry_wait_max_seconds": 2,
 }
 """What a record needs and no more: code, console, system metrics and the git scan stay out, and the retries of the SDK
 end long before our deadlines, since the journal keeps what they do not achieve."""
