@@ -125,7 +125,7 @@ def test_an_overwrite_that_was_overtaken(source: Path, tmp_path: Path) -> None:
     assert store.head(f"{REF.directory}/x") is not None
 
 
-@pytest.mark.row("O7", "C3")
+@pytest.mark.row("O7", "C2")
 @pytest.mark.parametrize("withdrawn", [False, True])
 @pytest.mark.parametrize("conditional", [True, False])
 def test_an_overwrite_goes_on_whatever_the_clocks_say(

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.errors import NotAuthorised, TransientError, Unsupported, UsageError
+from wabucketref.errors import NotAuthorised, OutcomeUnknown, TransientError, Unsupported, UsageError
+from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.drivers.probe import ProbeCache, Probed, probe_conditional, settle
 from wabucketref.store.wrappers.faulty import Fault, Faulty
+from wabucketref.store.wrappers.retrying import Retrying
 from wabucketref.store.wrappers.wrapper import Wrapper
+
+ATTEMPTS = 8
 
 
 class Overwriting(Wrapper):
@@ -57,6 +61,28 @@ def test_a_store_that_refuses_the_condition(memory: MemoryStorage, refusal: Exce
 def test_a_store_that_cannot_be_asked(memory: MemoryStorage) -> None:
     with pytest.raises(TransientError):
         probe_conditional(Faulty(memory, [Fault("put", nth=2, error=TransientError("reset"))]))
+    assert list(memory.list("")) == []
+
+
+def patiently(storage: Faulty) -> Probed:
+    """As the product puts it together, but nobody waits."""
+    policy = RetryPolicy(attempts=ATTEMPTS, sleep=lambda seconds: None)
+    return Probed(Retrying(storage, policy), None, "here", policy)
+
+
+@pytest.mark.row("W1")
+@pytest.mark.parametrize("nth", [1, 2], ids=["from the start", "in the middle"])
+def test_a_host_that_answers_everything_with_an_error_is_not_asked_for_ever(memory: MemoryStorage, nth: int) -> None:
+    faulty = Faulty(memory, [Fault("*", nth=nth, times=1000, error=OutcomeUnknown("500"))])
+    with pytest.raises(OutcomeUnknown):
+        patiently(faulty).capabilities  # noqa: B018
+    assert len(faulty.calls) <= 2 * ATTEMPTS + 1
+
+
+@pytest.mark.row("W1")
+def test_trials_whose_answers_are_lost_are_removed(memory: MemoryStorage) -> None:
+    faulty = Faulty(memory, [Fault("put", times=3, error=OutcomeUnknown("reset"), after=True)])
+    assert patiently(faulty).capabilities.create_if_absent
     assert list(memory.list("")) == []
 
 

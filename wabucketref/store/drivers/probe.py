@@ -11,7 +11,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -37,31 +37,45 @@ from wabucketref.store.wrappers.wrapper import Wrapper
 PREFIX = ".wabucket-probe/"
 MAX_AGE = 30 * 86400.0
 _FORMAT = 1
+_ONCE = RetryPolicy(attempts=1)
 _log = logging.getLogger(__name__)
 
 
-def probe_conditional(storage: Storage) -> Capabilities:
+def probe_conditional(storage: Storage, policy: RetryPolicy = _ONCE) -> Capabilities:
     """The storage's capabilities, with those about conditions as they proved to be.
+
+    A trial whose outcome is unknown is made again by `policy`, under another key. What trials left is removed at the
+    end, and no more of it once the store does not even answer that.
 
     Raises:
         WaBucketError: the store could not be asked (NotFound: no such bucket; NotAuthorised; TransientError).
     """
-    claimed = storage.capabilities
-    if not claimed.create_if_absent:
-        return replace(claimed, replace_if_match=False)
-    key = f"{PREFIX}{secrets.token_hex(12)}"
-    if not _takes_the_condition(storage, key):
-        return replace(claimed, create_if_absent=False, replace_if_match=False)
+    if not storage.capabilities.create_if_absent:
+        return replace(storage.capabilities, replace_if_match=False)
+    made: list[str] = []
     try:
-        hit("probe.tried")
-        creates = _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")
-        replaces = creates and claimed.replace_if_match and _replaces_only(storage, key)
+        return retry(lambda: _tried(storage, made), policy, what=f"probing {storage.url}", may_repeat=_may_repeat)
     finally:
-        _remove(storage, key)
+        _remove(storage, made)
+
+
+def _may_repeat(error: WaBucketError) -> bool:
+    # All other failures were tried again by the floor below.
+    return isinstance(error, OutcomeUnknown) and not error.exhausted
+
+
+def _tried(storage: Storage, made: list[str]) -> Capabilities:
+    """One trial; the key of what it made, or may have made, is added to `made`."""
+    claimed, key = storage.capabilities, f"{PREFIX}{secrets.token_hex(12)}"
+    if not _takes_the_condition(storage, key, made):
+        return replace(claimed, create_if_absent=False, replace_if_match=False)
+    hit("probe.tried")
+    creates = _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")
+    replaces = creates and claimed.replace_if_match and _replaces_only(storage, key)
     return replace(claimed, create_if_absent=creates, replace_if_match=replaces)
 
 
-def _takes_the_condition(storage: Storage, key: str) -> bool:
+def _takes_the_condition(storage: Storage, key: str, made: list[str]) -> bool:
     """Make the object; False when the store refuses the condition itself."""
     try:
         storage.put(key, b"first", if_absent=True)
@@ -70,8 +84,9 @@ def _takes_the_condition(storage: Storage, key: str) -> bool:
     except (Unsupported, UsageError):
         return False
     except OutcomeUnknown:
-        _remove(storage, key)
+        made.append(key)
         raise
+    made.append(key)
     return True
 
 
@@ -103,21 +118,12 @@ def _holds(storage: Storage, key: str, data: bytes) -> bool:
     return storage.head(key) is not None and storage.read(key, limit=64)[0] == data
 
 
-def _remove(storage: Storage, key: str) -> None:
+def _remove(storage: Storage, keys: Iterable[str]) -> None:
     try:
-        storage.delete(key)
+        for key in keys:
+            storage.delete(key)
     except WaBucketError as error:
-        _log.info("a probe object may be left behind at %s/%s: %s", storage.url, key, error)
-
-
-def _patiently(storage: Storage, policy: RetryPolicy) -> Capabilities:
-    """As :func:`probe_conditional`; a trial with an unknown outcome is made again under another key."""
-
-    def may_repeat(error: WaBucketError) -> bool:
-        # All other failures were tried again by the floor below.
-        return isinstance(error, OutcomeUnknown) and not error.exhausted
-
-    return retry(lambda: probe_conditional(storage), policy, what=f"probing {storage.url}", may_repeat=may_repeat)
+        _log.info("probe objects may be left behind in %s/%s: %s", storage.url, PREFIX, error)
 
 
 class ProbeCache:
@@ -201,7 +207,7 @@ class Probed(Declared):
         if known is not None:
             return replace(self.inner.capabilities, create_if_absent=known[0], replace_if_match=known[1])
         try:
-            found = _patiently(self.inner, self._policy)
+            found = probe_conditional(self.inner, self._policy)
         except NotAuthorised as error:
             # Nothing can be written here, so nothing depends on the answer; not kept, as rights may change.
             _log.info("what %s does with conditions was not probed: %s", self.url, error)
