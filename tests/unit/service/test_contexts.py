@@ -81,8 +81,8 @@ def test_contexts_of_clients_that_are_gone_are_closed(opener: Opener) -> None:
     for number in range(100):
         host.greet(greeting(f"client-{number}", f"key-{number}"))
         host.leave(host.client(f"client-{number}"))
-    assert opener.open == [f"key-{number}" for number in range(92, 100)], "the last few stay"
-    assert entries(host) == 8
+    assert opener.open == [f"key-{number}" for number in range(96, 100)], "the last few stay"
+    assert entries(host) == 4
     assert max(one.closed for one in opener.made) == 1
 
 
@@ -107,7 +107,7 @@ def test_a_context_is_opened_once_for_clients_that_come_together(opener: Opener)
     assert len(host.clients()) == 4, "who greets twice at once is one client"
     for client in host.clients():
         host.leave(client)
-    for number in range(8):
+    for number in range(4):
         host.greet(greeting("other", f"other-{number}"))
         host.leave(host.client("other"))
     assert "key" not in opener.open, "it was taken as often as it was given back"
@@ -131,7 +131,7 @@ def test_a_trace_that_cannot_be_written_gives_the_context_back(opener: Opener) -
     bad.trace = "/proc/none/trace"
     with pytest.raises(Exception, match="trace"):
         host.greet(bad)
-    for number in range(8):
+    for number in range(4):
         host.greet(greeting("other", f"other-{number}"))
         host.leave(host.client("other"))
     assert "key" not in opener.open
@@ -139,12 +139,12 @@ def test_a_trace_that_cannot_be_written_gives_the_context_back(opener: Opener) -
 
 def test_a_context_is_closed_once_its_last_run_has_ended(opener: Opener) -> None:
     contexts = ClientContexts(opener)
-    taken = [contexts.take(greeting("client", f"key-{number}")) for number in range(9)]
+    taken = [contexts.take(greeting("client", f"key-{number}")) for number in range(5)]
     opener.made[0].fake.busy = True
     for one in taken:
         contexts.give_back(one)
     contexts.close_idle()
-    assert len(opener.open) == 9, "one has a run that goes on without its client"
+    assert len(opener.open) == 5, "one has a run that goes on without its client"
     opener.made[0].fake.busy = False
     contexts.close_idle()
-    assert opener.open == [f"key-{number}" for number in range(1, 9)]
+    assert opener.open == [f"key-{number}" for number in range(1, 5)]
