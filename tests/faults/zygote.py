@@ -114,9 +114,13 @@ def _settle_in(order: dict[str, Any]) -> None:
 
 
 def _run(order: dict[str, Any]) -> int:
-    _settle_in(order)
-    module, _, function = order["call"].partition(":")
-    code: int = getattr(importlib.import_module(module), function)(order["argv"])
+    try:
+        _settle_in(order)
+        module, _, name = order["call"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+    except KeyboardInterrupt:
+        return 130  # as of any program that Ctrl-C ends while it loads
+    code: int = function(order["argv"])
     sys.stdout.flush()
     sys.stderr.flush()
     return code

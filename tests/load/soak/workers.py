@@ -1,5 +1,6 @@
 """Carry out a plan in processes, kill some of them, and judge how each ended."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -50,7 +51,8 @@ class Worker:
         begun = time.monotonic()
         child = self._world.start(*step.argv, call=step.call)
         if step.kill is not None and not child.ended.wait(step.kill):
-            child.signal(signal.Signals[step.signal])
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                child.signal(signal.Signals[step.signal])
         ended = child.wait(_LONGEST)
         self._judge(step, ended, time.monotonic() - begun)
         return ended.code
