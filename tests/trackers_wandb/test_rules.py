@@ -72,6 +72,8 @@ def test_entries_follow_the_convention_of_their_scheme(tmp_path: Path) -> None:
         ("giving up after 4 attempts: 404 page of a proxy", TransientError),
         ("returned error 401: user is not logged in", NotAuthorised),
         ("403 permission denied", NotAuthorised),
+        ("API key must have 40+ characters, has 3.", NotAuthorised),
+        ("Failed to verify credentials with http://x: returned error 500: oh", TransientError),
         ("project 'demo' not found under entity 'x'", NotFound),
         ("some words nobody foresaw", TransientError),
     ],

@@ -120,19 +120,16 @@ def mapped(what: str) -> Iterator[None]:
 
 
 def translated(error: Exception, what: str) -> WaBucketError:
-    """Our kind of error for one of the SDK's, by its type and, since most have none of their own, by its words."""
+    """Our kind of error for one of the SDK's, by its words: its type says little (an
+    ``AuthenticationError`` may be a server that is away)."""
     text = " ".join(str(error).split())[:500] or type(error).__name__
     message = f"{what}: W&B says: {text}"
-    if (_by_name(error, "AuthenticationError") and not _is_network(text)) or _REFUSED.search(text):
+    if _REFUSED.search(text) and not _is_network(text):
         return NotAuthorised(message, hint="check WANDB_API_KEY and who may write to the entity and project")
     if _ABSENT.search(text) and not _is_network(text):
         return NotFound(message)
     hint = "check that the server can be reached (WANDB_BASE_URL), then run `wabucket sync`"
     return TransientError(message, hint=hint, retryable=False)
-
-
-def _by_name(error: Exception, name: str) -> bool:
-    return any(kind.__name__ == name for kind in type(error).__mro__)
 
 
 def _is_network(text: str) -> bool:

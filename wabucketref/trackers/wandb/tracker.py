@@ -247,9 +247,11 @@ class WandbTracker:
 
     def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
         try:
-            found, _ = self._queries.find(ref, project, bucket)
+            found, info = self._queries.find(ref, project, bucket)
         except NotFound:
             return
+        if ref.digest is not None and ref.digest != info.digest:
+            return  # another upload has the name by now
         with mapped(f"removing {ref}"):
             found.delete(delete_aliases=True)
 
