@@ -19,7 +19,8 @@ class Standing:
 
 
 SERVED: Final = "wandb-artifact:"
-"""In place of a bucket, of versions that W&B's SDK logged to ``wabucket serve``: the server has their files."""
+"""In place of a bucket, of versions that W&B's SDK logged to ``wabucket serve``: the server has their files. With
+``//ENTITY/PROJECT`` behind it, of those on another W&B server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,13 @@ def resolve_files(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> A
     """As :func:`resolve`, of an artifact whose files lie in a bucket.
 
     Raises:
-        Unsupported: W&B's SDK logged it to ``wabucket serve``, which has the files.
+        Unsupported: W&B's SDK logged it to ``wabucket serve`` or another server, which has the files.
     """
     found = resolve(ws, ref, strict=strict)
-    if found.bucket == SERVED:
+    if found.bucket.startswith(SERVED):
+        keeper = "`wabucket serve`" if found.bucket == SERVED else "the W&B server"
         raise Unsupported(
-            f"the files of {ref} were logged with W&B's SDK: `wabucket serve` has them, and no bucket of yours",
+            f"the files of {ref} were logged with W&B's SDK: {keeper} has them, and no bucket of yours",
             hint=f"in a script with WANDB_BASE_URL: wandb.Api().artifact('{ref.name}:{ref.alias}').download()",
         )
     return found

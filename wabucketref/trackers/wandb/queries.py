@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from wabucketref.errors import NotFound, TransientError, WaBucketError
-from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.artifact import SERVED, ArtifactInfo
 from wabucketref.model.names import version_number
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
@@ -108,7 +108,7 @@ class Queries:
 
     def info(self, place: str, found: Any) -> ArtifactInfo:
         """Our view of an artifact; one of an earlier release is found where its bytes lie."""
-        info = facts.artifact_info(found, f"wandb-artifact://{place}")
+        info = facts.artifact_info(found, f"{SERVED}//{place}")
         if facts.facts_of(found.metadata or {}) is not None or (found.file_count or 0) > 1:
             return info
         with mapped(f"reading the manifest of {found.name}"):
@@ -125,7 +125,7 @@ class Queries:
         except NotFound as error:
             raise self._unknown(ref, project) from error
         info = self.info(place, found)
-        if (found.type == ref.type and bucket in (None, info.bucket)) or info.bucket.startswith("wandb-artifact:"):
+        if (found.type == ref.type and bucket in (None, info.bucket)) or info.bucket.startswith(SERVED):
             return found, info
         for other in self.versions(project, ref.type, ref.name):
             seen = self.info(place, other)
