@@ -86,6 +86,16 @@ def run_settings(settings: Settings) -> Any:
     return wandb.Settings(**{name: value for name, value in given.items() if name in wandb.Settings.model_fields})
 
 
+@contextmanager
+def quiet(wandb: Any) -> Iterator[None]:
+    """The SDK prints nothing meanwhile: which key it logs in with it tells even a run that is set to be silent."""
+    wandb.termsetup(wandb.Settings(silent=True), None)
+    try:
+        yield
+    finally:
+        wandb.termsetup(wandb.setup().settings, None)
+
+
 def directory(settings: Settings) -> os.PathLike[str]:
     """Where the SDK keeps its files, made when missing: ours unless the user chose one."""
     found = settings.wandb_dir or settings.home / "cache" / "wandb"

@@ -17,7 +17,7 @@ from wabucketref.trackers.wandb import aliases, facts, logging_artifacts
 from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
 from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
 from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
-from wabucketref.trackers.wandb.sdk import load, mapped, run_settings
+from wabucketref.trackers.wandb.sdk import load, mapped, quiet, run_settings
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +104,11 @@ class WandbTracker:
     def _init(self, update: RunUpdate) -> LiveRun:
         key = update.key
         self._queries.check_reachable()
+        wandb = load()
+        wandb.setup()
         try:
-            with mapped("starting the run"):
-                sdk = load().init(
+            with mapped("starting the run"), quiet(wandb):
+                sdk = wandb.init(
                     entity=None if key.entity == DEFAULT_ENTITY else key.entity,
                     project=key.project,
                     id=key.run_id,
