@@ -50,9 +50,9 @@ class Desk:
         """Our command line; it must end with `code`."""
         return self._run([sys.executable, "-m", "wabucketref", *arguments], code, more)
 
-    def python(self, script: str, *, code: int = 0) -> str:
+    def python(self, script: str, *, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """A plain script; what it printed."""
-        return self._run([sys.executable, "-c", script], code, None).stdout
+        return self._run([sys.executable, "-c", script], code, more).stdout
 
     def _run(self, command: list[str], code: int, more: Mapping[str, str] | None) -> "subprocess.CompletedProcess[str]":
         ran = subprocess.run(

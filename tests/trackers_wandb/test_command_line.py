@@ -39,7 +39,18 @@ def test_an_upload_is_an_artifact_that_a_plain_script_downloads(desk: Desk) -> N
 def test_downloads_are_uses_and_questions_are_answered(desk: Desk) -> None:
     source = desk.tree()
     told = desk.wabucket(
-        "upload", "src", "-n", "cats", "-t", "dataset", "-a", "one", "-m", "k=v", "--quiet", more={"WANDB_SILENT": "false"}
+        "upload",
+        "src",
+        "-n",
+        "cats",
+        "-t",
+        "dataset",
+        "-a",
+        "one",
+        "-m",
+        "k=v",
+        "--quiet",
+        more={"WANDB_SILENT": "false"},
     )
     assert told.stderr == ""
     got = json.loads(desk.wabucket("download", "dataset/cats:latest", "-d", "got", "--json").stdout)
