@@ -115,3 +115,12 @@ def test_without_a_key_nothing_is_sent(desk: Desk) -> None:
     told = desk.wabucket("upload", "src", "-n", "cats", "-t", "dataset", code=4, more=no_key)
     assert "WANDB_API_KEY" in told.stderr
     assert not (desk.directory / "home" / "buckets").exists()
+
+
+def test_a_setting_that_the_sdk_does_not_take_is_said_before_a_byte_is_sent(desk: Desk) -> None:
+    desk.tree()
+    odd = {"WANDB_SILENT": "perhaps"}
+    told = desk.wabucket("upload", "src", "-n", "cats", "-t", "dataset", code=2, more=odd)
+    assert "silent" in told.stderr
+    assert "perhaps" in told.stderr
+    assert not list((desk.directory / "home").rglob("a.txt"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from wabucketref.errors import NotFound, TransientError, WaBucketError
+from wabucketref.errors import NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.model.artifact import SERVED, ArtifactInfo
 from wabucketref.model.names import version_number
 from wabucketref.model.nearest import nearest
@@ -79,6 +79,8 @@ class Queries:
         if self._entity is None:
             try:
                 self._entity = self._asked("asking who the user is", lambda: self.api.default_entity)
+            except UsageError:
+                raise
             except WaBucketError:
                 return DEFAULT_ENTITY
         return self._entity or DEFAULT_ENTITY

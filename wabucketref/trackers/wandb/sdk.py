@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, TransientError, WaBucketError
+from pydantic import ValidationError
+
+from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -134,6 +136,8 @@ def translated(error: Exception, what: str) -> WaBucketError:
     ``AuthenticationError`` may be a server that is away)."""
     text = " ".join(str(error).split())[:500] or type(error).__name__
     message = f"{what}: W&B says: {text}"
+    if isinstance(error, ValidationError):
+        return UsageError(message, hint="check the variables WANDB_... and W&B's settings file")
     if _REFUSED.search(text) and not _is_network(text):
         return NotAuthorised(message, hint="check WANDB_API_KEY and who may write to the entity and project")
     if _ABSENT.search(text) and not _is_network(text):
