@@ -7,6 +7,8 @@ import pytest
 from tests.faults import invariants, trees
 from tests.faults.procs import Ended, World
 from tests.faults.shortage import DOWNLOAD, REF, TREE, UPLOAD, check_destination, check_works
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.receiving.abandoned import beside, staging_key
 
 pytestmark = pytest.mark.needs("strace")
 OLD = {"a.txt": b"old\n"}
@@ -82,9 +84,10 @@ def test_a_download(world: World, call: str, number: int) -> None:
 def test_closing_a_file_that_was_fetched(world: World) -> None:
     trees.make(world.directory / "src", TREE)
     world.ok(*UPLOAD)
-    digest = world.ok("show", REF)["artifact"]["digest"].partition(":")[2]
-    beside = world.directory / f".out.wabucket-{digest[:12]}"
-    ended = inject(world, "close", 1, DOWNLOAD, beside / "a.txt")
+    digest = world.ok("show", REF)["artifact"]["digest"]
+    parent, start = beside(str(world.directory / "out"))
+    key = staging_key(ArtifactRef.parse(REF), digest, verified=True)
+    ended = inject(world, "close", 1, DOWNLOAD, Path(parent, start + key, "a.txt"))
     assert "a.txt" in ended.err
     check_works(world, DOWNLOAD)
 
