@@ -29,9 +29,12 @@ def test_credentials_that_are_no_good_are_refused_at_once(net: MakeNet, rclone_s
         "none": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
     }
     for what, changes in wrong.items():
-        one = net(rclone_s3)
-        one.world.env.update(changes)
-        error = one.refused(one.upload)
+        for _ in range(5):
+            one = net(rclone_s3)
+            one.world.env.update(changes)
+            error = one.refused(one.upload)
+            if not one.slept:
+                break  # else its answer was lost: rclone hangs up on a body that it does not want
         assert type(error) is NotAuthorised, what
         assert "AWS_ACCESS_KEY_ID" in (error.hint or ""), what
         assert "a-wrong-secret" not in f"{error}{error.hint}"

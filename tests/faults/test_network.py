@@ -60,8 +60,9 @@ def test_what_passes_is_tried_again(net: MakeNet, server: Server) -> None:
     one.upload(files)
     sending = len(one.slept)
     assert one.download() == files
-    assert len(UP) <= sending <= 2 * len(UP)
-    assert len(DOWN) <= len(one.slept) - sending <= 2 * len(DOWN)
+    # A mishap may also end idle connections, each of which costs whoever takes it next a try.
+    assert len(UP) <= sending <= 3 * len(UP)
+    assert len(DOWN) <= len(one.slept) - sending <= 3 * len(DOWN)
     assert max(one.slept) < 1
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     examples=(
         "wabucket serve",
         "wabucket serve --port 0 --dev-users",
-        "wabucket serve --host 0.0.0.0 --allow-host wandb.example.org --new-key alice",
+        "wabucket serve --host 0.0.0.0 --allow-host wandb.intern.org --new-key alice",
     ),
 )
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
