@@ -21,7 +21,7 @@ from wabucketref.errors import (
     PreconditionFailed,
     UsageError,
 )
-from wabucketref.model.names import is_temporary
+from wabucketref.model.names import RESERVED_DIRECTORY, is_temporary
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
@@ -83,6 +83,9 @@ class LocalStorage:
     def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         with self._writing(key) as file:
             file.write(data)
+            if if_absent and f"/{RESERVED_DIRECTORY}/" in key:
+                # What is there counts as soon as it has its name, also when the power fails before the next flush.
+                file.settle()
             return self._publish(key, file, if_absent, if_match)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:

@@ -41,6 +41,10 @@ class Staged:
         while view:
             view = view[os.write(self._fd, view) :]
 
+    def settle(self) -> None:
+        """Make what was written survive power loss, before it has a name."""
+        os.fdatasync(self._fd)
+
     def create(self) -> os.stat_result:
         """Publish unless there is a file: FileExistsError. Durable after the storage's ``flush``."""
         stat = self._stamp()
