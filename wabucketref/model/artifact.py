@@ -49,6 +49,24 @@ class LoggedArtifact:
     def ref(self) -> ArtifactRef:
         return ArtifactRef(self.type, self.name, self.alias)
 
+    def unrecorded(self, *aliases: str) -> "ArtifactInfo":
+        """What can be said of it where no tracker keeps it: it has no version, and the names `aliases`."""
+        return ArtifactInfo(
+            type=self.type,
+            name=self.name,
+            alias=self.alias,
+            version=None,
+            uri=self.uri,
+            bucket=self.bucket,
+            digest=self.digest or None,
+            files=self.files,
+            bytes=self.bytes,
+            created=self.created,
+            metadata=dict(self.metadata),
+            aliases=aliases,
+            linked=self.linked,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInfo:

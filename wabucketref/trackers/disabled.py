@@ -55,10 +55,10 @@ class DisabledTracker:
         """Nothing is kept."""
 
     def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
-        return _echo(artifact)
+        return artifact.unrecorded(artifact.alias)
 
     def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
-        return _echo(artifact)
+        return artifact.unrecorded(artifact.alias)
 
     def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
         """Nothing is kept."""
@@ -94,24 +94,6 @@ class DisabledTracker:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def _echo(artifact: LoggedArtifact) -> ArtifactInfo:
-    return ArtifactInfo(
-        type=artifact.type,
-        name=artifact.name,
-        alias=artifact.alias,
-        version=None,
-        uri=artifact.uri,
-        bucket=artifact.bucket,
-        digest=artifact.digest or None,
-        files=artifact.files,
-        bytes=artifact.bytes,
-        created=artifact.created,
-        metadata=dict(artifact.metadata),
-        aliases=(artifact.alias,),
-        linked=artifact.linked,
-    )
 
 
 def _refuse(what: str) -> NoReturn:

@@ -146,21 +146,3 @@ def overlaid(info: RunInfo, said: RunUpdate) -> RunInfo:
         summary={**info.summary, **(said.summary or {})},
         job=said.job if said.job is not None else info.job,
     )
-
-
-def unrecorded(artifact: LoggedArtifact) -> ArtifactInfo:
-    """What can be said of an upload that W&B does not get."""
-    return ArtifactInfo(
-        type=artifact.type,
-        name=artifact.name,
-        alias=artifact.alias,
-        version=None,
-        uri=artifact.uri,
-        bucket=artifact.bucket,
-        digest=artifact.digest or None,
-        files=artifact.files,
-        bytes=artifact.bytes,
-        created=artifact.created,
-        metadata=dict(artifact.metadata),
-        linked=artifact.linked,
-    )

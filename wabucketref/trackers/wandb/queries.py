@@ -20,9 +20,8 @@ DEFAULT_ENTITY: Final = "~"
 """Stands for the entity that the server gives a user who names none, until the server could be asked."""
 _FORGIVE: Final = 20.0
 """Seconds after a question that nobody answered in which none is asked again."""
-
-
 _ALL_ROWS: Final = 10_000_000
+"""Of a history; a run with more of them is sampled."""
 
 
 class Queries:

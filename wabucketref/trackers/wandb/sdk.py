@@ -91,11 +91,12 @@ def run_settings(settings: Settings) -> Any:
 @contextmanager
 def quiet(wandb: Any) -> Iterator[None]:
     """The SDK prints nothing meanwhile: which key it logs in with it tells even a run that is set to be silent."""
+    usual = wandb.setup().settings
     wandb.termsetup(wandb.Settings(silent=True), None)
     try:
         yield
     finally:
-        wandb.termsetup(wandb.setup().settings, None)
+        wandb.termsetup(usual, None)
 
 
 def directory(settings: Settings) -> os.PathLike[str]:

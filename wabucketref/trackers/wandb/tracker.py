@@ -105,7 +105,6 @@ class WandbTracker:
         key = update.key
         self._queries.check_reachable()
         wandb = load()
-        wandb.setup()
         try:
             with mapped("starting the run"), quiet(wandb):
                 sdk = wandb.init(
@@ -197,7 +196,7 @@ class WandbTracker:
             return self._queries.info(place, known)
         if artifact.standing is not None and not artifact.standing.current:
             log.warning("%s was replaced or removed before it was recorded: W&B does not get it", artifact.ref)
-            return facts.unrecorded(artifact)
+            return artifact.unrecorded()
         live.logged.add(artifact.xid)
         references = self._references(artifact)
         with mapped(f"logging {artifact.ref}"):
