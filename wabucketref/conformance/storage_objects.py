@@ -97,6 +97,42 @@ def check_ranges(bench: Bench) -> None:
         same(found, data[start : start + length], f"range {start}+{length}")
 
 
+def check_read_to(bench: Bench) -> None:
+    """A sink gets the bytes of a range in pieces, in order and once; what it raises comes through."""
+    data = bytes(range(256)) * 5000
+    bench.store.put(bench.key("a"), data)
+    size = len(data)
+    for start, length in ((0, size), (1, size - 2), (0, size + 5), (size - 10, 100), (size, 1), (7, 0)):
+        got = bytearray()
+        count = bench.store.read_to(bench.key("a"), start, length, got.extend)
+        must(got == data[start : start + length], f"the pieces of range {start}+{length} are not its bytes")
+        same(count, len(data[start : start + length]), f"bytes handed over of range {start}+{length}")
+    with expect(NotFound, doing="read_to of a missing object"):
+        bench.store.read_to(bench.key("nothing"), 0, 1, got.extend)
+
+    def full(piece: memoryview) -> None:
+        raise IntegrityError("no more of this")
+
+    with expect(IntegrityError, doing="read_to with a sink that raises"):
+        bench.store.read_to(bench.key("a"), 0, size, full)
+    same(bench.store.read_range(bench.key("a"), 0, 3), data[:3], "bytes read after a sink raised")
+
+
+def check_views(bench: Bench) -> None:
+    """A view of a buffer can be stored, and the buffer be used again afterwards."""
+    buffer = bytearray(b"-first-")
+    bench.store.put(bench.key("a"), memoryview(buffer)[1:6])
+    buffer[:] = b"-other-"
+    bench.holds("a", b"first")
+    if not bench.store.capabilities.multipart:
+        return
+    upload = bench.store.start_multipart(bench.key("b"), max(bench.store.capabilities.min_part_bytes, 16))
+    upload.put_part(1, memoryview(buffer)[1:6])
+    buffer[:] = b"-again-"
+    upload.complete()
+    bench.holds("b", b"other")
+
+
 def check_odd_names(bench: Bench) -> None:
     """Keys are data: no character in them means anything, and listings give them back unchanged."""
     for number, name in enumerate(ODD_NAMES):
@@ -202,6 +238,8 @@ CHECKS = (
     check_replace,
     check_read_limit,
     check_ranges,
+    check_read_to,
+    check_views,
     check_odd_names,
     check_bad_keys,
     check_listing,

@@ -13,12 +13,16 @@ What an implementation promises
     * What its capabilities do not name is refused with ``Unsupported``, never imitated by check-then-write.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 MAX_PARTS: Final = 10_000
 """Of one upload; no store takes more."""
+Buffer: TypeAlias = bytes | memoryview
+"""Bytes to store, a view being of single bytes in a row. Once the call has returned they may be changed."""
+Sink: TypeAlias = Callable[[memoryview], object]
+"""Takes a piece of an object, which is good only until it returns. It raises nothing that is retryable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Multipart(Protocol):
     def landed(self) -> Mapping[int, Part]:
         """The parts that are stored, by number."""
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
         """Store one part; idempotent: the last one with a number counts.
 
         Raises:
@@ -129,7 +133,17 @@ class Storage(Protocol):
             NotFound: no such object.
         """
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        """Hand the bytes that :meth:`read_range` would give to `sink`, in pieces, in order, as they come; their number.
+
+        What was handed over before an error stays so; who tries again asks for the rest. What `sink` raises ends it
+        and comes through.
+
+        Raises:
+            NotFound: no such object.
+        """
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         """Store `data` under `key`.
 
         Unconditional puts are idempotent. A conditional one is not: after ``OutcomeUnknown`` or a conflict the

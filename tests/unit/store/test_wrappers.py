@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from wabucketref.conformance.results import race
-from wabucketref.contracts.storage import Capabilities, ObjectInfo
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
 from wabucketref.errors import (
     AlreadyExists,
     OutcomeUnknown,
@@ -45,6 +45,7 @@ class TestStackConformance(StorageConformance):
             "head",
             "read",
             "read_range",
+            "read_to",
             "list",
             "delete",
             "copy",
@@ -118,6 +119,26 @@ def test_parts_are_sent_again_but_the_end_of_an_upload_is_not(memory: MemoryStor
         upload.complete()
     assert [call.method for call in faulty.calls].count("complete") == 1
     assert memory.read("a", limit=9)[0] == b"x"
+
+
+def test_a_range_goes_on_after_the_last_piece(memory: MemoryStorage) -> None:
+    """The sink gets each byte once, however often the connection breaks in between."""
+
+    class Breaking(Wrapper):
+        asked: list[tuple[int, int]] = []
+
+        def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+            self.asked.append((start, length))
+            super().read_to(key, start, min(length, 3), sink)
+            if length > 3:
+                raise TransientError("reset")
+            return length
+
+    memory.put("a", b"0123456789")
+    got = bytearray()
+    assert Retrying(Breaking(memory), QUICK).read_to("a", 1, 8, got.extend) == 8
+    assert got == b"12345678"
+    assert Breaking.asked == [(1, 8), (4, 5), (7, 2)]
 
 
 def test_a_listing_goes_on_at_the_page_that_failed() -> None:

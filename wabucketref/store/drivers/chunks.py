@@ -1,8 +1,24 @@
 """Cutting a stream of chunks into blocks of one size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from wabucketref.contracts.storage import Sink
 from wabucketref.errors import LocalIOError
+
+_STEP = 4 << 20
+
+
+def read_in_steps(read: Callable[[int, int], bytes], start: int, length: int, sink: Sink) -> int:
+    """``Storage.read_to`` for those that only know ``read_range``, here ``read(start, length)``."""
+    end = start + length
+    for at in range(start, end, _STEP):
+        step = min(_STEP, end - at)
+        data = read(at, step)
+        if data:
+            sink(memoryview(data))
+        if len(data) < step:
+            return at + len(data) - start
+    return max(length, 0)
 
 
 def blocks(chunks: Iterable[bytes], block: int, size: int, what: str) -> Iterator[bytes]:

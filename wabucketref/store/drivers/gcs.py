@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
 from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, UsageError
-from wabucketref.store.drivers.chunks import blocks
+from wabucketref.store.drivers.chunks import blocks, read_in_steps
 from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
@@ -104,9 +104,12 @@ class GcsStorage:
             return answer.body
         raise TransientError(f"{self._what(key)}: the store did not send the range asked for", hint="try again")
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        return read_in_steps(partial(self.read_range, key), start, length, sink)
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         request = self._upload_request(key, if_absent=if_absent, if_match=if_match is not None)
-        condition = self._condition(key, if_absent, if_match)
+        condition, data = self._condition(key, if_absent, if_match), bytes(data)
         if data:
             params = {"uploadType": "media", "name": self._full(key), **condition}
             answer = self._client.send(request, "POST", self._upload_path(), params=params, headers=_BINARY, body=data)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from wabucketref.contracts.storage import ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, TransientError, UsageError
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_stream import kept_bytes
@@ -73,7 +73,8 @@ class GcsMultipart:
             if self._parts:
                 self._md5 = None
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
+        data = bytes(data)
         part = Part(number, len(data))
         with self._lock:
             count = len(self._parts)

@@ -9,13 +9,15 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink
 from wabucketref.errors import IntegrityError, LocalIOError, NotFound, SettingsError, Unsupported, UsageError
 from wabucketref.model.names import is_temporary
 from wabucketref.model.redact import url_secrets
+from wabucketref.store.drivers.chunks import read_in_steps
 from wabucketref.store.drivers.generic_errors import translate
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.loop import PerProcess
@@ -70,10 +72,13 @@ class GenericStorage:
             file.seek(start)
             return _read_up_to(file, length)
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        return read_in_steps(partial(self.read_range, key), start, length, sink)
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         if if_match is not None:
             raise self._refused(key, "replace an object only if unchanged")
-        return self.put_stream(key, iter([data]), len(data), if_absent=if_absent)
+        return self.put_stream(key, iter([bytes(data)]), len(data), if_absent=if_absent)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         if if_absent:

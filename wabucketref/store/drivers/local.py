@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink
 from wabucketref.errors import (
     AlreadyExists,
     IntegrityError,
@@ -39,6 +39,7 @@ _CAPABILITIES = Capabilities(
     max_key_bytes=3072,
     local=True,
 )
+_PIECE = 1 << 20
 
 
 class LocalStorage:
@@ -80,7 +81,21 @@ class LocalStorage:
         with mapped(self._what(key)), open(self._path(key), "rb", buffering=0) as file:
             return _read_at(file.fileno(), start, length)
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        view, done = memoryview(bytearray(max(0, min(length, _PIECE)))), 0
+        with mapped(self._what(key)):
+            file = open(self._path(key), "rb", buffering=0)  # noqa: SIM115  # closed by what follows
+        with file:
+            while done < length:
+                with mapped(self._what(key)):
+                    count = os.preadv(file.fileno(), [view[: length - done]], start + done)
+                if not count:
+                    break
+                sink(view[:count])
+                done += count
+        return done
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         with self._writing(key) as file:
             file.write(data)
             if if_absent and f"/{RESERVED_DIRECTORY}/" in key:

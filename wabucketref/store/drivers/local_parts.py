@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wabucketref.contracts.storage import ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.names import is_temporary
 from wabucketref.store.drivers.local_errors import mapped
@@ -77,7 +77,7 @@ class LocalMultipart:
         with self._lock:
             return dict(self._parts)
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
         if number < 1 or len(data) > self._part_bytes:
             raise UsageError(
                 f"{self._place.what}: part {number} of {len(data)} bytes, at most {self._part_bytes} expected"

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import Unsupported
 
 LOCK_NAME = ".wabucket-lock"
@@ -35,7 +36,7 @@ class Staged:
     def fd(self) -> int:
         return self._fd
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Buffer) -> None:
         """Append all of `data`."""
         view = memoryview(data)
         while view:

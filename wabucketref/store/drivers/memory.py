@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
 from wabucketref.errors import AlreadyExists, IntegrityError, LocalIOError, NotFound, PreconditionFailed, UsageError
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.parts import in_a_row
@@ -65,7 +65,13 @@ class MemoryStorage:
     def read_range(self, key: str, start: int, length: int) -> bytes:
         return self._get(key)[0][start : start + length]
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        found = self.read_range(key, start, length)
+        if found:
+            sink(memoryview(found))
+        return len(found)
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         full = self._full(key)
         with self._bucket.lock:
             self._check(full, if_absent, if_match)
@@ -163,7 +169,7 @@ class MemoryMultipart:
         parts = dict(self._storage.parts(self._key, self.upload_id))
         return {number: Part(number, len(data)) for number, data in parts.items()}
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
         if number < 1:
             raise UsageError(f"part {number}: parts count from 1")
         self._storage.parts(self._key, self.upload_id)[number] = bytes(data)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from wabucketref.contracts.storage import ObjectInfo, Part
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, OutcomeUnknown, WaBucketError
 from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.s3_objects import S3Objects
@@ -30,7 +30,7 @@ class S3Multipart:
         with self._lock:
             return dict(self._parts)
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
         if self._over:
             raise NotFound(f"part {number} of {self._key!r} came after the upload was over", hint="start it over")
         part = Part(number, len(data), self._storage.send_part(self._key, self.upload_id, number, data))

@@ -1,10 +1,12 @@
 """S3 one request at a time: objects, listings, and the requests that multipart uploads and copies are made of."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink
 from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
+from wabucketref.store.drivers.chunks import read_in_steps
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pace import read_body
 from wabucketref.store.drivers.pages import PagedListing
@@ -98,7 +100,11 @@ class S3Objects:
             )
         return data
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        return read_in_steps(partial(self.read_range, key), start, length, sink)
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        data = bytes(data)
         arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **_condition(if_absent, if_match)}
         request = self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None)
         answer = self._client.call(request, lambda s3: s3.put_object(**arguments))
@@ -144,8 +150,9 @@ class S3Objects:
         except (NotAuthorised, UsageError):
             return
 
-    def send_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+    def send_part(self, key: str, upload_id: str, number: int, data: Buffer) -> str:
         """Store one part of a multipart upload; its etag."""
+        data = bytes(data)
         arguments = {**self.names(key), "UploadId": upload_id, "PartNumber": number, "Body": data}
         arguments |= self._checksums.of(data)
         request = self.request(key, writing=True)

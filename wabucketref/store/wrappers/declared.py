@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part, Storage
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import Unsupported
 from wabucketref.store.wrappers.wrapper import Wrapper
 
@@ -18,7 +18,7 @@ class Declared(Wrapper):
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         self.need(if_absent, if_match)
         return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
 

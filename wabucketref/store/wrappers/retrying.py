@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from wabucketref.contracts.storage import ObjectInfo, Storage
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, Storage
 from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
@@ -37,7 +37,22 @@ class Retrying(Wrapper):
         self._answered = True
         return result
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        """A further try goes on after the last piece that was handed over."""
+        done = 0
+
+        def take(piece: memoryview) -> None:
+            nonlocal done
+            sink(piece)
+            done += len(piece)
+
+        def once() -> int:
+            self.inner.read_to(key, start + done, length - done, take)
+            return done
+
+        return self.around(Call("read_to", key), once)
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         """What this write left damaged is replaced, and nothing else."""
         conditional = if_absent or if_match is not None
 

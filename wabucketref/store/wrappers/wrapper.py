@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from wabucketref.contracts.storage import Capabilities, Multipart, ObjectInfo, Part, Storage
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, Storage
 
 T = TypeVar("T")
 
@@ -51,7 +51,10 @@ class Wrapper:
     def read_range(self, key: str, start: int, length: int) -> bytes:
         return self.around(Call("read_range", key), lambda: self.inner.read_range(key, start, length))
 
-    def put(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        return self.around(Call("read_to", key), lambda: self.inner.read_to(key, start, length, sink))
+
+    def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         call = Call("put", key, len(data), idempotent=not if_absent and if_match is None)
         return self.around(call, lambda: self.inner.put(key, data, if_absent=if_absent, if_match=if_match))
 
@@ -109,7 +112,7 @@ class WrappedMultipart:
     def landed(self) -> Mapping[int, Part]:
         return self._inner.landed
 
-    def put_part(self, number: int, data: bytes) -> Part:
+    def put_part(self, number: int, data: Buffer) -> Part:
         call = Call("put_part", self._key, len(data))
         return self._wrapper.around(call, lambda: self._inner.put_part(number, data))
 
