@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.crash.shown import Figures
 from tests.faults.passed import Passed
+from tests.postgres import Cluster, cluster
 from tests.servers import STARTERS, Server, missing
 
 IN_CI = bool(os.environ.get("CI"))
@@ -113,3 +114,25 @@ def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def gcs_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Google Cloud Storage; ignores preconditions."""
     yield from _serve("gcs", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this worker's own."""
+    require("postgres")
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgres: Cluster) -> str:
+    """A catalog for tests that keep to a project of their own."""
+    return postgres.url(postgres.make())
+
+
+@pytest.fixture
+def postgres_url(postgres: Cluster) -> Iterator[str]:
+    """A catalog of this test's own, with nothing in it."""
+    name = postgres.make()
+    yield postgres.url(name)
+    postgres.drop(name)

@@ -28,6 +28,7 @@ FIXES = {
     "faketime": "pip install libfaketime, or apt install libfaketime",
     "mounts": "run the tests as root, or inside `unshare -Urm`",
     "strace": "apt install strace",
+    "postgres": "apt install postgresql; pip install 'wabucketref[postgres]'",
 }
 
 
@@ -69,6 +70,7 @@ def missing(part: str) -> str | None:
         "faketime": lambda: faketime_library() is not None,
         "mounts": may_mount,
         "strace": lambda: shutil.which("strace") is not None,
+        "postgres": lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
     }
     if part not in present:
         return f"unknown part {part!r}; known: {', '.join(present)}"
@@ -82,6 +84,13 @@ def faketime_library() -> Path | None:
     if found is not None and found.origin is not None:
         places.append(Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1")
     return next((place for place in places if place.is_file()), None)
+
+
+def postgres_programs() -> Path | None:
+    """Where the programs of the newest PostgreSQL server are: Debian's, or those on the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
 
 
 def rclone_binary() -> str | None:

@@ -1,6 +1,5 @@
-"""The embedded tracker keeps the contract, on SQLite and, where a server is given, on PostgreSQL."""
+"""The embedded tracker keeps the contract, on SQLite and on PostgreSQL."""
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +10,12 @@ from wabucketref.conformance.tracker import CHECKS, Bench, concurrent_versions, 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
-POSTGRES = os.environ.get("WABUCKET_TEST_POSTGRES")
 
-
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def open_tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Tracker]:
-    if POSTGRES and request.param == "postgresql":
-        return lambda: EmbeddedTracker(POSTGRES)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("shared_postgres_url")
+        return lambda: EmbeddedTracker(url)
     return lambda: EmbeddedTracker(f"sqlite:///{tmp_path}/catalog.sqlite")
 
 

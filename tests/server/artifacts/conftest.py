@@ -1,6 +1,5 @@
 """A catalog with a run in it, and shortcuts that do what the SDK does."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from wabucketref.trackers.embedded.sdk import drafts, versions
 from wabucketref.trackers.embedded.sdk.drafts import Draft, Listing, NewDraft
 from wabucketref.trackers.embedded.sdk.facts import File, Version
 
-POSTGRES = os.environ.get("WABUCKET_TEST_POSTGRES")
 RUN = RunKey("team", "demo", "run-1")
 
 
@@ -44,9 +42,11 @@ class Desk:
         return self.commit(self.draft(digest, name, **more))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    url = POSTGRES if POSTGRES and request.param == "postgresql" else f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("shared_postgres_url")
     with closing(Catalog(url)) as catalog:
         ensure_schema(catalog)
         with catalog.write() as connection, connection.begin_nested() as nested:
