@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from wabucketref.conformance.results import Broken, expect, same
+from wabucketref.conformance.results import Broken, NotApplicable, expect, same
 from wabucketref.conformance.storage_bench import Bench
-from wabucketref.errors import LocalIOError, NotFound, TransientError, Unsupported
+from wabucketref.errors import (
+    AlreadyExists,
+    LocalIOError,
+    NotFound,
+    PreconditionFailed,
+    TransientError,
+    Unsupported,
+)
 
 LARGE = 20 << 20
 
@@ -69,6 +76,44 @@ def check_copy(bench: Bench) -> None:
     return bench.holds("to", b"data")
 
 
+def check_copy_if_absent(bench: Bench) -> None:
+    """A creating copy is refused where there is an object, which stays; without the capability it is refused at all."""
+    store, able = bench.store, bench.store.capabilities
+    if not able.server_side_copy:
+        raise NotApplicable("no server_side_copy")
+    seen = store.put(bench.key("from"), b"data")
+    if not able.create_if_absent:
+        with expect(Unsupported, doing="copy(if_absent) without the capability"):
+            store.copy(bench.key("from"), bench.key("to"), if_absent=True)
+        return bench.holds("to", None)
+    for name in ("one", "two", "three"):
+        same(store.copy(bench.key("from"), bench.key(name), if_absent=True, seen=seen).size, 4, "size of the copy")
+        bench.holds(name, b"data")
+    store.put(bench.key("one"), b"other")
+    for _ in range(2):
+        with expect(AlreadyExists, doing="copy(if_absent) onto an object"):
+            store.copy(bench.key("from"), bench.key("one"), if_absent=True, seen=seen)
+    bench.holds("one", b"other")
+    nothing = store.put(bench.key("empty"), b"")
+    store.copy(bench.key("empty"), bench.key("nothing"), if_absent=True, seen=nothing)
+    with expect(AlreadyExists, doing="copy(if_absent) of an empty object onto another"):
+        store.copy(bench.key("empty"), bench.key("one"), if_absent=True, seen=nothing)
+    return bench.holds("nothing", b"")
+
+
+def check_copy_of_what_was_seen(bench: Bench) -> None:
+    """With the facts of the source as it was seen the copy is made; of a source that is gone since then it is not."""
+    if not bench.store.capabilities.server_side_copy:
+        raise NotApplicable("no server_side_copy")
+    seen = bench.store.put(bench.key("from"), b"data")
+    bench.another().copy(bench.key("from"), bench.key("to"), seen=seen)
+    bench.holds("to", b"data")
+    bench.store.delete(bench.key("from"))
+    with expect(NotFound, PreconditionFailed, doing="copy of a source that is gone"):
+        bench.another().copy(bench.key("from"), bench.key("to"), seen=seen)
+    bench.holds("to", b"data")
+
+
 def check_flush_and_close(bench: Bench) -> None:
     """Both may be called at any time, more than once."""
     store = bench.fresh()
@@ -106,5 +151,7 @@ CHECKS = (
     check_stream_fails,
     check_stream_of_wrong_size,
     check_copy,
+    check_copy_if_absent,
+    check_copy_of_what_was_seen,
     check_flush_and_close,
 )

@@ -196,11 +196,18 @@ class Storage(Protocol):
             PreconditionFailed: `if_match` and the object has another etag.
         """
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
-        """Copy within the store without moving bytes through this machine. Idempotent.
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
+        """Copy within the store without moving bytes through this machine. `if_absent` as for :meth:`put`, without
+        which it is idempotent.
+
+        `seen`, the source's facts as they were seen earlier, spares a question; where the store takes conditions on
+        a source, nothing is copied once it changed. Who must be sure looks at the source once more afterwards. The
+        etag of the answer may not be the one that later requests show.
 
         Raises:
             NotFound: the source is gone.
+            AlreadyExists: `if_absent` and there is an object.
+            PreconditionFailed: the source is not as it was `seen`.
             Unsupported: without the capability.
         """
 

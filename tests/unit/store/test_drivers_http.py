@@ -9,7 +9,15 @@ import pytest
 
 from tests.servers import Server
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.errors import NotAuthorised, NotFound, OutcomeUnknown, SettingsError, TransientError
+from wabucketref.errors import (
+    AlreadyExists,
+    NotAuthorised,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    SettingsError,
+    TransientError,
+)
 from wabucketref.store.drivers import s3_copy
 from wabucketref.store.drivers.gcs import FACTORY as GCS
 from wabucketref.store.drivers.s3 import FACTORY as S3
@@ -97,7 +105,7 @@ def test_a_closed_storage_opens_again_and_a_forked_child_can_use_it(moto: S3Stor
 def test_large_copies_go_in_parts(moto: S3Storage) -> None:
     data = os.urandom(12 << 20)
     moto.put("a", data)
-    info = s3_copy.copy_object(moto, "a", "b", limit=5 << 20)
+    info = s3_copy.Copies(moto, part_bytes=5 << 20).copy("a", "b", if_absent=False, seen=None)
     assert info.size == len(data)
     assert (info.etag or "").endswith("-3")
     assert moto.read("b", limit=1 << 30)[0] == data
@@ -146,3 +154,51 @@ def test_listings_of_many_pages(moto: S3Storage) -> None:
     for name in names:
         moto.put(name, b"")
     assert [info.key for info in moto.list("d/")] == names
+
+
+class Heeding(S3Storage):
+    """Takes the condition on a copy for what it means, which this server does not; counts requests."""
+
+    whole = started = 0
+
+    def copy_whole(
+        self, source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None
+    ) -> ObjectInfo:
+        self.whole += 1
+        if if_absent and self.head(key) is not None:
+            raise AlreadyExists("there is one")
+        return super().copy_whole(source, key, size, if_absent=if_absent, etag=etag)
+
+    def start_upload(self, key: str) -> str:
+        self.started += 1
+        return super().start_upload(key)
+
+
+@pytest.mark.needs("moto")
+def test_a_store_that_heeds_conditions_on_copies_copies_by_one_request(moto: S3Storage) -> None:
+    store = Heeding(moto._address, moto._client)
+    seen = store.put("a", b"data")
+    for key in ("b", "c", "d"):
+        store.copy("a", key, if_absent=True, seen=seen)
+        assert store.read(key, limit=9)[0] == b"data"
+    assert (store.started, store.whole) == (1, 3)
+
+
+@pytest.mark.needs("moto")
+def test_where_the_condition_on_a_copy_is_ignored_the_end_of_an_upload_carries_it(moto: S3Storage) -> None:
+    seen = moto.put("a", b"data")
+    moto.copy("a", "b", if_absent=True, seen=seen)
+    moto.put("c", b"other")
+    with pytest.raises(AlreadyExists):
+        moto.copy("a", "c", if_absent=True, seen=seen)
+    assert moto.read("c", limit=9)[0] == b"other"
+
+
+@pytest.mark.needs("moto")
+def test_a_source_that_is_gone_is_not_taken_for_a_target_that_is_there(moto: S3Storage) -> None:
+    store = Heeding(moto._address, moto._client)
+    seen = store.put("a", b"data")
+    store.copy("a", "b", if_absent=True, seen=seen)
+    store.delete("a")
+    with pytest.raises((NotFound, PreconditionFailed)):
+        store.copy("a", "c", if_absent=True, seen=seen)

@@ -15,14 +15,21 @@ from urllib.parse import parse_qs, urlsplit
 
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
-from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, UsageError
+from wabucketref.errors import (
+    AlreadyExists,
+    IntegrityError,
+    NotFound,
+    PreconditionFailed,
+    TransientError,
+    UsageError,
+)
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
 from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
 from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, empty_object, upload_blocks
 from wabucketref.store.drivers.http_session import tell_plain_http
-from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.keys import changed, check_key, check_prefix
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
@@ -192,14 +199,22 @@ class GcsStorage:
         condition = self._condition(key, False, if_match)
         self._client.send(request, "DELETE", self._path(key), params=condition, also=_gone(if_match))
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         path = f"{self._path(source)}/rewriteTo/b/{component(self._address.bucket)}/o/{component(self._full(key))}"
-        params: dict[str, str] = {}
+        conditions = {"ifGenerationMatch": "0"} if if_absent else {}
+        if seen is not None and seen.version is not None:
+            conditions["ifSourceGenerationMatch"] = seen.version
+        request, params = GcsRequest(self._what(source), True, if_absent=bool(conditions)), conditions
         while True:
-            answer = self._client.send(self._request(source, writing=True), "POST", path, params=params)
+            try:
+                answer = self._client.send(request, "POST", path, params=params)
+            except AlreadyExists as error:
+                if if_absent and self.head(key) is not None:
+                    raise
+                raise changed(self._what(source)) from error
             if "rewriteToken" not in answer.json():
                 return self._info(key, answer.resource())
-            params = {"rewriteToken": answer.json()["rewriteToken"]}
+            params = {**conditions, "rewriteToken": answer.json()["rewriteToken"]}
 
     def flush(self) -> None:
         """Every write is durable once answered."""

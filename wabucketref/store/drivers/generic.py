@@ -136,7 +136,7 @@ class GenericStorage:
         except NotFound:
             return
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         raise self._refused(key, "copy objects within the store")
 
     def flush(self) -> None:

@@ -1,6 +1,7 @@
-"""What every driver checks of a key before anything is sent."""
+"""What every driver checks of a key before anything is sent, and of the source of a copy."""
 
-from wabucketref.errors import UsageError
+from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.errors import PreconditionFailed, UsageError
 
 
 def check_key(key: str, max_bytes: int = 1024) -> str:
@@ -33,3 +34,18 @@ def check_prefix(prefix: str) -> str:
             raise UsageError(f"not a prefix: {prefix!r}", hint="a prefix ends with '/'")
         check_key(prefix[:-1], 1 << 16)
     return prefix
+
+
+def check_seen(source: ObjectInfo, seen: ObjectInfo | None, what: str) -> None:
+    """Refuse a source that is not as it was `seen`.
+
+    Raises:
+        PreconditionFailed: its size or etag is another one.
+    """
+    if seen is not None and (source.size, source.etag) != (seen.size, seen.etag):
+        raise changed(what)
+
+
+def changed(what: str) -> PreconditionFailed:
+    """The error for a source that is not as it was seen."""
+    return PreconditionFailed(f"{what}: changed or removed by another writer", hint="look at it again")

@@ -5,7 +5,6 @@ may contain, symbolic links: they are followed, save that a listing does not ent
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,12 +21,13 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.model.names import RESERVED_DIRECTORY, is_temporary
-from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
 from wabucketref.store.drivers.local_staging import Staged, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.local_sync import DiskSync
 from wabucketref.store.drivers.urls import check_path, split_scheme
+from wabucketref.store.localio import clone
 
 _CAPABILITIES = Capabilities(
     create_if_absent=True,
@@ -170,12 +170,13 @@ class LocalStorage:
             self._sync.wrote()
             remove_empty_parents(path, self._root)
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         with mapped(self._what(source)), open(self._path(source), "rb", buffering=0) as original:
-            size = os.fstat(original.fileno()).st_size
+            info = _info(source, os.fstat(original.fileno()))
+            check_seen(info, seen, self._what(source))
             with self._writing(key) as file:
-                _copy_bytes(original.fileno(), file, size)
-                return self._publish(key, file, False, None)
+                clone(original.fileno(), file.fd, info.size)
+                return self._publish(key, file, if_absent, None)
 
     def flush(self) -> None:
         """Make everything stored so far survive power loss."""
@@ -262,22 +263,6 @@ def _read_at(fd: int, start: int, length: int) -> bytes:
         start += len(piece)
         length -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _copy_bytes(source: int, file: Staged, size: int) -> None:
-    """In the kernel where it can (also as a copy-on-write clone), else through a buffer."""
-    done = 0
-    while done < size:
-        try:
-            count = os.copy_file_range(source, file.fd, size - done, offset_src=done)
-        except OSError:
-            break  # not between these file systems; the buffered copy below finds a real fault again
-        if count == 0:
-            break
-        done += count
-    os.lseek(source, done, os.SEEK_SET)
-    with open(source, "rb", closefd=False) as reader, open(file.fd, "wb", closefd=False) as writer:
-        shutil.copyfileobj(reader, writer, 1 << 20)
 
 
 FACTORY = LocalFactory()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
 from wabucketref.errors import AlreadyExists, IntegrityError, LocalIOError, NotFound, PreconditionFailed, UsageError
-from wabucketref.store.drivers.keys import check_key, check_prefix
+from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
@@ -120,8 +120,10 @@ class MemoryStorage:
             self._check(full, False, if_match)
             self._bucket.objects.pop(full, None)
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
-        return self.put(key, self._get(source)[0])
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
+        data, info = self._get(source)
+        check_seen(info, seen, self._what(source))
+        return self.put(key, data, if_absent=if_absent)
 
     def flush(self) -> None:
         """Nothing here survives the process anyway."""

@@ -7,12 +7,12 @@ from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
 from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.s3_client import S3Client, options_from
-from wabucketref.store.drivers.s3_copy import copy_object
+from wabucketref.store.drivers.s3_copy import Copies
 from wabucketref.store.drivers.s3_multipart import S3Multipart
 from wabucketref.store.drivers.s3_objects import S3Objects
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.s3_stream import put_stream
-from wabucketref.store.drivers.urls import parse_bucket_url
+from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
 _CAPABILITIES = Capabilities(
     create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True, resumable=True
@@ -25,6 +25,10 @@ class S3Storage(S3Objects):
     Its capabilities are those of the protocol. Servers exist that accept a condition and ignore it, so wiring puts
     ``probe.settle`` around it.
     """
+
+    def __init__(self, address: BucketUrl, client: S3Client) -> None:
+        super().__init__(address, client)
+        self._copies = Copies(self)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -45,8 +49,8 @@ class S3Storage(S3Objects):
     def abort_multipart(self, key: str, upload_id: str) -> None:
         self.drop_upload(key, upload_id)
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
-        return copy_object(self, source, key)
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
+        return self._copies.copy(source, key, if_absent=if_absent, seen=seen)
 
     def flush(self) -> None:
         """Every write is durable once answered."""

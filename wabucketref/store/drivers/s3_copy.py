@@ -1,37 +1,94 @@
-"""Copies within S3: one request, or parts where the object is larger than one request may copy."""
+"""Copies within S3: one request, or parts where the object is large or the store takes no condition on a copy."""
 
-from dataclasses import replace
+import logging
+import threading
 
-from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.errors import NotFound
+from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo
+from wabucketref.errors import AlreadyExists, NotFound, Unsupported, UsageError
+from wabucketref.store.drivers.keys import changed
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.threads import Pool
 
-_ONE_REQUEST_BYTES = 5 << 30
-_PART_BYTES = 1 << 30
+PART_BYTES = 256 << 20
+"""A larger object goes in parts, several at a time: one request would copy it slowly, and takes 5 GiB at most."""
+_AT_ONCE = 8
+_log = logging.getLogger(__name__)
 
 
-def copy_object(objects: S3Objects, source: str, key: str, limit: int = _ONE_REQUEST_BYTES) -> ObjectInfo:
-    """As ``Storage.copy``. Objects above `limit` bytes go in parts of 1 GiB (`limit`, if that is less).
+class Copies:
+    """Copies within one bucket. Thread-safe.
 
-    Raises:
-        NotFound: the source is gone.
+    Whether the store heeds ``If-None-Match`` on a copy is not declared anywhere, and many that know it for puts take it
+    here and overwrite. So the first copy that must not overwrite goes the sure way, as a multipart upload, whose end
+    takes the condition; then the same copy is asked for once more, on the condition that must fail.
     """
-    found = objects.head(source)
-    if found is None:
-        raise NotFound(f"bucket {objects.url}, object {source!r}: no such object", hint="check the name")
-    if found.size <= limit:
-        return replace(objects.copy_whole(source, key), size=found.size)
-    return _copy_in_parts(objects, source, key, found.size, min(limit, _PART_BYTES))
 
+    def __init__(self, objects: S3Objects, part_bytes: int = PART_BYTES) -> None:
+        self._objects = objects
+        self._part_bytes = part_bytes
+        self._heeds: bool | None = None
+        """Whether the store heeds the condition on a copy; None before it was tried."""
+        self._trying = threading.Lock()
 
-def _copy_in_parts(objects: S3Objects, source: str, key: str, size: int, part: int) -> ObjectInfo:
-    upload = objects.start_upload(key)
-    try:
-        parts = [
-            (number, objects.copy_part(source, key, upload, number, start, min(part, size - start)))
-            for number, start in enumerate(range(0, size, part), 1)
-        ]
-        return objects.finish_upload(key, upload, parts, size, if_absent=False)
-    except BaseException:
-        objects.drop_upload(key, upload)
-        raise
+    def copy(self, source: str, key: str, *, if_absent: bool, seen: ObjectInfo | None) -> ObjectInfo:
+        """As ``Storage.copy``."""
+        if seen is None:
+            seen = self._objects.head(source)
+        if seen is None:
+            raise NotFound(f"bucket {self._objects.url}, object {source!r}: no such object", hint="check the name")
+        try:
+            return self._copy(seen, source, key, if_absent)
+        except AlreadyExists as error:
+            # The answer is the same when the source changed.
+            if self._objects.head(key) is not None:
+                raise
+            raise changed(f"bucket {self._objects.url}, object {source!r}") from error
+
+    def _copy(self, seen: ObjectInfo, source: str, key: str, if_absent: bool) -> ObjectInfo:
+        if if_absent and seen.size == 0:
+            return self._objects.put(key, b"", if_absent=True)  # no part has no bytes
+        if seen.size > self._part_bytes:
+            return self._in_parts(seen, source, key, if_absent)
+        if not if_absent:
+            return self._objects.copy_whole(source, key, seen.size, etag=seen.etag)
+        if self._heeds is None:
+            with self._trying:
+                if self._heeds is None:
+                    return self._first(seen, source, key)
+        if self._heeds:
+            return self._objects.copy_whole(source, key, seen.size, if_absent=True, etag=seen.etag)
+        return self._in_parts(seen, source, key, if_absent)
+
+    def _first(self, seen: ObjectInfo, source: str, key: str) -> ObjectInfo:
+        made = self._in_parts(seen, source, key, if_absent=True)
+        try:
+            again = self._objects.copy_whole(source, key, seen.size, if_absent=True, etag=seen.etag)
+        except AlreadyExists:
+            self._heeds = True
+            return made
+        except (Unsupported, UsageError):
+            self._heeds = False
+            return made
+        self._heeds = False
+        _log.info("the store behind %s takes conditions on copies and ignores them", self._objects.url)
+        return again
+
+    def _in_parts(self, seen: ObjectInfo, source: str, key: str, if_absent: bool) -> ObjectInfo:
+        objects, size = self._objects, seen.size
+        part = max(self._part_bytes, -(-size // MAX_PARTS))
+        starts = range(0, size, part)
+        upload = objects.start_upload(key)
+        pool = Pool(min(_AT_ONCE, len(starts)))
+        try:
+            flying = [
+                pool.submit(objects.copy_part, source, key, upload, number, start, min(part, size - start), seen.etag)
+                for number, start in enumerate(starts, 1)
+            ]
+            parts = [(number, future.result()) for number, future in enumerate(flying, 1)]
+            return objects.finish_upload(key, upload, parts, size, if_absent=if_absent)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            objects.drop_upload(key, upload)
+            raise
+        finally:
+            pool.shutdown()

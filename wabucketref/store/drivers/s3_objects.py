@@ -183,20 +183,28 @@ class S3Objects:
         except NotFound:
             return
 
-    def copy_whole(self, source: str, key: str) -> ObjectInfo:
-        """Copy an object of at most 5 GiB within the store."""
-        arguments, request = {**self.names(key), "CopySource": self.names(source)}, self.request(source, writing=True)
+    def copy_whole(
+        self, source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None
+    ) -> ObjectInfo:
+        """Copy an object of at most 5 GiB within the store, which is to have this `etag`."""
+        arguments = {**self.names(key), **self._source(source, etag), **_condition(if_absent, None)}
+        request = self.request(key if if_absent else source, writing=True, if_absent=if_absent, if_match=bool(etag))
         answer = self._client.call(request, lambda s3: s3.copy_object(**arguments))
-        result = field(request, answer, "CopyObjectResult")
-        return ObjectInfo(key, 0, field(request, result, "ETag").strip('"'), answer.get("VersionId"))
+        return _info(key, size, {**answer, **field(request, answer, "CopyObjectResult")})
 
-    def copy_part(self, source: str, key: str, upload_id: str, number: int, start: int, length: int) -> str:
+    def copy_part(
+        self, source: str, key: str, upload_id: str, number: int, start: int, length: int, etag: str | None = None
+    ) -> str:
         """Make a part of a multipart upload out of a range of another object; its etag."""
-        arguments = {**self.names(key), "CopySource": self.names(source), "UploadId": upload_id, "PartNumber": number}
+        arguments = {**self.names(key), **self._source(source, etag), "UploadId": upload_id, "PartNumber": number}
         arguments["CopySourceRange"] = f"bytes={start}-{start + length - 1}"
-        request = self.request(source, writing=True)
+        request = self.request(source, writing=True, if_match=bool(etag))
         answer = self._client.call(request, lambda s3: s3.upload_part_copy(**arguments))
         return str(field(request, field(request, answer, "CopyPartResult"), "ETag").strip('"'))
+
+    def _source(self, key: str, etag: str | None) -> dict[str, Any]:
+        condition = {"CopySourceIfMatch": f'"{etag}"'} if etag else {}
+        return {"CopySource": self.names(key), **condition}
 
     def _listed(self, answer: Mapping[str, Any]) -> Iterator[ObjectInfo]:
         for item in answer.get("Contents", ()):

@@ -47,6 +47,12 @@ class Declared(Wrapper):
         self.need(False, if_match)
         self.inner.delete(key, if_match=if_match)
 
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
+        self.need(if_absent, None)
+        if not self.capabilities.server_side_copy:
+            raise refusal(self.url, "copy objects within the store")
+        return self.inner.copy(source, key, if_absent=if_absent, seen=seen)
+
     def need(self, if_absent: bool, if_match: str | None) -> None:
         """Refuse the conditions that the capabilities do not name."""
         if if_absent and not self.capabilities.create_if_absent:

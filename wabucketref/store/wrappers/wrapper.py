@@ -86,8 +86,9 @@ class Wrapper:
         call = Call("delete", key, idempotent=if_match is None)
         self.around(call, lambda: self.inner.delete(key, if_match=if_match))
 
-    def copy(self, source: str, key: str) -> ObjectInfo:
-        return self.around(Call("copy", key), lambda: self.inner.copy(source, key))
+    def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
+        call = Call("copy", key, idempotent=not if_absent)
+        return self.around(call, lambda: self.inner.copy(source, key, if_absent=if_absent, seen=seen))
 
     def flush(self) -> None:
         self.around(Call("flush", ""), self.inner.flush)
