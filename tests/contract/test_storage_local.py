@@ -21,6 +21,8 @@ def _on_disk(root: Path) -> Callable[[str], bytes | None]:
 
 
 class TestLocal(StorageConformance):
+    plugin = ("file", LOCAL)
+
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Callable[[], Storage]:
         return lambda: LOCAL.open((tmp_path / "not yet" / "bücket").as_uri(), {})
@@ -31,6 +33,8 @@ class TestLocal(StorageConformance):
 
 
 class TestMemory(StorageConformance):
+    plugin = ("memory", MEMORY)
+
     @pytest.fixture
     def open_store(self, request: pytest.FixtureRequest) -> Callable[[], Storage]:
         return lambda: MEMORY.open("memory://contract/some/prefix", {})

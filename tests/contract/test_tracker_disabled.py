@@ -1,19 +1,22 @@
 """The disabled tracker keeps nothing and says so."""
 
+from collections.abc import Callable
+
 import pytest
 
-from wabucketref.conformance.tracker import keeps_nothing
+from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import UsageError
 from wabucketref.model.run import RunKey, RunState, RunUpdate
-from wabucketref.trackers.disabled import DisabledTracker
+from wabucketref.testing.tracker import TrackerConformance
+from wabucketref.trackers.disabled import FACTORY, DisabledTracker
 
 
-def test_keeps_nothing() -> None:
-    tracker = DisabledTracker()
-    assert not tracker.capabilities.records
-    assert not tracker.capabilities.queries
-    keeps_nothing(tracker)
-    tracker.close()
+class TestDisabled(TrackerConformance):
+    plugin = ("disabled", FACTORY)
+
+    @pytest.fixture
+    def open_tracker(self) -> Callable[[], Tracker]:
+        return DisabledTracker
 
 
 def test_the_run_is_what_was_given() -> None:

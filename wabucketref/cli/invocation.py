@@ -33,6 +33,8 @@ class Invocation:
     no_progress: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
     """Settings given as global options, by option name with underscores; None for not given."""
+    plugin_arguments: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Options of plugins given on the command line, by plugin and option."""
     secrets: tuple[str, ...] = ()
     """Cut from errors and logs; known once the settings are."""
     closing: ExitStack = field(default_factory=ExitStack)
@@ -49,7 +51,8 @@ class Invocation:
         from wabucketref.cli.logs import logging_to
         from wabucketref.settings import load_settings
 
-        settings = load_settings(self.arguments)
+        of_plugins = {"plugins": self.plugin_arguments} if self.plugin_arguments else {}
+        settings = load_settings(self.arguments | of_plugins)
         self.secrets = settings.secrets()
         level = "debug" if self.verbose else None if self.quiet else settings.log
         self.closing.enter_context(logging_to(self.console, level, self.secrets, verbose=self.verbose))
@@ -58,12 +61,16 @@ class Invocation:
         return settings
 
     @contextmanager
-    def workspace(self, outputs: str | None = None) -> Iterator["Workspace"]:
-        """Everything an operation needs, opened for the block; `outputs` names how later CI steps are told."""
+    def workspace(self, outputs: str | None = None, *, plugins: bool = True) -> Iterator["Workspace"]:
+        """Everything an operation needs, opened for the block.
+
+        `outputs` names how later CI steps are told; without `plugins` only what is built in counts.
+        """
         from wabucketref.wiring import open_workspace
 
         echo = None if self.json else self.console.data
-        with open_workspace(self.settings(), progress=self.progress(), echo=echo, outputs=outputs) as workspace:
+        settings, progress = self.settings(), self.progress()
+        with open_workspace(settings, progress=progress, echo=echo, outputs=outputs, plugins=plugins) as workspace:
             _collect_again()
             yield workspace
 

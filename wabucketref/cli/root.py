@@ -7,6 +7,7 @@ import click
 
 from wabucketref.cli.invocation import Invocation
 from wabucketref.cli.options import command_flags
+from wabucketref.cli.plugin_options import WithPlugins
 from wabucketref.cli.teaching import TeachingGroup
 from wabucketref.version import __version__
 
@@ -47,7 +48,7 @@ EXIT_CODES: Final = {
 }
 
 
-class LazyGroup(TeachingGroup):
+class LazyGroup(WithPlugins, TeachingGroup):
     """Knows its commands by name; the short helps above spare ``--help`` from loading any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -1,13 +1,35 @@
-"""What a plugin of each kind registers: an object with ``api_version`` and a way to make the thing."""
+"""What a plugin of each kind registers: an object with ``api_version`` and a way to make the thing.
+
+It may have options: then it is a :class:`Configurable`, and what :meth:`~Configurable.configured` returns is what is
+used. It may have ``capabilities``, those of what it opens: they are shown before anything is opened, and the kits in
+``wabucketref.testing`` hold both equal.
+"""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.settings import Settings
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 API_VERSION = 1
+
+
+class Configurable(Protocol):
+    """A plugin of any kind with options.
+
+    They are set in the namespace of its entry point's name: ``WABUCKET_NAME_OPTION`` in the environment, the table
+    ``[plugins.NAME]`` of a settings file, ``--NAME-OPTION`` on the command line. None can take the place of ours.
+    """
+
+    Options: "type[BaseModel]"
+    """Fields hold text, numbers, truth values, or lists given as such in files; ``SecretStr`` is never shown."""
+
+    def configured(self, options: Any) -> Self:
+        """The same plugin with `options`, an instance of ``Options``. Cheap: nothing is asked of anybody."""
 
 
 class StorageFactory(Protocol):

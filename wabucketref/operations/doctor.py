@@ -87,6 +87,8 @@ def _tracker(ws: Workspace) -> Probe:
 
 
 def _plugins(ws: Workspace) -> Probe:
+    if not any(registry.looks_for_plugins for registry in ws.registries):
+        return Probe("plugins", None, "left out, none was loaded")
     problems = [problem for registry in ws.registries for problem in _problems(registry)]
     if problems:
         return Probe("plugins", False, "; ".join(problems), "uninstall or upgrade the plugin; nothing else needs it")

@@ -47,10 +47,27 @@ KINDS: Final[dict[str, Kind]] = {
 """Settings that are not text."""
 
 SECRETS: Final = frozenset({"api_key"})
+_SECRET_WORDS: Final = (
+    "key",
+    "token",
+    "secret",
+    "password",
+    "sas",
+    "connection_string",
+    "credential",
+    "url",
+    "signature",
+)
 PLACES: Final = frozenset({"storage", "bucket"})
 """May hold credentials, wherever they were written."""
 PATHS: Final = frozenset({"home", "wandb_dir", "storage", "bucket", "trace"})
 """May be relative paths, which count from the file that holds them or from the working directory."""
+
+PLUGINS: Final = "plugins"
+"""The table of a settings file with the options of plugins."""
+
+FLAGS: Final = ("help", "json", "no-progress", "quiet", "verbose", "version")
+"""Global options that are no settings."""
 
 ENFORCED: Final = "WABUCKET_ENFORCED"
 DEFAULTS: Final = "WABUCKET_DEFAULTS"
@@ -62,4 +79,36 @@ OTHER_VARIABLES: Final = frozenset(
 
 def option(name: str) -> str:
     """The option's spelling on the command line: ``--project-name``."""
+    if is_plugin_setting(name):
+        _, plugin, of_plugin = name.split(".", 2)
+        return plugin_option(plugin, of_plugin)
     return "--" + name.replace("_", "-")
+
+
+def global_options() -> set[str]:
+    """The options before the command, in full; those of plugins stand beside them."""
+    return {option(name) for name in ENVIRONMENT} | {f"--{flag}" for flag in FLAGS}
+
+
+def plugin_setting(plugin: str, option: str) -> str:
+    """How an option of a plugin is called among the settings: ``plugins.dask.scheduler``."""
+    return f"{PLUGINS}.{plugin}.{option}"
+
+
+def is_plugin_setting(name: str) -> bool:
+    return name.startswith(f"{PLUGINS}.")
+
+
+def plugin_variable(plugin: str, option: str = "") -> str:
+    """The environment variable of an option: ``WABUCKET_DASK_SCHEDULER``."""
+    return f"WABUCKET_{plugin}_{option}".upper().replace("-", "_")
+
+
+def plugin_option(plugin: str, option: str) -> str:
+    """Its spelling on the command line: ``--dask-scheduler``."""
+    return f"--{plugin}-{option}".replace("_", "-")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a value is never shown. What a plugin's options hold is known to the plugin only: their names tell."""
+    return name in SECRETS or (is_plugin_setting(name) and any(word in name for word in _SECRET_WORDS))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wabucketref.errors import SettingsError, WaBucketError
 from wabucketref.model.nearest import nearest
-from wabucketref.settings.fields import ENVIRONMENT, KINDS
+from wabucketref.settings.fields import ENVIRONMENT, KINDS, PLUGINS, plugin_setting
 from wabucketref.settings.origin import Given, Layer
 
 MAX_BYTES: Final = 1 << 20
@@ -67,7 +67,20 @@ def parse_layer(path: Path, data: bytes, table: tuple[str, ...]) -> Layer:
         found = found.get(part, {}) if isinstance(found, dict) else found
     if not isinstance(found, dict):
         raise SettingsError(f"{path}: {'.'.join(table)} is not a table", hint=f"write [{'.'.join(table)}]")
-    return {key: _given(path, text, table, key, value) for key, value in found.items()}
+    layer = {key: _given(path, text, table, key, value) for key, value in found.items() if key != PLUGINS}
+    return {**layer, **_of_plugins(path, text, (*table, PLUGINS), found.get(PLUGINS, {}))}
+
+
+def _of_plugins(path: Path, text: str, table: tuple[str, ...], plugins: Any) -> Layer:
+    """Options of plugins, each in a table of its plugin; the plugins judge them when they are used."""
+    layer: dict[str, Given] = {}
+    if not isinstance(plugins, dict) or not all(isinstance(options, dict) for options in plugins.values()):
+        raise SettingsError(f"{path}: {'.'.join(table)} holds a table a plugin", hint=f"write [{'.'.join(table)}.NAME]")
+    for plugin, options in plugins.items():
+        for option, value in options.items():
+            line = line_of(text, (*table, plugin, option))
+            layer[plugin_setting(plugin, option)] = Given(value, f"{path}:{line}" if line else str(path))
+    return layer
 
 
 def _given(path: Path, text: str, table: tuple[str, ...], key: str, value: Any) -> Given:

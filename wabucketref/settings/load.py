@@ -1,13 +1,14 @@
 """Gather settings from every source, by precedence, and remember where each came from."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from wabucketref.errors import NotAuthorised, NotFound, SettingsError, UsageError, WaBucketError
+from wabucketref.installed import Installed
 from wabucketref.model.nearest import nearest
 from wabucketref.settings import credentials, fields
 from wabucketref.settings.bucket import is_mistyped, is_path
@@ -17,6 +18,12 @@ from wabucketref.settings.origin import Given, Layer, Origin, Overridden, shown
 from wabucketref.settings.project import project_layer
 
 _PREFIX: Final = "WABUCKET_"
+_OURS: Final = fields.OTHER_VARIABLES.union(fields.ENVIRONMENT.values())
+
+
+def installed_names() -> Collection[str]:
+    """The names of the installed plugins."""
+    return Installed().names()
 
 
 def load_settings(
@@ -24,6 +31,7 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    installed: Callable[[], Collection[str]] = installed_names,
 ) -> Settings:
     """The settings for this process.
 
@@ -34,6 +42,7 @@ def load_settings(
         arguments: option names with underscores; None means not given.
         environ: default ``os.environ``. Empty values count as unset.
         directory: default the working directory.
+        installed: the names of the plugins, asked for only when something may be an option of theirs.
 
     Raises:
         SettingsError: a bad value or file, naming its source.
@@ -49,26 +58,27 @@ def load_settings(
     layers = [
         enforced,
         _anchored(_arguments(arguments or {}), directory),
-        _anchored(_environment(environ, notices), directory),
+        _anchored({**_environment(environ, notices), **_of_plugins(environ, installed)}, directory),
         project,
         _user_file(environ),
         _named_file(fields.DEFAULTS, environ, directory, SettingsError),
     ]
-    notices += found + _unknown_variables(environ)
-    stacks = {name: [layer[name] for layer in layers if name in layer] for name in fields.ENVIRONMENT}
+    names = dict.fromkeys([*fields.ENVIRONMENT, *(n for layer in layers for n in layer if fields.is_plugin_setting(n))])
+    stacks = {name: [layer[name] for layer in layers if name in layer] for name in names}
+    notices += found + _unknown_variables(environ, stacks) + _unknown_plugins(stacks, installed)
     notices += _enforced_notices(enforced, stacks) + _project_notices(project, stacks)
     return _built({name: stack for name, stack in stacks.items() if stack}, notices, environ)
 
 
 def _built(stacks: Mapping[str, list[Given]], notices: list[str], environ: Mapping[str, str]) -> Settings:
     try:
-        settings = Settings.model_validate({name: stack[0].raw for name, stack in stacks.items()})
+        settings = Settings.model_validate(_values(stacks))
     except ValidationError as error:
         raise _failure(error, stacks) from error
     origins = {
         name: Origin(
             name,
-            shown(name, getattr(settings, name)),
+            shown(name, stack[0].raw if fields.is_plugin_setting(name) else getattr(settings, name)),
             stack[0].source,
             tuple(Overridden(one.source, shown(name, one.raw)) for one in stack[1:]),
         )
@@ -79,6 +89,18 @@ def _built(stacks: Mapping[str, list[Given]], notices: list[str], environ: Mappi
     settings._notices = tuple(notices)
     settings._environ = {name: environ[name] for name in kept if name in environ}
     return settings
+
+
+def _values(stacks: Mapping[str, list[Given]]) -> dict[str, Any]:
+    """What counts of each setting; options of plugins in tables of their plugins, as in a file."""
+    values: dict[str, Any] = {}
+    for name, stack in stacks.items():
+        if fields.is_plugin_setting(name):
+            _, plugin, option = name.split(".", 2)
+            values.setdefault(fields.PLUGINS, {}).setdefault(plugin, {})[option] = stack[0].raw
+        else:
+            values[name] = stack[0].raw
+    return values
 
 
 def _failure(error: ValidationError, stacks: Mapping[str, list[Given]]) -> SettingsError:
@@ -97,8 +119,9 @@ def _failure(error: ValidationError, stacks: Mapping[str, list[Given]]) -> Setti
 
 
 def _arguments(arguments: Mapping[str, Any]) -> Layer:
+    arguments = _flat(arguments)
     for name in arguments:
-        if name not in fields.ENVIRONMENT:
+        if name not in fields.ENVIRONMENT and not fields.is_plugin_setting(name):
             meant = nearest(name, fields.ENVIRONMENT)
             raise SettingsError(f"unknown setting {name!r}", hint=f"did you mean {meant!r}?" if meant else None)
     return {
@@ -106,6 +129,27 @@ def _arguments(arguments: Mapping[str, Any]) -> Layer:
         for name, value in arguments.items()
         if value is not None
     }
+
+
+def _flat(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of plugins, given as ``{"plugins": {NAME: {OPTION: value}}}``, among the others."""
+    found = {name: value for name, value in arguments.items() if name != fields.PLUGINS}
+    for plugin, options in (arguments.get(fields.PLUGINS) or {}).items():
+        found |= {fields.plugin_setting(plugin, option): value for option, value in options.items()}
+    return found
+
+
+def _of_plugins(environ: Mapping[str, str], installed: Callable[[], Collection[str]]) -> Layer:
+    """Variables in the namespace of an installed plugin; of two that fit, the longer name counts."""
+    unknown = [name for name in sorted(environ) if name.startswith(_PREFIX) and name not in _OURS and environ[name]]
+    layer: dict[str, Given] = {}
+    plugins = sorted(installed(), key=len, reverse=True) if unknown else ()
+    for variable in unknown:
+        plugin = next((one for one in plugins if variable.startswith(fields.plugin_variable(one))), None)
+        if plugin is not None:
+            option = variable.removeprefix(fields.plugin_variable(plugin)).lower()
+            layer[fields.plugin_setting(plugin, option)] = Given(environ[variable], f"environment {variable}")
+    return layer
 
 
 def _environment(environ: Mapping[str, str], notices: list[str]) -> Layer:
@@ -120,17 +164,24 @@ def _environment(environ: Mapping[str, str], notices: list[str]) -> Layer:
     return found
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    ours = fields.OTHER_VARIABLES.union(fields.ENVIRONMENT.values())
-    known = {name.removeprefix(_PREFIX) for name in ours if name.startswith(_PREFIX)}
+def _unknown_variables(environ: Mapping[str, str], stacks: Mapping[str, list[Given]]) -> list[str]:
+    known = {name.removeprefix(_PREFIX) for name in _OURS if name.startswith(_PREFIX)}
+    of_plugins = {given.source for stack in stacks.values() for given in stack}
     given = (name.removeprefix(_PREFIX) for name in sorted(environ) if name.startswith(_PREFIX))
     found = []
     for name in given:
-        if name not in known:
+        if name not in known and f"environment {_PREFIX}{name}" not in of_plugins:
             meant = nearest(name, known)
             hint = f"; did you mean {_PREFIX}{meant}?" if meant else ""
             found.append(f"environment {_PREFIX}{name} is unknown and has no effect{hint}")
     return found
+
+
+def _unknown_plugins(stacks: Mapping[str, list[Given]], installed: Callable[[], Collection[str]]) -> list[str]:
+    """One notice for each plugin that has options, but is not there."""
+    given = {name.split(".", 2)[1]: stack[0] for name, stack in stacks.items() if fields.is_plugin_setting(name)}
+    missing = sorted(set(given).difference(installed())) if given else ()
+    return [f"{given[name].source}: there is no plugin {name!r}; its options have no effect" for name in missing]
 
 
 def _named_file(variable: str, environ: Mapping[str, str], directory: Path, unreadable: type[WaBucketError]) -> Layer:

@@ -21,7 +21,7 @@ from wabucketref.model.redact import public_url, url_secrets
 from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
-from wabucketref.settings.fields import ENVIRONMENT
+from wabucketref.settings.fields import ENVIRONMENT, is_plugin_setting, is_secret, plugin_setting
 from wabucketref.settings.home import default_home, home_id, make_home, user_name
 from wabucketref.settings.origin import BUILT_IN, Origin, shown
 
@@ -37,6 +37,7 @@ _SHARED = (
     "stall_timeout",
     "finish_timeout",
     "journal_sync",
+    "plugins",
 )
 Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
 
@@ -86,6 +87,9 @@ class Settings(BaseModel):
     trace: Path | None = None
     """File to which the messages of the protocol are written, for looking at."""
 
+    plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    """What is given for the options of plugins, by plugin and option; each plugin's own model judges it."""
+
     _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
     _notices: tuple[str, ...] = PrivateAttr(default=())
     _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -100,12 +104,16 @@ class Settings(BaseModel):
 
     def origins(self) -> list[Origin]:
         """Every setting with its value and source."""
-        return [self.origin(name) for name in ENVIRONMENT]
+        of_plugins = sorted(name for name in self._origins if is_plugin_setting(name))
+        return [self.origin(name) for name in (*ENVIRONMENT, *of_plugins)]
 
     def origin(self, name: str) -> Origin:
         """One setting with its value and source."""
         if name in self._origins:
             return self._origins[name]
+        if is_plugin_setting(name):
+            _, plugin, option = name.split(".", 2)
+            return Origin(name, shown(name, self.plugins.get(plugin, {}).get(option)), f"the plugin {plugin}")
         source = "given in code" if name in self.model_fields_set else BUILT_IN
         return Origin(name, shown(name, getattr(self, name)), source)
 
@@ -209,7 +217,13 @@ class Settings(BaseModel):
         """The secret values among the settings, for ``model.redact.redact``."""
         key = (self.api_key.get_secret_value(),) if self.api_key else ()
         urls = (self.bucket, self.storage, self.catalog)
-        return (*key, *(secret for url in urls if url for secret in url_secrets(url)))
+        return (*key, *(secret for url in urls if url for secret in url_secrets(url)), *self._plugin_secrets())
+
+    def _plugin_secrets(self) -> Iterator[str]:
+        for plugin, options in self.plugins.items():
+            for option, value in options.items():
+                if isinstance(value, str) and value and is_secret(plugin_setting(plugin, option)):
+                    yield value
 
     def _blamed(self, error: UsageError, name: str) -> UsageError:
         source = self.origin(name).source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wabucketref.model.redact import MASK, public_place, redact
-from wabucketref.settings.fields import PLACES, SECRETS
+from wabucketref.settings.fields import PLACES, is_secret
 
 BUILT_IN = "built-in"
 
@@ -53,7 +53,7 @@ def shown(name: str, value: Any) -> str:
     """`value` of the setting `name` as it may be printed."""
     if value is None:
         return ""
-    if name in SECRETS:
+    if is_secret(name):
         return MASK
     if isinstance(value, (list, tuple)):
         value = ",".join(str(item) for item in value)

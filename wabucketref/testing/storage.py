@@ -7,12 +7,16 @@ class TestMyStorage(StorageConformance):
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, ClassVar
 
 import pytest
 
+from wabucketref.conformance.plugin import check_plugin
+from wabucketref.conformance.results import run_check
 from wabucketref.conformance.storage import CHECKS, StorageChecks, name_of
 from wabucketref.contracts.storage import Storage
+from wabucketref.testing.report import report, skip_known
 
 
 class StorageConformance:
@@ -20,6 +24,8 @@ class StorageConformance:
 
     deviations: ClassVar[Mapping[str, str]] = {}
     """Checks by name that this store cannot pass, each with the fact about the store that says why."""
+    plugin: ClassVar[tuple[str, Any] | None] = None
+    """The scheme and the factory that its entry point gives."""
 
     @pytest.fixture
     def open_store(self) -> Callable[[], Storage]:
@@ -36,10 +42,13 @@ class StorageConformance:
         self, check: Any, open_store: Callable[[], Storage], backdoor: Callable[[str], bytes | None] | None
     ) -> None:
         """One check of the contract."""
-        if name_of(check) in self.deviations:
-            pytest.skip(f"known of this store: {self.deviations[name_of(check)]}")
-        result = StorageChecks(open_store, backdoor=backdoor).run(check)
-        if result.state == "skipped":
-            pytest.skip(result.text)
-        if result.state == "broken":
-            pytest.fail(str(result), pytrace=False)
+        skip_known(name_of(check), self.deviations)
+        report(StorageChecks(open_store, backdoor=backdoor).run(check))
+
+    def test_plugin(self, open_store: Callable[[], Storage]) -> None:
+        """What the entry point gives is a plugin of this API, and declares what its storages can do."""
+        plugin = self.plugin
+        if plugin is None:
+            pytest.skip("no plugin is named")
+        with closing(open_store()) as store:
+            report(run_check("plugin", lambda: check_plugin(*plugin, store)))

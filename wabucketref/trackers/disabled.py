@@ -107,6 +107,7 @@ class DisabledFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
+    capabilities = DisabledTracker.capabilities
 
     def open(self, settings: Settings) -> DisabledTracker:
         return DisabledTracker()

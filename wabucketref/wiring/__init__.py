@@ -2,20 +2,20 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.outputs import Outputs
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import ReferringTracker, Tracker
 from wabucketref.errors import LocalIOError, TransientError, WaBucketError
 from wabucketref.failpoints import install_from_environment
+from wabucketref.installed import Installed, NothingInstalled
 from wabucketref.model.redact import public_url
 from wabucketref.operations.workspace import Workspace
-from wabucketref.registry import Registry
+from wabucketref.registry import Registry, configured
 from wabucketref.retry import RetryPolicy
 from wabucketref.service.service import Service, ServiceOptions
 from wabucketref.service.trace import FileTrace, Trace, no_trace
@@ -25,6 +25,7 @@ from wabucketref.settings.fields import ENVIRONMENT
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
+from wabucketref.wiring.around import chosen_outputs, loaded
 from wabucketref.wiring.line import Line
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,41 @@ def unwrapped(storage: Storage) -> Storage:
     return storage
 
 
-def registries() -> Mapping[str, Registry]:
-    """Every kind of plugin: built-ins and what is installed beside us. Nothing is imported yet."""
+OFFERED: Final = {"az": "wabucketref-azure", "abfs": "wabucketref-azure", "bucket": "wabucketref-apolo"}
+"""Schemes of plugins of ours, for the hint where they are not installed."""
+
+MEMBERS: Final = {
+    "storage": ("open",),
+    "tracker": ("open",),
+    "context": ("name", "detect"),
+    "outputs": ("name", "detect", "write"),
+}
+"""What an implementation of each kind must have."""
+
+
+def registries(*, plugins: bool = True, reserved: Collection[str] = ()) -> Mapping[str, Registry]:
+    """Every kind of plugin: built-ins and, with `plugins`, what is installed beside us. Nothing is imported yet.
+
+    `reserved`: options of the commands, which no plugin's option may be.
+    """
+    installed = Installed() if plugins else NothingInstalled()
+
+    def registry(kind: str, builtins: Mapping[str, str], offered: Mapping[str, str] | None = None) -> Registry:
+        return Registry(
+            f"wabucketref.{kind}",
+            builtins,
+            api_version=API_VERSION,
+            installed=installed,
+            offered=offered,
+            reserved=reserved,
+            members=MEMBERS[kind],
+        )
+
     return {
-        "storage": Registry("wabucketref.storage", STORAGES, api_version=API_VERSION),
-        "tracker": Registry("wabucketref.tracker", TRACKERS, api_version=API_VERSION),
-        "context": Registry("wabucketref.context", CONTEXTS, api_version=API_VERSION),
-        "outputs": Registry("wabucketref.outputs", OUTPUTS, api_version=API_VERSION),
+        "storage": registry("storage", STORAGES, OFFERED),
+        "tracker": registry("tracker", TRACKERS),
+        "context": registry("context", CONTEXTS),
+        "outputs": registry("outputs", OUTPUTS),
     }
 
 
@@ -81,12 +110,14 @@ class Storages:
         settings: Settings,
         environ: Mapping[str, str],
         policy: RetryPolicy,
+        registry: Registry,
         *,
         below: StorageHook = unwrapped,
         above: StorageHook = unwrapped,
     ) -> None:
         """`below` and `above` wrap the storage beneath and on top of the retries: for tests."""
         self._settings = settings
+        self._registry = registry
         self._environ = {**environ, ENVIRONMENT["stall_timeout"]: str(settings.stall_timeout)}
         self._policy = policy
         self._below = below
@@ -118,9 +149,8 @@ class Storages:
         own = self._settings.bucket_url() if self._has_own_bucket() else url
         private = own if public_url(own) == url else url
         scheme = private.split(":", 1)[0]
-        registry = registries()["storage"]
-        if scheme in registry.names():
-            factory = registry.get(scheme)
+        if self._registry.offers(scheme):
+            factory = configured(scheme, self._registry.get(scheme), self._settings)
         else:
             factory = Registry("", {scheme: OTHER_SCHEMES}, api_version=API_VERSION).get(scheme)
         return cast(Storage, factory.open(private, self._environ))
@@ -129,7 +159,7 @@ class Storages:
         return self._settings.bucket is not None or self._settings.project_name is not None
 
 
-def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
+def open_tracker(settings: Settings, registry: Registry, name: str | None = None) -> Tracker:
     """The tracker `name`, by default the settings' own. One that cannot be opened now says so when it is asked.
 
     Raises:
@@ -139,7 +169,7 @@ def open_tracker(settings: Settings, name: str | None = None) -> Tracker:
     chosen = name or settings.resolved_tracker()
     if chosen == "wandb" and settings.mode == "disabled":
         chosen = "disabled"
-    factory = registries()["tracker"].get(chosen)
+    factory = configured(chosen, registry.get(chosen), settings)
     try:
         return cast(Tracker, factory.open(settings))
     except LocalIOError:
@@ -181,15 +211,17 @@ def open_floor(
     policy: RetryPolicy | None = None,
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
+    kinds: Mapping[str, Registry] | None = None,
 ) -> Floor:
     """Nothing is asked of bucket or tracker yet, save that the tracker is opened. Raises as :func:`open_workspace`.
 
     `policy`: how requests to buckets are tried again; its deadline comes from the settings.
     """
-    found = open_tracker(settings, tracker)
+    kinds = kinds or registries()
+    found = open_tracker(settings, kinds["tracker"], tracker)
     keeps = found.capabilities.records
     policy = replace(policy or RetryPolicy(), deadline=settings.deadline)
-    storages = Storages(settings, environ, policy, below=below, above=above)
+    storages = Storages(settings, environ, policy, kinds["storage"], below=below, above=above)
     plane = DataPlane(
         storages,
         identity=Identity.current(settings.home_id(keep=keeps)),
@@ -224,18 +256,23 @@ def open_workspace(
     policy: RetryPolicy | None = None,
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
+    plugins: bool = True,
 ) -> Workspace:
     """Everything operations need. Nothing is asked of bucket or tracker yet, save that the tracker is opened.
+
+    Without `plugins` only what is built in counts.
 
     Raises:
         UsageError, SettingsError, NotAuthorised, UpgradeRequired: it can never work like this.
     """
     install_from_environment()
     environ = dict(os.environ) if environ is None else environ
-    floor = open_floor(settings, environ, tracker=tracker, trace=trace, policy=policy, below=below, above=above)
+    kinds = registries(plugins=plugins)
+    floor = open_floor(
+        settings, environ, tracker=tracker, trace=trace, policy=policy, below=below, above=above, kinds=kinds
+    )
     alone = any(given is not None for given in (trace, tracker, policy)) or {below, above} != {unwrapped}
     line = Line(settings, environ, floor.service, alone=alone)
-    registry = registries()
     return Workspace(
         settings=settings,
         tracker=floor.tracker,
@@ -243,34 +280,16 @@ def open_workspace(
         service=floor.service,
         transport=line.open,
         progress=progress,
-        contexts=_loaded(registry["context"]),
-        outputs=_outputs(registry["outputs"], outputs, environ),
+        contexts=loaded(kinds["context"], settings),
+        outputs=chosen_outputs(kinds["outputs"], outputs, settings, environ),
         environ=environ,
         echo=echo,
         open_storage=floor.storages,
         close_line=line.close,
         close_floor=floor.close,
-        registries=list(registry.values()),
+        registries=list(kinds.values()),
     )
 
 
 def _limits(settings: Settings) -> TransferLimits:
     return TransferLimits(concurrency=settings.concurrency, memory=settings.memory)
-
-
-def _loaded(registry: Registry) -> Sequence[Any]:
-    """All that load; what does not is named by ``doctor`` and harms nothing else."""
-    found = []
-    for name in registry.names():
-        try:
-            found.append(registry.get(name))
-        except WaBucketError as error:
-            log.info("%s", error)
-    return found
-
-
-def _outputs(registry: Registry, chosen: str | None, environ: Mapping[str, str]) -> Sequence[Outputs]:
-    """Those chosen by name (comma-separated), else those that are read where this process runs."""
-    if chosen is not None:
-        return [registry.get(name.strip()) for name in chosen.split(",") if name.strip()]
-    return [outputs for outputs in _loaded(registry) if outputs.detect(environ)]

@@ -22,7 +22,7 @@ from wabucketref.settings.bucket import resolve_bucket
 from wabucketref.store.references import references
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.migrate import ensure_schema
-from wabucketref.wiring import Storages
+from wabucketref.wiring import Storages, registries
 
 WILDCARDS: Final = ("0.0.0.0", "::", "[::]")  # noqa: S104
 _SECRET_BYTES: Final = 32
@@ -77,7 +77,7 @@ def run_server(
         ensure_schema(catalog)
         user, key = _let_in(serving, catalog, settings, options)
         sock = stack.enter_context(closing(serving.bind(options.host, options.port)))
-        storages = stack.enter_context(closing(Storages(settings, environ, RetryPolicy())))
+        storages = stack.enter_context(closing(Storages(settings, environ, RetryPolicy(), registries()["storage"])))
         site = serving.Site(
             catalog=catalog,
             storage=storages(files_url(settings, options.files)),

@@ -84,6 +84,7 @@ def floors(monkeypatch: pytest.MonkeyPatch) -> Floors:
         monkeypatch.setitem(sys.modules, module.__name__, module)
     wiring = ModuleType("wabucketref.wiring")
     wiring.open_workspace = made.open_workspace  # type: ignore[attr-defined]
+    wiring.registries = lambda **options: {}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "wabucketref.wiring", wiring)
     monkeypatch.setattr("wabucketref.settings.load_settings", made.load_settings, raising=False)
     return made

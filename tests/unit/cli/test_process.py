@@ -19,7 +19,7 @@ from wabucketref.cli.main import main
 from contextlib import contextmanager
 
 @contextmanager
-def open_workspace(settings, *, progress, echo, outputs):
+def open_workspace(settings, *, progress, echo, outputs, plugins):
     try:
         yield None
     finally:

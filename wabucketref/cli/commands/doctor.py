@@ -12,11 +12,12 @@ from wabucketref.errors import SettingsError
     "doctor",
     cls=TeachingCommand,
     short_help="Probe storage, tracker and clock.",
-    examples=("wabucket -p demo doctor", "wabucket -p demo --bucket s3://team doctor"),
+    examples=("wabucket -p demo doctor", "wabucket -p demo --bucket s3://team doctor --no-plugins"),
 )
+@click.option("--no-plugins", is_flag=True, help="Leave installed plugins out: load none, use none.")
 @command_flags
 @pass_invocation
-def command(invocation: Invocation) -> None:
+def command(invocation: Invocation, no_plugins: bool) -> None:
     """Probe what a transfer needs: settings, home, bucket, tracker, clock, plugins. One line each, with what to do.
 
     The bucket is written to below a random name, which is removed again. Ends with exit code 2 when a probe fails.
@@ -24,7 +25,7 @@ def command(invocation: Invocation) -> None:
     from wabucketref.cli.render.doctor import probe_document, probe_lines
     from wabucketref.operations.doctor import doctor
 
-    with invocation.workspace() as workspace:
+    with invocation.workspace(plugins=not no_plugins) as workspace:
         probes = doctor(workspace)
     failed = [probe for probe in probes if probe.ok is False]
     if failed:

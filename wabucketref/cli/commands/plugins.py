@@ -15,13 +15,18 @@ from wabucketref.cli.teaching import TeachingCommand
 )
 @command_flags
 @pass_invocation
-def command(invocation: Invocation) -> None:
+@click.pass_context
+def command(ctx: click.Context, invocation: Invocation) -> None:
     """List storages, trackers, job contexts and outputs: built in or from plugins, and why a plugin cannot be used.
 
-    Plugins are installed packages with an entry point such as `wabucketref.storage`; they run with full trust.
+    Plugins are installed packages with an entry point such as `wabucketref.storage`; they run with full trust. The
+    options of each can be set by the variable, the option (before the command) or in wabucket.toml under
+    [plugins.NAME].
     """
-    from wabucketref.cli.render.plugins import listed, plugin_lines
+    from wabucketref.cli.every_option import every_option
+    from wabucketref.cli.render.plugins import plugin_document, plugin_lines
+    from wabucketref.registry import described
     from wabucketref.wiring import registries
 
-    found = listed(registries())
-    invocation.show(lambda: {"items": [one.to_dict() for one in found]}, lambda: plugin_lines(found))
+    found = described(registries(reserved=every_option(ctx)))
+    invocation.show(lambda: plugin_document(found), lambda: plugin_lines(found))

@@ -1,41 +1,43 @@
 """Implementations by kind, built in and installed."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wabucketref.cli.render.text import table
+from wabucketref.cli.render.text import printable, table
 
 if TYPE_CHECKING:
-    from wabucketref.registry import Registry
+    from wabucketref.registry import Described, OptionInfo
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One implementation."""
-
-    kind: str
-    name: str
-    package: str | None
-    """Of a plugin; None for what is built in."""
-    problem: str | None = None
-    """Why a plugin cannot be used."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+def plugin_document(found: Sequence["Described"]) -> dict[str, Any]:
+    """As ``schema/plugins.json`` says."""
+    return {"items": [_item(one) for one in found]}
 
 
-def listed(registries: Mapping[str, "Registry"]) -> list[Listed]:
-    """All of every kind; imports every plugin to see whether it can be used."""
-    found = []
-    for kind, registry in registries.items():
-        problems = {(one.name, one.package): one.problem for one in registry.problems()}
-        for name, package in registry.sources():
-            found.append(Listed(kind, name, package, problems.get((name, package or ""))))
-    return found
+def _item(one: "Described") -> dict[str, Any]:
+    capabilities = None if one.capabilities is None else list(one.capabilities)
+    return asdict(one) | {"capabilities": capabilities, "options": [asdict(option) for option in one.options]}
 
 
-def plugin_lines(found: list[Listed]) -> list[str]:
-    """One line an implementation."""
-    rows = [(one.kind, one.name, one.package or "built in", one.problem or "") for one in found]
-    return table(("KIND", "NAME", "FROM", "PROBLEM"), rows)
+def plugin_lines(found: Sequence["Described"]) -> list[str]:
+    """One line an implementation, then the options of those that have some."""
+    rows = [(one.kind, one.name, _origin(one), ", ".join(one.capabilities or ()), one.problem or "") for one in found]
+    return [*table(("KIND", "NAME", "FROM", "CAPABILITIES", "PROBLEM"), rows), *_options(found)]
+
+
+def _origin(one: "Described") -> str:
+    return "built in" if one.package is None else f"{one.package} {one.version or ''}".rstrip()
+
+
+def _options(found: Sequence["Described"]) -> Iterator[str]:
+    rows = [(one.option, one.variable, _value(one), one.description) for each in found for one in each.options]
+    if rows:
+        yield ""
+        yield from table(("OPTION", "VARIABLE", "VALUE", "MEANING"), rows)
+
+
+def _value(option: "OptionInfo") -> str:
+    if option.required:
+        return f"{option.type}, must be given"
+    return option.type if option.default is None else printable(f"{option.type}, default {option.default}")

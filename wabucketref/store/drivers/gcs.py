@@ -289,6 +289,7 @@ class GcsFactory:
     """Opens ``gs://BUCKET[/PREFIX]`` with Google's default credentials, or anonymously ``STORAGE_EMULATOR_HOST``."""
 
     api_version = API_VERSION
+    capabilities = _CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> GcsStorage:
         address = parse_bucket_url(url, "gs", "gcs")

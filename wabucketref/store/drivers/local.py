@@ -233,6 +233,7 @@ class LocalFactory:
     """Opens ``file:///ABSOLUTE/PATH`` (percent-encoding is understood) or a plain absolute path."""
 
     api_version = API_VERSION
+    capabilities = _CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> LocalStorage:
         if url.startswith("/"):

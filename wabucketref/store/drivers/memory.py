@@ -192,6 +192,7 @@ class MemoryFactory:
     """Opens ``memory://NAME[/PREFIX]``."""
 
     api_version = API_VERSION
+    capabilities = _CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> MemoryStorage:
         address = parse_bucket_url(url, "memory")

@@ -63,6 +63,7 @@ class S3Factory:
     """Opens ``s3://BUCKET[/PREFIX]`` with the AWS tools' credentials, region and ``AWS_ENDPOINT_URL[_S3]``."""
 
     api_version = API_VERSION
+    capabilities = _CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> S3Storage:
         address = parse_bucket_url(url, "s3")

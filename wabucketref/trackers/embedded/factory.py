@@ -3,7 +3,7 @@
 import logging
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.tracker import Tracker
+from wabucketref.contracts.tracker import Tracker, TrackerCapabilities
 from wabucketref.model.redact import redact
 from wabucketref.settings import Settings
 
@@ -14,6 +14,7 @@ class EmbeddedFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
+    capabilities = TrackerCapabilities()
 
     def open(self, settings: Settings) -> Tracker:
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker

@@ -8,18 +8,16 @@ harms nothing else.
 
 import contextlib
 import importlib
-import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wabucketref.errors import UsageError
+from wabucketref.installed import Installed, NothingInstalled, Registered
 from wabucketref.model.nearest import nearest
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from wabucketref.registry.options import options_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +34,69 @@ class PluginProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    package: str
-    entry: "EntryPoint"
+class Source:
+    """A name and where it is from."""
+
+    name: str
+    package: str | None = None
+    """None for what is built in."""
+    version: str | None = None
 
 
 class Registry:
     """The implementations of one kind. Thread-safe; keeps what it loaded."""
 
-    def __init__(self, group: str, builtins: Mapping[str, str], *, api_version: int) -> None:
-        """`builtins`: name to ``module:attribute``. `api_version`: what a loaded object must declare."""
+    def __init__(
+        self,
+        group: str,
+        builtins: Mapping[str, str],
+        *,
+        api_version: int,
+        installed: Installed | None = None,
+        offered: Mapping[str, str] | None = None,
+        reserved: Collection[str] = (),
+        members: Collection[str] = (),
+    ) -> None:
+        """Nothing is looked for yet.
+
+        Args:
+            group: of the entry points.
+            builtins: name to ``module:attribute``.
+            api_version: what a loaded object must declare.
+            installed: where entry points are found, shared by the kinds.
+            offered: names that a package of ours has, to the package, for the hint where it is not installed.
+            reserved: further options of the command line, which no plugin's option may be.
+            members: what a loaded object must have.
+        """
         self.group = group
         self.api_version = api_version
         self._builtins = dict(builtins)
+        self._installed = installed or Installed()
+        self._offered = dict(offered or {})
+        self._reserved = reserved
+        self._members = members
         self._loaded: dict[str, Any] = {}
-        self._plugins: dict[str, list[_Found]] | None = None
+        self._plugins: dict[str, list[Registered]] | None = None
         self._lock = threading.RLock()
+
+    @property
+    def looks_for_plugins(self) -> bool:
+        """False when only what is built in counts."""
+        return not isinstance(self._installed, NothingInstalled)
 
     def names(self) -> Sequence[str]:
         """All names: built-in ones in their order, then plugins by name. Imports nothing."""
         return [*self._builtins, *sorted(set(self._discovered()) - set(self._builtins))]
 
-    def sources(self) -> Sequence[tuple[str, str | None]]:
-        """Every (name, package) in the order of :meth:`names`, clashing plugins included; built-in ones have None.
+    def sources(self) -> Sequence[Source]:
+        """Every name with its package in the order of :meth:`names`, clashing plugins included. Imports nothing."""
+        found = sorted(self._discovered().items())
+        plugins = [Source(name, one.package, one.version) for name, several in found for one in several]
+        return [*(Source(name) for name in self._builtins), *plugins]
 
-        Imports nothing.
-        """
-        plugins = sorted((name, one.package) for name, found in self._discovered().items() for one in found)
-        return [*((name, None) for name in self._builtins), *plugins]
+    def offers(self, name: str) -> bool:
+        """Whether `name` is known: built in, installed, or of a package of ours that may be installed."""
+        return name in self._builtins or name in self._discovered() or name in self._offered
 
     def get(self, name: str) -> Any:
         """The object registered as `name`, imported on first use.
@@ -92,7 +125,7 @@ class Registry:
                     problems.append(self._problem(name, found[0], error.message))
         return problems
 
-    def _problem(self, name: str, found: _Found, problem: str) -> PluginProblem:
+    def _problem(self, name: str, found: Registered, problem: str) -> PluginProblem:
         return PluginProblem(self.group, name, found.package, problem)
 
     def _load_builtin(self, name: str) -> Any:
@@ -101,6 +134,9 @@ class Registry:
 
     def _load_plugin(self, name: str) -> Any:
         found = self._discovered().get(name, [])
+        if not found and name in self._offered:
+            package = self._offered[name]
+            raise UsageError(f"the {self._kind} {name!r} needs {package}", hint=f"pip install {package}")
         if not found:
             meant = nearest(name, self.names())
             hint = f"did you mean {meant!r}?" if meant else f"known are {', '.join(self.names())}"
@@ -110,12 +146,14 @@ class Registry:
             raise UsageError(f"{self._kind} {name!r} is registered by {packages}", hint="uninstall all but one")
         return self._checked(name, found[0])
 
-    def _checked(self, name: str, found: _Found) -> Any:
+    def _checked(self, name: str, found: Registered) -> Any:
         where = f"{self._kind} {name!r} of the package {found.package}"
         try:
             # What a plugin prints while it is imported must not end in the middle of a JSON document.
             with contextlib.redirect_stdout(sys.stderr):
                 loaded = found.entry.load()
+                missing = [member for member in self._members if not hasattr(loaded, member)]
+                problem = f"it has no {missing[0]}" if missing else options_problem(name, loaded, self._reserved)
         except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is kept
             raise UsageError(
                 f"{where} cannot be loaded: {type(error).__name__}: {error}", hint=f"update or remove {found.package}"
@@ -126,32 +164,16 @@ class Registry:
                 f"{where} was made for plugin API {version}, this release has {self.api_version}",
                 hint=f"update {found.package} or wabucketref",
             )
+        if problem:
+            raise UsageError(f"{where} cannot be used: {problem}", hint=f"update or remove {found.package}")
         return loaded
 
     @property
     def _kind(self) -> str:
         return self.group.rpartition(".")[2]
 
-    def _discovered(self) -> dict[str, list[_Found]]:
+    def _discovered(self) -> dict[str, list[Registered]]:
         with self._lock:
             if self._plugins is None:
-                self._plugins = _discover(self.group)
+                self._plugins = self._installed.group(self.group)
             return self._plugins
-
-
-def _discover(group: str) -> dict[str, list[_Found]]:
-    """Entry points of installed distributions; what lies in the working directory is not installed."""
-    from importlib import metadata  # slow to import, and not needed for built-ins
-
-    found: dict[str, dict[str, _Found]] = {}
-    for distribution in metadata.distributions(path=_installed_path()):
-        for entry in distribution.entry_points.select(group=group):
-            package = distribution.metadata["Name"] or "an unnamed package"
-            found.setdefault(entry.name, {}).setdefault(package, _Found(package, entry))
-    return {name: [one for _, one in sorted(by_package.items())] for name, by_package in found.items()}
-
-
-def _installed_path() -> list[str]:
-    # `python -m` and scripts put their own directory first; a file planted there must not become a plugin.
-    here = os.path.abspath(os.curdir)
-    return [place for place in sys.path if place and os.path.abspath(place) != here]
