@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from wabucketref.errors import NotFound, UnfinishedUpload
+from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
@@ -11,7 +11,8 @@ from wabucketref.operations.workspace import Workspace
 
 
 def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
-    """Remove the upload that `ref` names, also one that nobody finished; files of a linked artifact stay.
+    """Remove the upload that `ref` names, also one that nobody finished or whose manifest is damaged; files of a linked
+    artifact stay.
 
     Running it again after a crash goes on.
 
@@ -21,7 +22,7 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
     """
     try:
         artifact = resolve_files(ws, ref, strict=True)
-    except UnfinishedUpload:
+    except (UnfinishedUpload, IntegrityError):
         artifact = info_of(ws.bucket, ref, None)
 
     def told(header: Header | None) -> None:

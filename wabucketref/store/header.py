@@ -25,12 +25,27 @@ class StoredHeader:
     header: Header
     info: ObjectInfo
 
+    @property
+    def write_id(self) -> str:
+        """The operation that wrote it."""
+        return self.header.write_id
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
     """There is no header: why."""
 
     reason: Literal["nothing", "legacy", "unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """There is a header, and it cannot be read."""
+
+    info: ObjectInfo
+    error: IntegrityError
+    write_id: Final = "damaged"
+    """Stands for that of an operation that nobody knows any more."""
 
 
 def where_is(storage: Storage, ref: ArtifactRef) -> str:
@@ -52,9 +67,20 @@ def read_header(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:
             data, info = storage.read(Layout.of(ref).header, limit=MAX_HEADER_BYTES)
         except NotFound:
             return None
+        except IntegrityError as error:
+            raise IntegrityError(f"{where_is(storage, ref)}: {error}", hint=_what_helps(ref)) from error
         return StoredHeader(decode_header(storage, ref, data), info)
 
     return read_whole(once)
+
+
+def read_any(storage: Storage, ref: ArtifactRef) -> StoredHeader | Damaged | None:
+    """As :func:`read_header`, for who replaces or removes what is there: damage stands in their way no more."""
+    try:
+        return read_header(storage, ref)
+    except IntegrityError as error:
+        info = storage.head(Layout.of(ref).header)
+        return None if info is None else Damaged(info, error)
 
 
 def read_whole(read: Callable[[], T]) -> T:
@@ -72,7 +98,10 @@ def read_whole(read: Callable[[], T]) -> T:
 def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:
     """The header of `ref` out of what the store gave. Raises as :func:`read_header`."""
     where = where_is(storage, ref)
-    header = Header.decode(data, where)
+    try:
+        header = Header.decode(data, where)
+    except IntegrityError as error:
+        raise IntegrityError(str(error), hint=_what_helps(ref)) from error
     found = (header.type, header.name, header.alias)
     if found != (ref.type, ref.name, ref.alias):
         if "/".join(found).casefold() == ref.directory.casefold():
@@ -80,10 +109,17 @@ def decode_header(storage: Storage, ref: ArtifactRef, data: bytes) -> Header:
                 f"{ref} is not in {storage.url}, whose disk takes {'/'.join(found)!r} for the same name",
                 hint="names are told apart by their case",
             )
-        raise IntegrityError(
-            f"{where} says it is of {'/'.join(found)!r}", hint="it was copied there by hand; upload the files anew"
-        )
+        raise IntegrityError(f"{where} says it is of {'/'.join(found)!r}", hint=_what_helps(ref))
     return header
+
+
+def _what_helps(ref: ArtifactRef) -> str:
+    return f"replace it from its source: wabucket upload … --overwrite; or remove it: wabucket rm {ref}"
+
+
+def look_past_damage(storage: Storage, ref: ArtifactRef) -> StoredHeader | Damaged | Absent:
+    """As :func:`look`, for who replaces or removes what is there."""
+    return read_any(storage, ref) or look(storage, ref)
 
 
 def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:

@@ -17,7 +17,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.take import take_claim
 from wabucketref.store.header import entries_of, read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout, base_prefix, mark_of, mark_prefixes, marked_base
+from wabucketref.store.layout import MARKS, Layout, base_prefix, mark_of, mark_prefixes, marked_base
 
 _MAX_BYTES = 64 << 10
 _SHOWN = 5
@@ -51,6 +51,24 @@ def unmark(storage: Storage, header: Header) -> None:
     """Remove the mark of a link whose header is gone."""
     if header.base is not None:
         storage.delete(mark_of(header.base, header.write_id))
+
+
+def unmark_all(storage: Storage, ref: ArtifactRef) -> bool:
+    """Under the claim on `ref`, whose header is gone or tells nothing: remove the marks of links that were there, by
+    one listing of all marks; whether there were any. Damaged ones stay."""
+    keys = [info.key for info in storage.list(MARKS)]
+    dead = [key for key in keys if _is_of(storage, key, ref)]
+    for key in dead:
+        storage.delete(key)
+    return bool(dead)
+
+
+def _is_of(storage: Storage, key: str, ref: ArtifactRef) -> bool:
+    try:
+        mark = read_mark(storage, key)
+    except IntegrityError:
+        return False
+    return mark is not None and mark.ref == ref
 
 
 def check_sources(storage: Storage, base: str, objects: Iterable[ObjectInfo], me: Identity, cancel: Cancel) -> None:

@@ -21,7 +21,7 @@ from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
 from wabucketref.store.claims.take import has_claim, tidy_claims
 from wabucketref.store.folding import local_place
-from wabucketref.store.header import entries_of, find, read_header
+from wabucketref.store.header import StoredHeader, entries_of, find, read_any
 from wabucketref.store.identity import Identity
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.limits import TransferLimits
@@ -185,8 +185,8 @@ class DataPlane:
 
     def write_id(self, bucket: str, ref: ArtifactRef) -> str:
         """The operation whose upload the alias holds, empty when none is committed there. One request."""
-        found = read_header(self._storage(bucket), ref)
-        return found.header.write_id if found else ""
+        found = read_any(self._storage(bucket), ref)
+        return found.write_id if found else ""
 
     def has_claim(self, bucket: str, ref: ArtifactRef, xid: str) -> bool:
         """Whether a claim of the operation `xid` lies there, alive or dead: nobody has finished there since."""
@@ -276,8 +276,8 @@ class DataPlane:
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
         """The outcome of the operation `xid` if it is what the alias holds, else None."""
         storage = self._storage(bucket)
-        found = read_header(storage, ref)
-        if found is None or found.header.write_id != xid:
+        found = read_any(storage, ref)
+        if not isinstance(found, StoredHeader) or found.write_id != xid:
             return None
         tidy_claims(storage, ref, self._me, xid)
         return committed(storage, ref, found.header, xid, TransferFigures(), already_there=True)

@@ -12,10 +12,10 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim
-from wabucketref.store.header import Absent, StoredHeader, look, read_header
+from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
-from wabucketref.store.linked import check_unlinked, unmark
+from wabucketref.store.linked import check_unlinked, unmark, unmark_all
 from wabucketref.store.withdraw import delete_seen
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 def remove(
     storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel, told: Callable[[Header | None], None]
 ) -> None:
-    """Remove a committed, unfinished or old upload; what a link refers to stays. Safe to repeat after a crash.
+    """Remove a committed, unfinished, damaged or old upload; what a link refers to stays. Safe to repeat after a crash.
 
     `told` hears of what had been committed, if anything, while nobody else can commit yet.
 
@@ -33,14 +33,14 @@ def remove(
         Conflict: links refer to its files.
         UploadInProgress: a live writer is at it, or it was replaced meanwhile.
     """
-    found = look(storage, ref)
+    found = look_past_damage(storage, ref)
     if isinstance(found, Absent) and found.reason == "nothing":
         raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
     with take_claim(storage, ref, me, f"rm-{uuid.uuid4()}", cancel) as claim:
         check_unlinked(storage, ref, me, cancel)
         claim.touch()
-        header = _withdraw(storage, ref)
-        _remove_files(storage, Layout.of(ref), claim, linked=header is not None and header.base is not None)
+        header, linked = _withdraw(storage, ref)
+        _remove_files(storage, Layout.of(ref), claim, linked=linked)
         hit("remove.files_gone")
         claim.check()
         try:
@@ -48,26 +48,28 @@ def remove(
         finally:
             claim.commit_done()
     hit("remove.done")
-    if isinstance(found, StoredHeader) and found.info.version is not None and storage.url.startswith("s3:"):
+    if isinstance(found, StoredHeader | Damaged) and found.info.version is not None and storage.url.startswith("s3:"):
         _log.warning(
             "%s keeps old versions: what was removed takes room until your lifecycle rules or tools delete it",
             storage.url,
         )
 
 
-def _withdraw(storage: Storage, ref: ArtifactRef) -> Header | None:
-    """Remove the header and return it."""
-    found = read_header(storage, ref)
+def _withdraw(storage: Storage, ref: ArtifactRef) -> tuple[Header | None, bool]:
+    """Remove the header; what it was, and whether it was a link's."""
+    found = read_any(storage, ref)
     if found is None:
-        return None
+        return None, unmark_all(storage, ref)
     try:
         delete_seen(storage, Layout.of(ref).header, found.info.etag)
     except PreconditionFailed as error:
         raise UploadInProgress(f"{ref} was replaced meanwhile", hint="look at it again, then repeat") from error
     storage.flush()  # power loss must not bring it back without its files
     hit("remove.header_gone")
+    if isinstance(found, Damaged):
+        return None, unmark_all(storage, ref)
     unmark(storage, found.header)
-    return found.header
+    return found.header, found.header.base is not None
 
 
 def _remove_files(storage: Storage, layout: Layout, claim: Held, *, linked: bool) -> None:

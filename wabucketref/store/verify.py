@@ -1,18 +1,22 @@
 """Verify: what lies in the bucket against the manifest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.errors import NotFound
+from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import Damage
 from wabucketref.store.digest import Digest
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
-from wabucketref.store.layout import Layout, is_control
+from wabucketref.store.layout import Layout, base_prefix, is_control
 from wabucketref.store.pool import Crew
+
+Reads = Callable[[Entry, ObjectInfo], bool]
+"""Whether the bytes of an object are read, whose size is right."""
 
 
 class Verified(NamedTuple):
@@ -33,8 +37,7 @@ def verify(storage: Storage, ref: ArtifactRef, header: Header, *, deep: bool, cr
     """
     crew.progress.start("verify", header.files, header.bytes)
     try:
-        base = Layout.of(ref).directory if header.base is None else header.base
-        checking, damage = read_whole(lambda: _checked(storage, ref, header, f"{base}/" if base else "", deep, crew))
+        checking, damage = read_whole(lambda: _checked(storage, ref, header, lambda entry, info: deep, crew))
     finally:
         crew.progress.finish()
     if damage:
@@ -43,19 +46,34 @@ def verify(storage: Storage, ref: ArtifactRef, header: Header, *, deep: bool, cr
     return Verified(header.files, header.bytes, tuple(damage), extra)
 
 
+def is_whole(storage: Storage, ref: ArtifactRef, header: Header, crew: Crew) -> bool:
+    """Whether all that `header` promises is there. Bytes are read only where nothing else can tell: on disks, and of
+    objects that another program put there."""
+
+    def reads(entry: Entry, info: ObjectInfo) -> bool:
+        return storage.capabilities.local or entry.etag is None or entry.etag != info.etag
+
+    with Crew(crew.limits, crew.budget, crew.cancel, SilentProgress(), crew.policy) as checkers:
+        try:
+            return not read_whole(lambda: _checked(storage, ref, header, reads, checkers))[1]
+        except (IntegrityError, ReplacedWhileReading):
+            return False
+
+
 def _checked(
-    storage: Storage, ref: ArtifactRef, header: Header, prefix: str, deep: bool, crew: Crew
+    storage: Storage, ref: ArtifactRef, header: Header, reads: Reads, crew: Crew
 ) -> "tuple[_Checking, list[Damage]]":
     crew.begin_anew()
-    checking = _Checking(storage, prefix, deep, crew)
+    base = Layout.of(ref).directory if header.base is None else header.base
+    checking = _Checking(storage, base_prefix(base), reads, crew)
     return checking, list(checking.run(entries_of(storage, ref, header)))
 
 
 class _Checking:
-    def __init__(self, storage: Storage, prefix: str, deep: bool, crew: Crew) -> None:
+    def __init__(self, storage: Storage, prefix: str, reads: Reads, crew: Crew) -> None:
         self._storage = storage
         self._prefix = prefix
-        self._deep = deep
+        self._reads = reads
         self._crew = crew
         self._there: dict[str, ObjectInfo] = {}
 
@@ -78,17 +96,20 @@ class _Checking:
     def _check(self, entry: Entry) -> Damage | None:
         # Listings may be stale, and must not be the only witness.
         info = self._there.pop(entry.path, None) or self._storage.head(self._prefix + entry.path)
-        found = self._compare(entry, info)
-        self._crew.progress.advance(files=1, bytes=0 if self._deep and found is None else entry.size)
+        found, read = self._compare(entry, info)
+        self._crew.progress.advance(files=1, bytes=0 if read and found is None else entry.size)
         hit("verify.file")
         return found
 
-    def _compare(self, entry: Entry, info: ObjectInfo | None) -> Damage | None:
+    def _compare(self, entry: Entry, info: ObjectInfo | None) -> tuple[Damage | None, bool]:
+        """What is wrong, and whether the bytes were read to know it."""
         if info is None:
-            return Damage(entry.path, "missing", entry.digest, "")
+            return Damage(entry.path, "missing", entry.digest, ""), False
         if info.size != entry.size:
-            return Damage(entry.path, "size", str(entry.size), str(info.size))
-        return self._compare_bytes(entry, info) if self._deep else None
+            return Damage(entry.path, "size", str(entry.size), str(info.size)), False
+        if not self._reads(entry, info):
+            return None, False
+        return self._compare_bytes(entry, info), True
 
     def _compare_bytes(self, entry: Entry, info: ObjectInfo) -> Damage | None:
         try:

@@ -272,3 +272,23 @@ def test_H5_a_field_that_is_there_twice(uploaded: Bench, field: str) -> None:
     path.unlink()
     path.write_text(text.replace("{", f'{{"{field}": {json.dumps(json.loads(text)[field])}, ', 1))
     uploaded.refused(7, "download", "dataset/cats:one", "-d", "out", says="twice")
+
+
+# ---- what helps ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("H5")
+@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 100], ids=lambda one: str(len(one)))
+def test_H5_a_damaged_header_is_replaced_or_removed(uploaded: Bench, content: bytes) -> None:
+    path = uploaded.bucket / "dataset/cats/one/.wabucket/manifest.json"
+    again = ("upload", "src", "-n", "cats", "-t", "dataset", "-a", "one")
+    path.unlink()
+    path.write_bytes(content)
+    uploaded.refused(7, *again, says="--overwrite")
+    uploaded.ok(*again, "--overwrite")
+    uploaded.ok("verify", "--all", "--deep")
+    path.unlink()
+    path.write_bytes(content)
+    uploaded.ok("rm", "dataset/cats:one")
+    assert not (uploaded.bucket / "dataset").exists()
+    uploaded.refused(3, "show", "dataset/cats:one")

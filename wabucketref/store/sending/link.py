@@ -11,8 +11,9 @@ from wabucketref.model.names import explain_paths, path_problem
 from wabucketref.model.plan import Committed, LinkPlan
 from wabucketref.model.redact import public_place
 from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.header import read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import base_prefix, is_control
+from wabucketref.store.layout import base_prefix, is_control, mark_of
 from wabucketref.store.linked import Mark, check_sources
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.writing import Moved, Room, Writing
@@ -21,12 +22,25 @@ from wabucketref.store.sending.writing import Moved, Room, Writing
 def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committed:
     """Carry out `plan`. See :meth:`DataPlane.link` for the errors."""
     check_base(plan.base, plan.ref.directory)
-    linking = _Linking(storage, plan, linked_objects(storage, plan), me, crew)
-    crew.progress.start("link", len(linking.objects), sum(info.size for info in linking.objects))
     try:
-        return Writing(storage, plan, me, crew, linking.same).run(linking.fill)
-    finally:
-        crew.progress.finish()
+        linking = _Linking(storage, plan, linked_objects(storage, plan), me, crew)
+        crew.progress.start("link", len(linking.objects), sum(info.size for info in linking.objects))
+        try:
+            return Writing(storage, plan, me, crew, linking.same).run(linking.fill)
+        finally:
+            crew.progress.finish()
+    except WaBucketError as error:
+        if not error.retryable:
+            _unmark_earlier_try(storage, plan)
+        raise
+
+
+def _unmark_earlier_try(storage: Storage, plan: LinkPlan) -> None:
+    """Nobody tries again: the mark of a try that died goes, unless that one committed."""
+    with contextlib.suppress(WaBucketError):
+        found = read_header(storage, plan.ref)
+        if found is None or found.header.write_id != plan.xid:
+            storage.delete(mark_of(plan.base, plan.xid))
 
 
 def check_source(storage: Storage, base: str) -> None:

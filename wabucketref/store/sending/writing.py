@@ -23,10 +23,10 @@ from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim, tidy_claims
 from wabucketref.store.entries import EntriesWriter, Totals
 from wabucketref.store.folding import check_spelling
-from wabucketref.store.header import Absent, StoredHeader, look, read_header
+from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout, mark_of
-from wabucketref.store.linked import check_unlinked, unmark
+from wabucketref.store.linked import check_unlinked, unmark, unmark_all
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
 from wabucketref.store.sending.committed import committed
@@ -34,6 +34,7 @@ from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.seen import Seen
 from wabucketref.store.spool import Spool
 from wabucketref.store.times import rfc3339
+from wabucketref.store.verify import is_whole
 from wabucketref.store.withdraw import delete_seen
 
 _log = logging.getLogger(__name__)
@@ -93,14 +94,14 @@ class Writing:
             Conflict: it shall be replaced, but links refer to its files; or the disk takes its name for another's.
         """
         check_spelling(self._storage, self._ref)
-        there = look(self._storage, self._ref)
+        there = look_past_damage(self._storage, self._ref)
         done = self._settled(there)
         if done is not None:
             return done
         try:
             claim = take_claim(self._storage, self._ref, self._me, self._plan.xid, self._crew.cancel)
         except UploadInProgress:
-            done = self._settled(read_header(self._storage, self._ref))
+            done = self._settled(read_any(self._storage, self._ref))
             if done is not None and not self._overwrite:
                 return done
             raise
@@ -108,12 +109,17 @@ class Writing:
             hit("upload.claimed")
             return self._under_claim(claim, there, fill)
 
-    def _settled(self, there: StoredHeader | Absent | None) -> Committed | None:
+    def _settled(self, there: StoredHeader | Damaged | Absent | None) -> Committed | None:
         """The outcome when the alias holds the content already; None when there is something to do.
 
         Raises:
             AliasTaken: it holds other content and may not be overwritten.
+            IntegrityError: its manifest is damaged and may not be overwritten.
         """
+        if isinstance(there, Damaged):
+            if not self._overwrite:
+                raise there.error
+            return None
         if isinstance(there, Absent):
             if there.reason == "legacy" and not self._overwrite:
                 raise AliasTaken(
@@ -124,13 +130,17 @@ class Writing:
         if there is None:
             return None
         ours = there.header.write_id == self._plan.xid
-        if ours or self._same(there.header):
+        if ours or (self._same(there.header) and self._may_stay(there.header)):
             return self._already(there.header)
         if not self._overwrite:
             with suppress(WaBucketError):  # what it finds stands in nobody's way
                 tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
             raise alias_taken(self._ref, there.header)
         return None
+
+    def _may_stay(self, header: Header) -> bool:
+        """Overwriting is also how damage is mended."""
+        return not self._overwrite or is_whole(self._storage, self._ref, header, self._crew)
 
     def _already(self, header: Header) -> Committed:
         tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
@@ -140,9 +150,9 @@ class Writing:
         return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
 
     def _under_claim(
-        self, claim: Held, before: StoredHeader | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
+        self, claim: Held, before: StoredHeader | Damaged | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
     ) -> Committed:
-        now = read_header(self._storage, self._ref)
+        now = read_any(self._storage, self._ref)
         if now is not None:
             claim.untouched()
             done = None if _equal(now, before) else self._settled(now)
@@ -152,6 +162,8 @@ class Writing:
             check_unlinked(self._storage, self._ref, self._me, self._crew.cancel)
         if now is not None:
             self._withdraw(claim, now)
+        elif self._overwrite and before != Absent("nothing"):
+            unmark_all(self._storage, self._ref)
         room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
         with Spool(_SPOOL_BYTES) as spool:
             writer = EntriesWriter(spool, self._ref)
@@ -163,15 +175,18 @@ class Writing:
             self._put_entries(room, spool)
         return self._commit(claim, self._header(totals))
 
-    def _withdraw(self, claim: Held, there: StoredHeader) -> None:
+    def _withdraw(self, claim: Held, there: StoredHeader | Damaged) -> None:
         claim.touch()
         try:
             delete_seen(self._storage, self._layout.header, there.info.etag)
         except PreconditionFailed as error:
             raise UploadInProgress(f"{self._ref} was replaced meanwhile", hint="try again") from error
         self._storage.flush()  # power loss must not bring it back over files that are replaced now
-        unmark(self._storage, there.header)
         hit("upload.withdrawn")
+        if isinstance(there, Damaged):
+            unmark_all(self._storage, self._ref)
+        else:
+            unmark(self._storage, there.header)
 
     def _remove_leftovers(self, room: Room) -> None:
         for info in room.seen.leftovers():
@@ -246,7 +261,9 @@ class Writing:
         )
 
 
-def _equal(now: StoredHeader, before: StoredHeader | Absent) -> bool:
+def _equal(now: StoredHeader | Damaged, before: StoredHeader | Damaged | Absent) -> bool:
+    if isinstance(now, Damaged):
+        return isinstance(before, Damaged)
     return isinstance(before, StoredHeader) and before.header.write_id == now.header.write_id
 
 
