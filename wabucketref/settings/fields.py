@@ -28,6 +28,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "stall_timeout": "WABUCKET_STALL_TIMEOUT",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
+    "stat_cache": "WABUCKET_STAT_CACHE",
     "service_idle": "WABUCKET_SERVICE_IDLE",
     "console": "WABUCKET_CONSOLE",
     "log": "WABUCKET_LOG",

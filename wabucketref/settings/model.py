@@ -38,6 +38,7 @@ _SHARED = (
     "finish_timeout",
     "journal_sync",
     "plugins",
+    "stat_cache",
 )
 Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
 
@@ -79,6 +80,8 @@ class Settings(BaseModel):
     """Seconds for a run to finish, transfers under way included."""
     journal_sync: Literal["full", "normal"] = "full"
     """``full`` survives power loss, ``normal`` only a crash of the process."""
+    stat_cache: Literal["on", "off"] = "on"
+    """Whether digests of files that did not change are remembered."""
     service_idle: Annotated[float, Field(ge=0, le=366 * 86400, allow_inf_nan=False)] = 0.0
     """Seconds without clients and runs after which a background service ends; 0: never."""
     console: Literal["off", "on"] = "off"

@@ -19,6 +19,7 @@ from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
+from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.take import has_claim, tidy_claims
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import StoredHeader, entries_of, find, read_any
@@ -58,13 +59,16 @@ class DataPlane:
         limits: TransferLimits,
         home: str | None = None,
         policy: RetryPolicy | None = None,
+        digests: DigestCache | None = None,
     ) -> None:
-        """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain."""
+        """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain. `digests`:
+        those of files that were hashed before."""
         self._open = open_storage
         self._me = identity
         self._limits = limits
         self._home = home
         self._policy = policy or RetryPolicy()
+        self._digests = digests or DigestCache(None)
         self._budget = Budget(limits.memory)
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
@@ -89,7 +93,7 @@ class DataPlane:
             tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
             Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
             with self._crew(cancel, progress) as crew:
-                return upload(storage, plan, tree, self._me, crew, memory)
+                return upload(storage, plan, tree, self._me, crew, memory, self._digests)
         except WaBucketError as error:
             if is_for_good(error):
                 self.give_back(plan.bucket, plan.ref, memory)

@@ -22,6 +22,7 @@ from wabucketref.service.trace import FileTrace, Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.settings import Settings
 from wabucketref.settings.fields import ENVIRONMENT
+from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
@@ -228,6 +229,7 @@ def open_floor(
         limits=_limits(settings),
         home=str(settings.home),
         policy=policy,
+        digests=DigestCache(settings.home / "cache" / "digests" if settings.stat_cache == "on" else None),
     )
     if found.capabilities.references:
         cast(ReferringTracker, found).attach(plane)

@@ -6,11 +6,13 @@ from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.contracts.transfer import OpenUpload, StoredFile, TransferMemory
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
-from wabucketref.model.manifest import Entry, Header
+from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import Committed, UploadPlan
-from wabucketref.store.digest import Digest, ManifestDigest, digest_of
+from wabucketref.store.cache.known import DigestCache
+from wabucketref.store.digest import digest_of
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
+from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender
 from wabucketref.store.sending.readback import read_back
 from wabucketref.store.sending.unfinished import Unfinished
@@ -20,70 +22,33 @@ from wabucketref.store.source.tree import Found, Tree
 
 
 def upload(
-    storage: Storage, plan: UploadPlan, tree: Tree, me: Identity, crew: Crew, memory: TransferMemory
+    storage: Storage, plan: UploadPlan, tree: Tree, me: Identity, crew: Crew, memory: TransferMemory, cache: DigestCache
 ) -> Committed:
     """Carry out `plan` with the files found by the scan. See :meth:`DataPlane.upload` for the errors."""
-    with Source(tree.root) as source:
-        comparing = Comparing(source, tree, plan, crew)
-        writing = Writing(storage, plan, me, crew, comparing.same)
+    with Source(tree.root) as source, cache.of(tree.root, tree.files) as known:
+        digests = SourceDigests(source, crew, known)
+        writing = Writing(storage, plan, me, crew, Comparing(digests, tree, plan).same)
         crew.progress.start("upload", tree.files, tree.bytes)
         try:
-            return writing.run(lambda room, moved: _Filling(source, tree, crew, memory, room, moved).entries())
+            return writing.run(lambda room, moved: _Filling(source, digests, tree, crew, memory, room, moved).entries())
         finally:
             crew.progress.finish()
-
-
-class Comparing:
-    """Whether a source has the content of a committed upload: hashed here, nothing is sent."""
-
-    def __init__(self, source: Source, tree: Tree, plan: UploadPlan, crew: Crew) -> None:
-        self._source = source
-        self._tree = tree
-        self._plan = plan
-        self._crew = crew
-        self._digest: str | None = None
-
-    def same(self, header: Header) -> bool:
-        if (header.files, header.bytes) != (self._tree.files, self._tree.bytes):
-            return False
-        if self._digest is None:
-            found = ManifestDigest(self._plan.type, self._plan.name, self._plan.alias)
-            for entry in self._crew.in_order(self._entry, self._tree):
-                found.add(entry)
-            self._digest = found.value()
-        return header.digest == self._digest
-
-    def _entry(self, found: Found) -> Entry:
-        if found.directory:
-            return Entry(found.path, 0, "", "directory")
-        return Entry(found.path, found.size, hash_file(self._source, found, self._crew))
-
-
-def hash_file(source: Source, found: Found, crew: Crew) -> str:
-    """The digest of a source file, read in pieces.
-
-    Raises:
-        SourceChanged: it changed while it was read.
-    """
-    digest = Digest()
-    held = crew.budget.acquire(min(found.size, crew.limits.part_size), crew.check)
-    try:
-        with source.open(found) as file:
-            for piece in file.pieces(crew.limits.part_size):
-                crew.check()
-                digest.update(piece)
-    finally:
-        crew.budget.release(held)
-    return digest.value()
 
 
 class _Filling:
     """Stores the files under the claim and yields their entries in order of path."""
 
     def __init__(
-        self, source: Source, tree: Tree, crew: Crew, memory: TransferMemory, room: Room, moved: Moved
+        self,
+        source: Source,
+        digests: SourceDigests,
+        tree: Tree,
+        crew: Crew,
+        memory: TransferMemory,
+        room: Room,
+        moved: Moved,
     ) -> None:
-        self._source = source
+        self._digests = digests
         self._tree = tree
         self._crew = crew
         self._memory = memory
@@ -128,6 +93,7 @@ class _Filling:
             return kept, None
         sent = self._sender.send(found, key, seen, left)
         hit("upload.file_sent")
+        self._digests.note(found, sent.digest)
         stored = _entry(found, sent.digest, sent.info)
         self._remember(found, stored)
         hit("upload.file_stored")
@@ -141,8 +107,9 @@ class _Filling:
     def _kept(self, found: Found, seen: ObjectInfo | None) -> Entry | None:
         """The entry when an earlier try stored the very bytes and nobody touched the object since.
 
-        The source is hashed again, which costs less than sending: equal times do not prove equal content. So is the
-        object on a disk, where a power loss may have left the right size and times with other bytes.
+        The source is hashed again, unless its digest is surely known: that costs less than sending, and equal times
+        do not prove equal content. So is the object on a disk, where a power loss may have left the right size and
+        times with other bytes.
         """
         if seen is None or seen.etag is None or not self._room.claim.reusable:
             return None
@@ -152,7 +119,7 @@ class _Filling:
             return None
         if (known.mtime_ns, known.ctime_ns, known.inode) != (found.mtime_ns, found.ctime_ns, found.inode):
             return None
-        if hash_file(self._source, found, self._crew) != known.digest:
+        if self._digests.of(found) != known.digest:
             return None
         if self._storage.capabilities.local and digest_of(read_back(self._storage, seen, self._crew)) != known.digest:
             return None
@@ -164,7 +131,7 @@ class _Filling:
             return None
         if sum(part.size for part in self._memory.parts_of(left).values()) != found.size:
             return None
-        digest = hash_file(self._source, found, self._crew)
+        digest = self._digests.of(found)
         if digest_of(read_back(self._storage, seen, self._crew)) != digest:
             return None
         return _entry(found, digest, seen)

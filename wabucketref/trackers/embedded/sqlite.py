@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, event
 
 from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, SettingsError, WaBucketError
+from wabucketref.filesystem import is_network
 from wabucketref.trackers.embedded.errors import is_busy
-from wabucketref.trackers.embedded.filesystem import is_network
 
 WRITE: Final = "catalog_write"
 """Execution option of a connection whose transaction will write."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wabucketref.trackers.embedded.filesystem import is_network
+from wabucketref.filesystem import is_network
 
 MOUNTS = r"""
 22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw
