@@ -5,31 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.ci.samples import SAMPLES
+from wabucketref.ci.contexts.container import Container
 from wabucketref.registry import Registry
 from wabucketref.testing.context import ContextConformance, Surroundings
 from wabucketref.wiring import registries
 
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
-    "apolo": {"NEURO_JOB_ID": "job-1", "NEURO_JOB_NAME": "train", "NEURO_JOB_OWNER": "ann"},
-    "github": {
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_RUN_ID": "17",
-        "GITHUB_JOB": "train",
-        "GITHUB_ACTOR": "ann",
-        "GITHUB_SERVER_URL": "https://github.example.org",
-        "GITHUB_REPOSITORY": "ann/cats",
-        "GITHUB_SHA": "a" * 40,
-        "GITHUB_REF_NAME": "main",
-    },
-    "gitlab": {
-        "GITLAB_CI": "true",
-        "CI_JOB_ID": "5",
-        "CI_JOB_NAME": "train",
-        "CI_JOB_URL": "https://gitlab.example.org/ann/cats/-/jobs/5",
-        "CI_PIPELINE_ID": "6",
-        "CI_PROJECT_PATH": "ann/cats",
-        "CI_COMMIT_SHA": "b" * 40,
-    },
+    **{name: sample.environ for name, sample in SAMPLES.items()},
     "host": {"USER": "ann"},
 }
 
@@ -53,3 +36,11 @@ class TestGit(ContextConformance):
         git.mkdir(parents=True)
         (git / "HEAD").write_text("c" * 40 + "\n")
         return Surroundings(contexts.get("git"), {}, tmp_path / "checkout")
+
+
+class TestContainer(ContextConformance):
+    @pytest.fixture
+    def surroundings(self, tmp_path: Path) -> Surroundings:
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / "self" / "cgroup").write_text(f"0::/docker/{'0123abcd' * 8}\n")
+        return Surroundings(Container(tmp_path), {}, everywhere=True)

@@ -124,3 +124,19 @@ def test_a_setting_that_the_sdk_does_not_take_is_said_before_a_byte_is_sent(desk
     assert "silent" in told.stderr
     assert "perhaps" in told.stderr
     assert not list((desk.directory / "home").rglob("a.txt"))
+
+
+def test_runs_are_found_by_the_job_around_them(desk: Desk) -> None:
+    desk.tree()
+    job = {"GITLAB_CI": "true", "CI_JOB_ID": "6", "CI_COMMIT_SHA": "4f1c" * 10, "CI_COMMIT_REF_NAME": "main"}
+    made = json.loads(desk.wabucket("upload", "src", "-n", "a", "-t", "dataset", "--json", more=job).stdout)
+    desk.wabucket("upload", "src", "-n", "b", "-t", "dataset")
+    for words in (
+        ["--job-id", "6"],
+        ["--tag", "ref:main"],
+        ["--commit", "4F1c4f"],
+        ["--commit", "4f1c4", "--tag", "job_id:6"],
+    ):
+        items = json.loads(desk.wabucket("runs", "--json", *words).stdout)["items"]
+        assert [one["id"] for one in items] == [made["run"]["id"]]
+    assert json.loads(desk.wabucket("runs", "--json", "--job-id", "5").stdout)["items"] == []

@@ -1,12 +1,12 @@
 """Checks of runs: merged, ended once, their rows once."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from wabucketref.conformance.results import same
 from wabucketref.conformance.tracker_bench import Bench, refused
 from wabucketref.errors import NotFound
-from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunState
+from wabucketref.model.run import ConsoleLine, HistoryRow, RunFilter, RunKey, RunState
 
 
 def runs_merge(bench: Bench) -> None:
@@ -52,4 +52,35 @@ def rows_once(bench: Bench) -> None:
     same(dict(bench.tracker.get_run(key).summary), {}, "history leaves the summary alone")
 
 
-CHECKS: Final[Sequence[Callable[[Bench], None]]] = (runs_merge, runs_end_once, rows_once)
+def runs_found(bench: Bench) -> None:
+    """Runs are found by tag, by the job around them and by the beginning of their commit; conditions add up."""
+
+    def found(**conditions: Any) -> list[str]:
+        return sorted(one.id for one in bench.tracker.list_runs(bench.project, RunFilter(**conditions)))
+
+    def start(run_id: str, job_id: str, commit: str, *more: str) -> None:
+        job = {
+            "cicd.pipeline.task.run.id": job_id,
+            "slurm.cicd.pipeline.task.run.id": "7",
+            "vcs.ref.head.revision": commit,
+        }
+        tags = (f"job_id:{job_id}", "job_id:7", *more)
+        key = bench.run(run_id, tags=tags, job=job, config={"job": job})
+        bench.tracker.finish_run(key, RunState.FINISHED, 0)
+
+    start("one", "1", "4f1c" + "0" * 36, "blue")
+    start("two", "2", "4f1d" + "0" * 36, "blue", "red")
+    bench.run("bare")
+    same(found(), ["bare", "one", "two"], "all runs")
+    same(found(tags=("blue",)), ["one", "two"], "the runs with a tag")
+    same(found(tags=("blue", "red")), ["two"], "the runs with both tags")
+    same(found(job_id="1"), ["one"], "the runs of a job")
+    same(found(job_id="7"), ["one", "two"], "the runs of a job inside which others ran")
+    same(found(commit="4f1"), ["one", "two"], "the runs of a commit")
+    same(found(commit="4f1d" + "0" * 36, tags=("blue",)), ["two"], "the runs of a commit with a tag")
+    same(found(commit="4f1d0", job_id="1"), [], "the runs of another job's commit")
+    bench.run("two", tags=("red",))
+    same(found(tags=("blue",)), ["one"], "the runs that still have the tag")
+
+
+CHECKS: Final[Sequence[Callable[[Bench], None]]] = (runs_merge, runs_end_once, runs_found, rows_once)

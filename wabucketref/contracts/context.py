@@ -26,4 +26,9 @@ class Context(Protocol):
     name: str
 
     def detect(self, environ: Mapping[str, str], directory: Path) -> Facts | None:
-        """The facts, or None when this process does not run there. Never raises, never blocks over a second."""
+        """The facts, or None when this process does not run there.
+
+        Never raises, never blocks over three seconds.
+
+        What is foreign text (names of branches and jobs) may be given as it is: it is made harmless where facts meet.
+        """

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class Tracker(Protocol):
     def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
         """Raises NotFound as :meth:`resolve`."""
 
-    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
-        """All runs of the project, newest first."""
+    def list_runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
+        """The runs of the project, newest first: all, or those `wanted`."""
 
     def get_run(self, key: RunKey) -> RunInfo:
         """Raises NotFound, with the nearest id as a hint."""

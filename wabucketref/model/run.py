@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from wabucketref.model.artifact import ArtifactInfo
 
@@ -53,6 +53,42 @@ class RunUpdate:
     job: Mapping[str, Any] | None = None
     """Facts of the CI job around the run; replaces earlier ones."""
     created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are asked for; every condition that is given must hold."""
+
+    job_id: str | None = None
+    """Id of the job around the run, at any of the systems it ran in."""
+    tags: tuple[str, ...] = ()
+    """All of them."""
+    commit: str | None = None
+    """Beginning of the commit's name: lower-case hexadecimal digits."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The tags that a run must have, the job's among them."""
+        return (*self.tags, *(() if self.job_id is None else (job_tag(self.job_id),)))
+
+    def matches_commit(self, job: Mapping[str, Any]) -> bool:
+        """Whether a run with these facts of its job has the commit."""
+        return self.commit is None or any(one.startswith(self.commit) for one in facts_named(job, COMMIT))
+
+
+JOB_ID: Final = "cicd.pipeline.task.run.id"
+COMMIT: Final = "vcs.ref.head.revision"
+MAX_TAG: Final = 64
+
+
+def job_tag(job_id: str) -> str:
+    """The tag of runs of the job, as long as tags may be."""
+    return f"job_id:{job_id}"[:MAX_TAG].strip()
+
+
+def facts_named(job: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """What a job's facts say under `name`: each system that the job ran in may have said it."""
+    return tuple(str(value) for key, value in job.items() if key == name or key.endswith(f".{name}"))
 
 
 @dataclass(frozen=True, slots=True)

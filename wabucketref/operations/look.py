@@ -1,16 +1,19 @@
 """Looking: what there is, what is in it, where it came from and where it went."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wabucketref.errors import NotFound
+from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_component
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import Lineage, RunInfo, RunKey
+from wabucketref.model.run import Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.operations.resolve import resolve, resolve_files
 from wabucketref.operations.workspace import Workspace
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,20 @@ def lineage(ws: Workspace, ref: ArtifactRef) -> Lineage:
     return ws.tracker.lineage(ref, ws.project, ws.bucket)
 
 
-def list_runs(ws: Workspace) -> Sequence[RunInfo]:
-    """All runs of the project, newest first."""
-    return ws.tracker.list_runs(ws.project)
+def list_runs(
+    ws: Workspace, *, job_id: str | None = None, tags: Sequence[str] = (), commit: str | None = None
+) -> Sequence[RunInfo]:
+    """The runs of the project, newest first: all, or those of a job, with all of `tags`, of a commit.
+
+    `commit` may be abbreviated to four digits.
+
+    Raises:
+        UsageError: what is given for the commit is none.
+    """
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise UsageError(f"{commit[:80]!r} is no commit", hint="give 4 to 64 hexadecimal digits of its name")
+    wanted = RunFilter(job_id, tuple(tags), commit.lower() if commit else None)
+    return ws.tracker.list_runs(ws.project, wanted)
 
 
 def get_run(ws: Workspace, run_id: str) -> RunInfo:

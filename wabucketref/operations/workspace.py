@@ -89,6 +89,8 @@ class Workspace:
         settings, joined = self.settings, given.get("joined")
         entity, project, run_id = joined or (*self.project, settings.run_id)
         job = collect(self.contexts, self.environ, Path.cwd())
+        for problem in job.problems:
+            log.info("%s", problem)
         spec = RunSpec(
             entity=entity,
             project=project,

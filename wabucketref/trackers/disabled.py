@@ -10,7 +10,7 @@ from wabucketref.errors import Unsupported
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
 
 
@@ -83,7 +83,7 @@ class DisabledTracker:
     def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
         _refuse(f"tell the lineage of {ref}")
 
-    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
+    def list_runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
         _refuse("list runs")
 
     def get_run(self, key: RunKey) -> RunInfo:

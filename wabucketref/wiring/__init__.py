@@ -38,10 +38,24 @@ STORAGES: Final = {
     "gs": "wabucketref.store.drivers.gcs:FACTORY",
 }
 OTHER_SCHEMES: Final = "wabucketref.store.drivers.generic:FACTORY"
+# From the system that asked for the work to the place where it runs: the first to name a fact counts.
 CONTEXTS: Final = {
-    "apolo": "wabucketref.ci.contexts.apolo:CONTEXT",
     "github": "wabucketref.ci.contexts.github:CONTEXT",
     "gitlab": "wabucketref.ci.contexts.gitlab:CONTEXT",
+    "jenkins": "wabucketref.ci.contexts.jenkins:CONTEXT",
+    "buildkite": "wabucketref.ci.contexts.buildkite:CONTEXT",
+    "circleci": "wabucketref.ci.contexts.circleci:CONTEXT",
+    "azure": "wabucketref.ci.contexts.azure:CONTEXT",
+    "bitbucket": "wabucketref.ci.contexts.bitbucket:CONTEXT",
+    "argo": "wabucketref.ci.contexts.argo:CONTEXT",
+    "apolo": "wabucketref.ci.contexts.apolo:CONTEXT",
+    "slurm": "wabucketref.ci.contexts.slurm:CONTEXT",
+    "sagemaker": "wabucketref.ci.contexts.sagemaker:CONTEXT",
+    "vertex": "wabucketref.ci.contexts.vertex:CONTEXT",
+    "batch": "wabucketref.ci.contexts.batch:CONTEXT",
+    "ray": "wabucketref.ci.contexts.ray:CONTEXT",
+    "kubernetes": "wabucketref.ci.contexts.kubernetes:CONTEXT",
+    "container": "wabucketref.ci.contexts.container:CONTEXT",
     "git": "wabucketref.ci.contexts.git:CONTEXT",
     "host": "wabucketref.ci.contexts.host:CONTEXT",
 }

@@ -5,43 +5,48 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from wabucketref.ci.contexts.git_index import changed
+from wabucketref.ci.facts import public_remote
 from wabucketref.contracts.context import Facts
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.model.redact import public_url
 
 _MAX_BYTES: Final = 4 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_SCP_STYLE = re.compile(r"(?:[^@/\s]*@)?([^@:/\s]+:[^\s]+)")
 
 
 class Git:
-    """Commit, branch and the URL of the remote ``origin`` (user-info cut); no tags. Off outside a checkout."""
+    """Commit, branch, the URL of the remote ``origin`` (user-info cut), and whether files differ from the commit.
+
+    No tags. Off outside a checkout.
+    """
 
     name = "git"
+    doc = "https://git-scm.com/docs/gitrepository-layout"
     api_version = API_VERSION
 
     def detect(self, environ: Mapping[str, str], directory: Path) -> Facts | None:
         try:
             found = _git_directory(directory)
-            values = _read(found) if found else {}
+            values = _read(*found) if found else {}
         except (OSError, UnicodeDecodeError):
             # A checkout that cannot be read (another user's, say) is as good as none: facts are not worth an upload.
             return None
         return Facts(self.name, values) if values else None
 
 
-def _git_directory(directory: Path) -> Path | None:
+def _git_directory(directory: Path) -> tuple[Path, Path] | None:
+    """The repository and its work tree."""
     for place in (directory, *directory.parents):
         found = place / ".git"
         if found.is_dir():
-            return found
+            return found, place
         if found.is_file():  # a worktree or submodule: one line that says where
             target = _text(found).removeprefix("gitdir:").strip()
-            return (place / target) if target else None
+            return (place / target, place) if target else None
     return None
 
 
-def _read(git: Path) -> dict[str, str]:
+def _read(git: Path, tree: Path) -> dict[str, str]:
     common = git
     if (git / "commondir").is_file():
         common = git / _text(git / "commondir").strip()
@@ -55,6 +60,8 @@ def _read(git: Path) -> dict[str, str]:
         commit = _resolve(git, common, ref)
     if commit and _COMMIT.fullmatch(commit):
         values["vcs.ref.head.revision"] = commit
+        if (dirty := changed(git / "index", tree, len(commit))) is not None:
+            values["vcs.ref.head.dirty"] = str(dirty).lower()
     if url := _origin(common / "config"):
         values["vcs.repository.url.full"] = url
     return values
@@ -78,15 +85,8 @@ def _origin(config: Path) -> str | None:
         if line.startswith("["):
             section = line.replace(" ", "")
         elif section == '[remote"origin"]' and (match := re.fullmatch(r'url\s*=\s*"?([^"]+)"?', line)):
-            return _public(match[1])
+            return public_remote(match[1])
     return None
-
-
-def _public(url: str) -> str:
-    if "://" in url:
-        return public_url(url)
-    match = _SCP_STYLE.fullmatch(url)
-    return match[1] if match else url
 
 
 def _text(path: Path) -> str:

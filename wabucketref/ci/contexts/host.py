@@ -13,6 +13,7 @@ class Host:
     """Name and system of the host, version of Python, name of the user; no tags."""
 
     name = "host"
+    doc = "https://opentelemetry.io/docs/specs/semconv/resource/host/"
     api_version = API_VERSION
 
     def detect(self, environ: Mapping[str, str], directory: Path) -> Facts | None:

@@ -23,6 +23,7 @@ from wabucketref.trackers.embedded.schema import (
     job,
     project,
     run,
+    run_label,
     run_output,
     run_use,
     version,
@@ -61,7 +62,7 @@ def delete_run(source: Any, info: Info, input: Mapping[str, Any]) -> dict[str, A
         return {}
     for hook in call.site.run_deleted:
         call.discarded.extend(hook(call.connection, view.pk, bool(input.get("delete_artifacts"))))
-    for table in (history, console, run_event, run_detail, job, run_use, run_output):
+    for table in (history, console, run_event, run_detail, run_label, job, run_use, run_output):
         call.connection.execute(table.delete().where(table.c.run_pk == view.pk))
     call.connection.execute(version.update().where(version.c.producer_pk == view.pk).values(producer_pk=None))
     call.connection.execute(run.delete().where(run.c.id == view.pk))

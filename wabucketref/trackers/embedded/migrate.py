@@ -42,7 +42,7 @@ class Scripts:
         return self.revisions[-1]
 
 
-SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001", "0002", "0003"))
+SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001", "0002", "0003", "0004"))
 
 
 def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:

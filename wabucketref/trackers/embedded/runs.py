@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.trackers.embedded import labels
 from wabucketref.trackers.embedded.infos import read_runs
 from wabucketref.trackers.embedded.rows import ensure, find_project, insert_many, insert_missing, require_run
 from wabucketref.trackers.embedded.schema import console, entity, history, job, project, run
@@ -20,6 +21,7 @@ def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
     if pk is not None:
         if update.job is not None:
             connection.execute(job.insert().values(run_pk=pk, facts=dict(update.job)))
+        labels.write(connection, pk, update, fresh=True)
         return read_runs(connection, run.c.id == pk, linked=False)[0]
     return read_runs(connection, run.c.id == _merge(connection, project_pk, update))[0]
 
@@ -73,6 +75,7 @@ def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
         connection.execute(run.update().where(run.c.id == pk).values(**changes))
     if update.job is not None:
         _set_job(connection, pk, update.job)
+    labels.write(connection, pk, update, fresh=False)
     return int(pk)
 
 

@@ -83,6 +83,17 @@ job = Table(
     Column("facts", Json, nullable=False),
 )
 
+# What runs are looked up by: a row each for tags, ids of the jobs around them, and commits.
+run_label = Table(
+    "run_label",
+    metadata,
+    Column("run_pk", Integer, ForeignKey("run.id"), primary_key=True, autoincrement=False),
+    Column("kind", String(16), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Index(None, "kind", "label"),
+    sqlite_with_rowid=False,
+)
+
 history = Table(
     "history",
     metadata,

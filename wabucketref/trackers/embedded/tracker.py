@@ -10,8 +10,8 @@ from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
-from wabucketref.trackers.embedded import aliases, artifacts, infos, runs
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.trackers.embedded import aliases, artifacts, infos, labels, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
@@ -112,10 +112,12 @@ class EmbeddedTracker:
         with self._catalog.read() as connection:
             return read_lineage(connection, find_version(connection, ref, project, bucket).id)
 
-    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
+    def list_runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
         with self._catalog.read() as connection:
             project_pk = find_project(connection, project)
-            return [] if project_pk is None else infos.read_runs(connection, run.c.project_pk == project_pk)
+            if project_pk is None:
+                return []
+            return infos.read_runs(connection, (run.c.project_pk == project_pk) & labels.wanted(wanted or RunFilter()))
 
     def get_run(self, key: RunKey) -> RunInfo:
         with self._catalog.read() as connection:

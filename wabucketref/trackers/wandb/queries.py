@@ -11,7 +11,7 @@ from wabucketref.model.artifact import SERVED, ArtifactInfo
 from wabucketref.model.names import version_number
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import HistoryRow, Lineage, RunInfo, RunKey
+from wabucketref.model.run import HistoryRow, Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.settings import Settings
 from wabucketref.trackers.wandb import facts
 from wabucketref.trackers.wandb.sdk import mapped, public_api
@@ -216,14 +216,19 @@ class Queries:
         outputs = [self.info(place, one) for one in self._listed(run.logged_artifacts)]
         return replace(facts.run_info(run, key), inputs=_references(inputs), outputs=_references(outputs))
 
-    def runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
-        """All runs of a project, newest first, without inputs and outputs."""
-        place = self.place(*project)
+    def runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
+        """The runs of a project (all, or those `wanted`), newest first, without inputs and outputs.
+
+        The server looks for tags; commits are compared here: it cannot be asked for the beginning of one.
+        """
+        place, wanted = self.place(*project), wanted or RunFilter()
+        filters = {"$and": [{"tags": tag} for tag in wanted.labels]} if wanted.labels else None
         try:
-            found = self._listed(lambda: self.api.runs(place, order="-created_at"))
+            found = self._listed(lambda: self.api.runs(place, filters=filters, order="-created_at"))
         except NotFound:
             return []
-        return [facts.run_info(one, RunKey(*project, one.id)) for one in found]
+        infos = [facts.run_info(one, RunKey(*project, one.id)) for one in found]
+        return [info for info in infos if wanted.matches_commit(info.job)]
 
     def history(self, key: RunKey) -> Sequence[HistoryRow]:
         """All rows in order."""

@@ -11,7 +11,7 @@ from wabucketref.contracts.tracker import ArtifactFiles, TrackerCapabilities
 from wabucketref.errors import Conflict, NotFound, TransientError, UsageError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
 from wabucketref.trackers.wandb import aliases, facts, logging_artifacts
 from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
@@ -269,8 +269,8 @@ class WandbTracker:
     def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
         return self._queries.lineage(ref, project, bucket)
 
-    def list_runs(self, project: tuple[str, str]) -> Sequence[RunInfo]:
-        return self._queries.runs(project)
+    def list_runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
+        return self._queries.runs(project, wanted)
 
     def get_run(self, key: RunKey) -> RunInfo:
         info, live = self._queries.run_info(key), self._runs.get(key)
