@@ -5,6 +5,7 @@ marks after taking the claim on it. So of a link and a removal at the same time 
 """
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from wabucketref.store.header import entries_of, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import MARKS, Layout, base_prefix, mark_of, mark_prefixes, marked_base
 
+_log = logging.getLogger(__name__)
 _MAX_BYTES = 64 << 10
 _SHOWN = 5
 
@@ -45,6 +47,19 @@ class Mark:
             "alias": self.ref.alias,
         }
         storage.put(self.key, json.dumps(found, indent=2).encode() + b"\n")
+
+
+def mark_again(storage: Storage, ref: ArtifactRef, header: Header) -> None:
+    """Put the mark of the link `header` if it is missing or damaged."""
+    if header.base is None:
+        return
+    wanted = Mark(header.base, header.write_id, ref)
+    try:
+        if read_mark(storage, wanted.key) == wanted:
+            return
+    except IntegrityError as error:
+        _log.info("%s; it is written anew", error)
+    wanted.put(storage)
 
 
 def unmark(storage: Storage, header: Header) -> None:
@@ -129,7 +144,7 @@ def read_mark(storage: Storage, key: str) -> Mark | None:
     except (ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
         raise IntegrityError(
             f"{key} in {storage.url} should say which link refers to the files, but is damaged",
-            hint="make sure that no link does, then delete this object",
+            hint="repeat that link: wabucket link …; of one that is gone `wabucket gc` removes it",
         ) from error
 
 

@@ -22,7 +22,7 @@ from tests.unit.store.support import (
 )
 from wabucketref import failpoints
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import AliasTaken, IntegrityError, LinkSourceNotFound, NotFound, UpgradeRequired
+from wabucketref.errors import AliasTaken, Conflict, IntegrityError, LinkSourceNotFound, NotFound, UpgradeRequired
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.layout import MARKS, Layout
@@ -213,6 +213,23 @@ def test_a_link_that_is_there_keeps_its_mark_whatever_became_of_its_files(storag
     with pytest.raises(LinkSourceNotFound):
         connect(storage, link_plan("raw", "l1", LINK))
     assert len(marks(storage)) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", None], ids=["empty", "of nothing", "missing"])
+def test_repeating_a_link_mends_its_mark(linked: Storage, data: bytes | None) -> None:
+    (mark,) = marks(linked)
+    whole = linked.read(mark, limit=1 << 20)[0]
+    if data is None:
+        linked.delete(mark)
+    else:
+        linked.put(mark, data)
+        with pytest.raises(IntegrityError, match="wabucket"):
+            plane(linked).remove("memory://b", REF)
+    assert connect(linked, link_plan("model/net/one", "l2", LINK)).already_there
+    assert marks(linked) == [mark]
+    assert linked.read(mark, limit=1 << 20)[0] == whole
+    with pytest.raises(Conflict):
+        plane(linked).remove("memory://b", REF)
 
 
 def test_nothing_is_still_nothing(storage: Storage) -> None:

@@ -26,7 +26,7 @@ from wabucketref.store.folding import check_spelling
 from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout, mark_of
-from wabucketref.store.linked import check_unlinked, unmark, unmark_all
+from wabucketref.store.linked import check_unlinked, mark_again, unmark, unmark_all
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
 from wabucketref.store.sending.committed import committed
@@ -144,8 +144,10 @@ class Writing:
 
     def _already(self, header: Header) -> Committed:
         tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
-        if isinstance(self._plan, LinkPlan) and header.write_id != self._plan.xid:
-            self._storage.delete(mark_of(self._plan.base, self._plan.xid))  # of a try that died before its commit
+        if isinstance(self._plan, LinkPlan):
+            mark_again(self._storage, self._ref, header)
+            if header.write_id != self._plan.xid:
+                self._storage.delete(mark_of(self._plan.base, self._plan.xid))  # of a try that died before its commit
         figures = TransferFigures(0, header.bytes, 0, header.files, self._moved.figures().seconds)
         return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
 
