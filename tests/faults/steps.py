@@ -48,6 +48,7 @@ OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "overwrite": ("upload.withdrawn",),
     "link": ("link.marked", "link.file_hashed"),
     "rm": ("remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"),
+    "gc": ("gc.planned", "gc.item", "gc.claimed", "gc.object_gone", "gc.item_removed"),
     "sync": ("journal.recovered",),
     "migration": ("catalog.backed_up", "catalog.altered"),
     "verify": ("verify.file",),

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from wabucketref.cli.invocation import Invocation
+from wabucketref.errors import UsageError
 from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.reference import ArtifactRef
 
@@ -39,6 +40,22 @@ def _flag(spellings: str, name: str, text: str) -> Callable[[Decorated], Decorat
 def reference(function: Decorated) -> Decorated:
     """The argument REF."""
     return click.argument("ref", metavar="TYPE/NAME:ALIAS", callback=_parse_reference)(function)
+
+
+def scope(function: Decorated) -> Decorated:
+    """The argument TYPE or TYPE/NAME, which may be left out: (type, name)."""
+    argument = click.argument("scope", metavar="[TYPE[/NAME]]", required=False, callback=_parse_scope)
+    return argument(function)
+
+
+def _parse_scope(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    kind, slash, name = value.partition("/")
+    if "/" in name or ":" in value:
+        parts = value.replace(":", "/").split("/")
+        raise UsageError(f"{value!r} is not TYPE or TYPE/NAME", hint=f"write {parts[0]}/{parts[1]}")
+    return check_component(kind, "type"), check_component(name, "name") if slash else None
 
 
 def optional_reference(function: Decorated) -> Decorated:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "alias": "Give an artifact further names.",
     "verify": "Check an artifact's bytes against its manifest.",
     "rm": "Remove an artifact.",
+    "gc": "Collect what nothing refers to.",
     "sync": "Record what the tracker does not know yet.",
     "service": "Run transfers in a background service.",
     "status": "Show what is under way.",

@@ -7,7 +7,7 @@ from functools import partial
 
 from wabucketref.conformance.results import NotApplicable, expect, must, race, same
 from wabucketref.conformance.storage_bench import Bench
-from wabucketref.contracts.storage import Multipart, Part, Storage
+from wabucketref.contracts.storage import Multipart, Part, Storage, UnfinishedWrite
 from wabucketref.errors import AlreadyExists, NotFound, Unsupported, UsageError
 
 
@@ -153,6 +153,34 @@ def check_multipart_resume_create(bench: Bench) -> None:
     bench.holds("a", b"old")
 
 
+def check_unfinished(bench: Bench) -> None:
+    """Uploads that are not over are listed from everywhere, and gone once discarded; whole objects are not listed."""
+    store, other = bench.store, bench.another()
+    if not store.capabilities.lists_unfinished:
+        with expect(Unsupported, doing="unfinished without the capability"):
+            list(store.unfinished(bench.prefix))
+        with expect(Unsupported, doing="discard without the capability"):
+            store.discard(UnfinishedWrite(bench.key("a"), "x"))
+        return
+    size, parts = _parts(store)
+    store.put(bench.key("whole"), b"whole")
+    same(list(other.unfinished(bench.prefix)), [], "writes that are not over, before the first")
+    uploads = [store.start_multipart(bench.key(name), size) for name in ("a", "deep/er/a")]
+    landed = [upload.put_part(1, parts[1]) for upload in uploads]
+    found = list(other.unfinished(bench.prefix))
+    same([one.key.startswith(bench.prefix) for one in found], [True, True], "writes below the prefix")
+    same(len(list(other.unfinished(bench.key("deep/")))), 1, "writes below a deeper prefix")
+    same(bench.names(), {"whole"}, "listing")
+    for one in found:
+        other.discard(one)
+        other.discard(one)
+    same(list(other.unfinished(bench.prefix)), [], "writes that are not over, once discarded")
+    _must_be_over(bench, uploads[0].upload_id, size, landed[:1])
+    for upload in uploads:
+        upload.abort()
+    bench.holds("whole", b"whole")
+
+
 def _must_be_over(bench: Bench, upload_id: str, size: int, parts: Sequence[Part]) -> None:
     """A process that goes on learns it, at the latest from the end."""
     if not bench.store.capabilities.resumable:
@@ -186,4 +214,5 @@ CHECKS = (
     check_multipart_create,
     check_multipart_resume,
     check_multipart_resume_create,
+    check_unfinished,
 )

@@ -41,6 +41,8 @@ class Capabilities:
     is taken from there. So whoever wants to go on later must note a part before it is put."""
     resumable: bool = False
     """Another process can go on with an upload in parts."""
+    lists_unfinished: bool = False
+    """It can say which writes have begun and are not over: uploads in parts, hidden files of killed processes."""
     min_part_bytes: int = 5 << 20
     max_key_bytes: int = 1024
     local: bool = False
@@ -70,6 +72,20 @@ class Part:
     size: int
     etag: str | None = None
     """Opaque; some stores ask for it when the object is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedWrite:
+    """A write that has begun and is not over, of any process: it takes room, and no listing of objects shows it."""
+
+    key: str
+    """Of the object; where the store cannot tell, a key that nothing else has in the object's directory."""
+    upload_id: str
+    """Opaque; with `key` it names the write."""
+    begun: float | None = None
+    """Seconds since the epoch by the store's clock; later, where the store tells when bytes came last."""
+    size: int | None = None
+    """Bytes that it takes, where the store tells without another request."""
 
 
 class Multipart(Protocol):
@@ -184,6 +200,20 @@ class Storage(Protocol):
 
         Raises:
             Unsupported: without uploads in parts.
+        """
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        """The writes below `prefix` (as for :meth:`list`) that are not over, of any process, in any order.
+
+        Raises:
+            Unsupported: without the capability; also where only asking shows that the store lacks it.
+        """
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        """End a write that :meth:`unfinished` showed, and free what it takes; harmless when it is over.
+
+        Raises:
+            Unsupported: without the capability.
         """
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

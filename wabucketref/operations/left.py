@@ -1,8 +1,9 @@
 """What the journals of a home still have to say of a project: runs to be recorded, uploads to be finished."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from wabucketref.errors import NotFound, UsageError, WaBucketError
 from wabucketref.model.audit import Finding
@@ -11,6 +12,9 @@ from wabucketref.operations.journals import is_owned, journals
 from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import recover
 from wabucketref.settings import Settings
+
+_MAKING: Final = ("artifact", "link")
+"""Records of operations that make artifacts."""
 
 
 @dataclass
@@ -51,11 +55,24 @@ def _read(path: Path, project: tuple[str, str], left: Left) -> None:
         left.findings.append(Finding("waiting", path.stem, f"waits to be recorded{what}: run `wabucket sync`"))
 
 
-def _wanted(journal: Journal) -> Iterator[tuple[str, ArtifactRef]]:
-    """The operations that make artifacts: xid and reference."""
+def under_way(settings: Settings) -> set[ArtifactRef]:
+    """What uploads, links and downloads of this home, of whatever project, are about whose outcome is not journaled."""
+    found: set[ArtifactRef] = set()
+    for path in journals(settings):
+        try:
+            with Journal.look(path) as journal:
+                settled = recover(journal).settled
+                found |= {ref for xid, ref in _wanted(journal, (*_MAKING, "use_artifact")) if xid not in settled}
+        except WaBucketError:
+            continue  # recorded meanwhile, or damaged: nobody goes on with it
+    return found
+
+
+def _wanted(journal: Journal, kinds: Collection[str] = _MAKING) -> Iterator[tuple[str, ArtifactRef]]:
+    """The operations of these kinds: xid and reference."""
     for _, record in journal.scan():
         kind = record.WhichOneof("kind")
-        if kind in ("artifact", "link"):
+        if kind in kinds:
             wanted = getattr(record, kind)
             try:
                 yield wanted.xid, ArtifactRef(wanted.type, wanted.name, wanted.alias)

@@ -1,5 +1,6 @@
 """Remove: an upload goes from the bucket, header first, then from what the tracker resolves."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload
@@ -25,6 +26,15 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
     except (UnfinishedUpload, IntegrityError):
         artifact = info_of(ws.bucket, ref, None)
 
+    remove_upload(ws, artifact)
+    return artifact
+
+
+def remove_upload(
+    ws: Workspace, artifact: ArtifactInfo, sure: Callable[[Header | None], None] = lambda header: None
+) -> None:
+    """Remove what was resolved; see :meth:`DataPlane.remove` for `sure`. Raises as :func:`remove`."""
+
     def told(header: Header | None) -> None:
         """Each by its digest: another upload that the tracker has at the alias by now is none of ours."""
         digests = {artifact.digest} if artifact.version is not None else set()
@@ -32,9 +42,8 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
             ws.tracker.remove_artifact(replace(artifact.ref, digest=digest), ws.project, artifact.bucket)
 
     try:
-        ws.plane.remove(artifact.bucket, artifact.ref, told=told)
+        ws.plane.remove(artifact.bucket, artifact.ref, told=told, sure=sure)
     except NotFound:
         if artifact.version is None:
             raise
         told(None)
-    return artifact

@@ -150,25 +150,37 @@ def read_mark(storage: Storage, key: str) -> Mark | None:
 
 def _is_live(storage: Storage, mark: Mark, ref: ArtifactRef, me: Identity, cancel: Cancel) -> bool:
     """Whether the link is there or being made, and has files of `ref`."""
+    try:
+        link = settle_mark(storage, mark, me, cancel)
+    except UploadInProgress:
+        return True
+    return link is not None and covers(storage, mark, link, ref.directory)
+
+
+def settle_mark(storage: Storage, mark: Mark, me: Identity, cancel: Cancel) -> Header | None:
+    """The header of the link; None when there is none, and then the mark is gone, too.
+
+    Raises:
+        UploadInProgress: the link is being made, or removed.
+        IntegrityError: the header of what is at the link's alias is damaged.
+    """
     found = read_header(storage, mark.ref)
     if found is None:
-        try:
-            # Nobody makes the link while the claim on it can be taken.
-            with take_claim(storage, mark.ref, me, f"rm-{uuid.uuid4()}", cancel):
-                found = read_header(storage, mark.ref)
-                if found is None:
-                    storage.delete(mark.key)
-                    return False
-        except UploadInProgress:
-            return True
+        # Nobody makes the link while the claim on it can be taken.
+        with take_claim(storage, mark.ref, me, f"rm-{uuid.uuid4()}", cancel):
+            found = read_header(storage, mark.ref)
+            if found is None:
+                storage.delete(mark.key)
+                return None
     if found.header.write_id != mark.xid:
         storage.delete(mark.key)
-        return False
-    return _covers(storage, mark, found.header, ref.directory)
+        return None
+    return found.header
 
 
-def _covers(storage: Storage, mark: Mark, header: Header, directory: str) -> bool:
-    """A link of something above has only what was there when it was made."""
+def covers(storage: Storage, mark: Mark, header: Header, directory: str) -> bool:
+    """Whether the link has files below `directory`, at or above or below which its base is: a link of something above
+    has only what was there when it was made."""
     above = base_prefix(mark.base)
     if not f"{directory}/".startswith(above) or above == f"{directory}/":
         return True

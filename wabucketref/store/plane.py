@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
@@ -21,6 +22,7 @@ from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.take import has_claim, tidy_claims
+from wabucketref.store.collect.collector import Collector
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import StoredHeader, entries_of, find, read_any
 from wabucketref.store.identity import Identity
@@ -260,6 +262,12 @@ class DataPlane:
         """What lies in the whole bucket, by one listing."""
         return survey(self._storage(bucket), self._me, cancel)
 
+    @contextmanager
+    def collecting(self, bucket: str, *, progress: Progress, cancel: Cancel) -> Iterator[Collector]:
+        """What finds garbage in the whole bucket and removes it."""
+        with self._crew(cancel, progress) as crew:
+            yield Collector(self._storage(bucket), self._me, crew)
+
     def remove(
         self,
         bucket: str,
@@ -267,15 +275,17 @@ class DataPlane:
         *,
         cancel: Cancel | None = None,
         told: Callable[[Header | None], None] = lambda header: None,
+        sure: Callable[[Header | None], None] = removing.unasked,
     ) -> None:
-        """Remove the upload, header first; the files that a link refers to stay. Before anybody else can commit there,
-        `told` hears of the header that went, None for an upload without.
+        """Remove the upload, header first; the files that a link refers to stay. Before anything goes, and while nobody
+        else can write there, `sure` sees the header that is to go, None for an upload without, and may raise; before
+        anybody else can commit there, `told` hears of it.
 
         Raises:
             NotFound: nothing is there.
             UploadInProgress: a live writer is at it.
         """
-        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel(), told)
+        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel(), told, sure)
 
     def was_committed_by(self, bucket: str, ref: ArtifactRef, xid: str) -> Committed | None:
         """The outcome of the operation `xid` if it is what the alias holds, else None."""

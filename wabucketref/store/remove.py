@@ -21,12 +21,22 @@ from wabucketref.store.withdraw import delete_seen
 _log = logging.getLogger(__name__)
 
 
+def unasked(header: Header | None) -> None:
+    """Has no objection."""
+
+
 def remove(
-    storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel, told: Callable[[Header | None], None]
+    storage: Storage,
+    ref: ArtifactRef,
+    me: Identity,
+    cancel: Cancel,
+    told: Callable[[Header | None], None],
+    sure: Callable[[Header | None], None] = unasked,
 ) -> None:
     """Remove a committed, unfinished, damaged or old upload; what a link refers to stays. Safe to repeat after a crash.
 
-    `told` hears of what had been committed, if anything, while nobody else can commit yet.
+    `sure` is asked under the claim, before anything goes: what it raises leaves all as it is. `told` hears of what had
+    been committed, if anything, while nobody else can commit yet.
 
     Raises:
         NotFound: nothing is there.
@@ -38,8 +48,12 @@ def remove(
         raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
     with take_claim(storage, ref, me, f"rm-{uuid.uuid4()}", cancel) as claim:
         check_unlinked(storage, ref, me, cancel)
+        there = read_any(storage, ref)
+        if there is not None:
+            claim.untouched()
+        sure(there.header if isinstance(there, StoredHeader) else None)
         claim.touch()
-        header, linked = _withdraw(storage, ref)
+        header, linked = _withdraw(storage, ref, there)
         _remove_files(storage, Layout.of(ref), claim, linked=linked)
         hit("remove.files_gone")
         claim.check()
@@ -55,9 +69,8 @@ def remove(
         )
 
 
-def _withdraw(storage: Storage, ref: ArtifactRef) -> tuple[Header | None, bool]:
+def _withdraw(storage: Storage, ref: ArtifactRef, found: StoredHeader | Damaged | None) -> tuple[Header | None, bool]:
     """Remove the header; what it was, and whether it was a link's."""
-    found = read_any(storage, ref)
     if found is None:
         return None, unmark_all(storage, ref)
     try:

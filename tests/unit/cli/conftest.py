@@ -20,6 +20,7 @@ FLOORS = {
     "verify": ("verify",),
     "verify_all": ("verify_all",),
     "remove": ("remove",),
+    "gc": ("gc",),
     "sync": ("sync",),
     "status": ("status",),
     "doctor": ("doctor",),

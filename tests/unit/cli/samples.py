@@ -6,6 +6,7 @@ from typing import Any
 
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.audit import CheckedVersion, Finding, VerifyAllResult
+from wabucketref.model.garbage import Garbage, GcResult, Kept
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import TransferFigures
 from wabucketref.model.result import Damage, DownloadResult, RunSummary, UploadResult, VerifyResult
@@ -94,6 +95,16 @@ def verify_result(*found: Damage) -> VerifyResult:
 
 def verify_all_result(*items: CheckedVersion, findings: tuple[Finding, ...] = ()) -> VerifyAllResult:
     return VerifyAllResult("file:///b", "ada", "demo", False, items, findings)
+
+
+def gc_result(*items: Garbage, kept: tuple[Kept, ...] = (), **changes: Any) -> GcResult:
+    facts: dict[str, Any] = {"bucket": "file:///b", "scope": None, "keep_last": None, "applied": False}
+    return GcResult(**(facts | changes), items=items, kept=kept)
+
+
+def garbage(**changes: Any) -> Garbage:
+    facts: dict[str, Any] = {"kind": "unfinished", "what": "dataset/cats:one", "objects": 3, "bytes": 2048}
+    return Garbage(**({"since": WHEN} | facts | changes))
 
 
 FILES = [Entry("a.txt", 10, DIGEST), Entry("empty", 0, "", "directory")]

@@ -12,6 +12,7 @@ from tests.unit.cli import samples, schemas
 from tests.unit.cli.conftest import Floors, Ran
 from wabucketref.errors import NotFound
 from wabucketref.model.audit import CheckedVersion, Finding
+from wabucketref.model.garbage import Kept
 
 Run = Callable[..., Ran]
 IDENTITY = ("-n", "cats", "-t", "dataset")
@@ -46,6 +47,22 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
             "verify_all": samples.verify_all_result(
                 CheckedVersion(samples.artifact(), "ok", extra=("stray.txt",)),
                 findings=(Finding("orphan", "k", "nobody needs it"),),
+            )
+        },
+    ),
+    ("gc", ("gc",), {"gc": samples.gc_result()}),
+    (
+        "gc",
+        ("gc", "model/net", "--keep-last", "2", "--apply"),
+        {
+            "gc": samples.gc_result(
+                samples.garbage(state="removed"),
+                samples.garbage(kind="parts", bytes=None, since=None),
+                kept=(Kept("model/net:1", "needed"),),
+                scope="model/net",
+                keep_last=2,
+                applied=True,
+                notes=("not looked for",),
             )
         },
     ),

@@ -8,7 +8,11 @@ from wabucketref.store.layout import Layout
 
 def store_now(storage: Storage, layout: Layout, xid: str) -> float:
     """Seconds since the epoch by the clock that also stamps the claims."""
-    key = layout.token(xid)
+    return now_by(storage, layout.token(xid))
+
+
+def now_by(storage: Storage, key: str) -> float:
+    """As :func:`store_now`, by the object `key`, which nothing else has."""
     info = storage.put(key, f"{time.time_ns()}\n".encode())
     try:
         if info.modified is None:

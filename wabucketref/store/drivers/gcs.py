@@ -14,13 +14,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
+from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import (
     AlreadyExists,
     IntegrityError,
     NotFound,
     PreconditionFailed,
     TransientError,
+    Unsupported,
     UsageError,
 )
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
@@ -147,6 +148,18 @@ class GcsStorage:
         upload = self._multipart(key, upload_id, part_bytes, if_absent)
         upload.take_up(parts)
         return upload
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        raise self._unlisted()
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        raise self._unlisted()
+
+    def _unlisted(self) -> Unsupported:
+        """Sessions cannot be listed; the store ends them after a week."""
+        return Unsupported(
+            f"bucket {self.url}: uploads that are not over cannot be listed", hint="they end by themselves"
+        )
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         params = {"uploadType": "resumable", "upload_id": upload_id}

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import IntegrityError, LocalIOError, NotFound, SettingsError, Unsupported, UsageError
 from wabucketref.model.names import is_temporary
 from wabucketref.model.redact import url_secrets
@@ -108,6 +108,12 @@ class GenericStorage:
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         raise self._refused(key, "take uploads in parts")
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        raise self._refused(prefix, "list writes that are not over")
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        raise self._refused(write.key, "list writes that are not over")
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         fs, root = self._opened.get()

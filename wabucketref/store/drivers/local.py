@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import (
     AlreadyExists,
     IntegrityError,
@@ -23,6 +23,7 @@ from wabucketref.errors import (
 from wabucketref.model.names import RESERVED_DIRECTORY, is_temporary
 from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.local_errors import mapped
+from wabucketref.store.drivers.local_hidden import info_of, is_hidden, remove_hidden
 from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_upload, check_upload, remove_upload
 from wabucketref.store.drivers.local_staging import Staged, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.local_sync import DiskSync
@@ -35,6 +36,7 @@ _CAPABILITIES = Capabilities(
     server_side_copy=True,
     multipart=True,
     resumable=True,
+    lists_unfinished=True,
     min_part_bytes=1,
     max_key_bytes=3072,
     local=True,
@@ -65,7 +67,7 @@ class LocalStorage:
                 stat = os.stat(path)
         except NotFound:
             return None
-        return _info(key, stat) if _is_file(stat) else None
+        return info_of(key, stat) if _is_file(stat) else None
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
         with mapped(self._what(key)), open(self._path(key), "rb", buffering=0) as file:
@@ -75,7 +77,7 @@ class LocalStorage:
                     f"{self._what(key)}: {stat.st_size} bytes, at most {limit} expected",
                     hint="it was not written by us",
                 )
-            return _read_at(file.fileno(), 0, stat.st_size), _info(key, stat)
+            return _read_at(file.fileno(), 0, stat.st_size), info_of(key, stat)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         with mapped(self._what(key)), open(self._path(key), "rb", buffering=0) as file:
@@ -136,7 +138,19 @@ class LocalStorage:
 
         return LocalMultipart(self._place(key), upload_id, part_bytes, publish, parts)
 
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        """Hidden files: of uploads in parts, and of writes whose process was killed."""
+        for info in self._walk(prefix, hidden=True):
+            yield UnfinishedWrite(info.key, info.etag or "", info.modified, info.size)
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        """One that was written to since it was seen stays."""
+        remove_hidden(self._root, write, self._what(write.key))
+
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return self._walk(prefix, hidden=False)
+
+    def _walk(self, prefix: str, *, hidden: bool) -> Iterator[ObjectInfo]:
         pending = [check_prefix(prefix)]
         while pending:
             here = pending.pop()
@@ -149,9 +163,9 @@ class LocalStorage:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{here}{entry.name}/")
-                    elif entry.is_file() and not is_temporary(entry.name):
+                    elif (is_hidden(entry.name) if hidden else not is_temporary(entry.name)) and entry.is_file():
                         with suppress(FileNotFoundError):  # removed meanwhile
-                            yield _info(here + entry.name, entry.stat())
+                            yield info_of(here + entry.name, entry.stat())
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         path = self._path(key)
@@ -172,7 +186,7 @@ class LocalStorage:
 
     def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         with mapped(self._what(source)), open(self._path(source), "rb", buffering=0) as original:
-            info = _info(source, os.fstat(original.fileno()))
+            info = info_of(source, os.fstat(original.fileno()))
             check_seen(info, seen, self._what(source))
             with self._writing(key) as file:
                 clone(original.fileno(), file.fd, info.size)
@@ -202,11 +216,11 @@ class LocalStorage:
                     f"{self._what(key)}: already exists", hint="choose another name or remove it"
                 ) from error
             self._sync.wrote()
-            return _info(key, stat)
+            return info_of(key, stat)
         with locked(self._root, exclusive=if_match is not None):
             if if_match is not None:
                 self._check_match(key, if_match)
-            return _info(key, file.replace())
+            return info_of(key, file.replace())
 
     def _check_match(self, key: str, etag: str) -> None:
         found = self.head(key)
@@ -247,11 +261,6 @@ class LocalFactory:
 
 def _is_file(stat: os.stat_result) -> bool:
     return (stat.st_mode & 0o170000) == 0o100000
-
-
-def _info(key: str, stat: os.stat_result) -> ObjectInfo:
-    etag = f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
-    return ObjectInfo(key, stat.st_size, etag, modified=stat.st_mtime_ns / 1e9)
 
 
 def _read_at(fd: int, start: int, length: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink
+from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import AlreadyExists, IntegrityError, LocalIOError, NotFound, PreconditionFailed, UsageError
 from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.parts import in_a_row
@@ -19,6 +19,7 @@ _CAPABILITIES = Capabilities(
     server_side_copy=True,
     multipart=True,
     resumable=True,
+    lists_unfinished=True,
     min_part_bytes=1,
 )
 
@@ -29,6 +30,8 @@ class _Bucket:
     objects: dict[str, tuple[bytes, ObjectInfo]] = field(default_factory=dict)
     uploads: dict[tuple[str, str], dict[int, bytes]] = field(default_factory=dict)
     """Parts of open uploads, by key and upload id."""
+    begun: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When each of them began."""
     generation: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
@@ -85,6 +88,7 @@ class MemoryStorage:
 
     def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> "MemoryMultipart":
         upload_id = str(next(self._bucket.generation))
+        self._bucket.begun[self._full(key), upload_id] = time.time()
         self._bucket.uploads[self._full(key), upload_id] = {}
         return MemoryMultipart(self, key, upload_id, if_absent)
 
@@ -107,6 +111,16 @@ class MemoryStorage:
             return self._bucket.uploads[self._full(key), upload_id]
         except KeyError as error:
             raise NotFound(f"{self._what(key)}: the upload is over", hint="start it over") from error
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        root = self._address.key(check_prefix(prefix))
+        for (key, upload_id), parts in list(self._bucket.uploads.items()):
+            if key.startswith(root):
+                begun, size = self._bucket.begun[key, upload_id], sum(map(len, list(parts.values())))
+                yield UnfinishedWrite(self._address.relative(key), upload_id, begun, size)
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        self.abort_multipart(write.key, write.upload_id)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix))

@@ -2,29 +2,31 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
-from wabucketref.contracts.storage import ObjectInfo
+T = TypeVar("T")
+Token = TypeVar("Token")
 
 
-class PagedListing:
-    """Objects of a listing that comes in pages.
+class PagedListing(Generic[T, Token]):
+    """What a store lists in pages.
 
-    `fetch` gets the token of a page (None: the first) and yields its objects and the token of the next page, None
+    `fetch` gets the token of a page (None: the first) and yields what is on it and the token of the next page, None
     after the last. When it raises, the same page is asked for again by the next call of ``next``.
     """
 
     resumable = True
 
-    def __init__(self, fetch: Callable[[str | None], tuple[Iterable[ObjectInfo], str | None]]) -> None:
+    def __init__(self, fetch: Callable[[Token | None], tuple[Iterable[T], Token | None]]) -> None:
         self._fetch = fetch
-        self._ready: deque[ObjectInfo] = deque()
-        self._token: str | None = None
+        self._ready: deque[T] = deque()
+        self._token: Token | None = None
         self._more = True
 
-    def __iter__(self) -> "PagedListing":
+    def __iter__(self) -> "PagedListing[T, Token]":
         return self
 
-    def __next__(self) -> ObjectInfo:
+    def __next__(self) -> T:
         while not self._ready:
             if not self._more:
                 raise StopIteration

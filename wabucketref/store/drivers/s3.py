@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part, UnfinishedWrite
 from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.s3_client import S3Client, options_from
@@ -15,7 +15,12 @@ from wabucketref.store.drivers.s3_stream import put_stream
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
 _CAPABILITIES = Capabilities(
-    create_if_absent=True, replace_if_match=True, server_side_copy=True, multipart=True, resumable=True
+    create_if_absent=True,
+    replace_if_match=True,
+    server_side_copy=True,
+    multipart=True,
+    resumable=True,
+    lists_unfinished=True,
 )
 
 
@@ -51,6 +56,12 @@ class S3Storage(S3Objects):
 
     def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         return self._copies.copy(source, key, if_absent=if_absent, seen=seen)
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        return self.list_uploads(prefix)
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        self.drop_upload(write.key, write.upload_id)
 
     def flush(self) -> None:
         """Every write is durable once answered."""

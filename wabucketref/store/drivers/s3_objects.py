@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, UnfinishedWrite
 from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.store.drivers.chunks import read_in_steps
 from wabucketref.store.drivers.keys import check_key, check_prefix
@@ -129,6 +129,32 @@ class S3Objects:
         arguments = {**self.names(key), **_condition(False, if_match)}
         request = self.request(key, writing=True, if_match=if_match is not None)
         self._client.call(request, lambda s3: s3.delete_object(**arguments))
+
+    def list_uploads(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        """Multipart uploads that are not over. Their size would take a request each, and is left out."""
+        root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
+
+        def fetch(token: tuple[str, str] | None) -> tuple[Iterable[UnfinishedWrite], tuple[str, str] | None]:
+            arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root, "MaxUploads": self.page_size}
+            if token is not None:
+                arguments |= {"KeyMarker": token[0], "UploadIdMarker": token[1]}
+            request = self.request(prefix)
+            try:
+                answer = self._client.call(request, lambda s3: s3.list_multipart_uploads(**arguments))
+            except NotFound:  # so servers say, too, that there is none
+                self._check_bucket()
+                return (), None
+            field(request, answer, "Bucket", "IsTruncated", "Uploads")
+            following = (str(answer.get("NextKeyMarker") or ""), str(answer.get("NextUploadIdMarker") or ""))
+            return self._unfinished(answer, root), following if answer.get("IsTruncated") else None
+
+        return PagedListing(fetch)
+
+    def _unfinished(self, answer: Mapping[str, Any], root: str) -> Iterator[UnfinishedWrite]:
+        for item in answer.get("Uploads", ()):
+            if item["Key"].startswith(root):
+                begun = item["Initiated"].timestamp() if "Initiated" in item else None
+                yield UnfinishedWrite(self._address.relative(item["Key"]), str(item["UploadId"]), begun)
 
     def start_upload(self, key: str) -> str:
         """Begin a multipart upload; its id."""

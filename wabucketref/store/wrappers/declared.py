@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage
+from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage, UnfinishedWrite
 from wabucketref.errors import Unsupported
 from wabucketref.store.wrappers.wrapper import Wrapper
 
@@ -43,6 +43,14 @@ class Declared(Wrapper):
         self._need_parts()
         self.inner.abort_multipart(key, upload_id)
 
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        self._need_sight()
+        return self.inner.unfinished(prefix)
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        self._need_sight()
+        self.inner.discard(write)
+
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         self.need(False, if_match)
         self.inner.delete(key, if_match=if_match)
@@ -63,6 +71,10 @@ class Declared(Wrapper):
     def _need_parts(self) -> None:
         if not self.capabilities.multipart:
             raise refusal(self.url, "take uploads in parts")
+
+    def _need_sight(self) -> None:
+        if not self.capabilities.lists_unfinished:
+            raise refusal(self.url, "list writes that are not over")
 
 
 def refusal(url: str, what: str) -> Unsupported:

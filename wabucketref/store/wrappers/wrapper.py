@@ -2,9 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, Storage
+from wabucketref.contracts.storage import (
+    Buffer,
+    Capabilities,
+    Multipart,
+    ObjectInfo,
+    Part,
+    Sink,
+    Storage,
+    UnfinishedWrite,
+)
 
 T = TypeVar("T")
 
@@ -80,7 +89,13 @@ class Wrapper:
         self.around(Call("abort_multipart", key), lambda: self.inner.abort_multipart(key, upload_id))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return WrappedListing(self, prefix)
+        return WrappedListing(self, Call("list", prefix), lambda: self.inner.list(prefix))
+
+    def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
+        return WrappedListing(self, Call("unfinished", prefix), lambda: self.inner.unfinished(prefix))
+
+    def discard(self, write: UnfinishedWrite) -> None:
+        self.around(Call("discard", write.key), lambda: self.inner.discard(write))
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         call = Call("delete", key, idempotent=if_match is None)
@@ -126,8 +141,8 @@ class WrappedMultipart:
         self._wrapper.around(Call("abort", self._key), self._inner.abort)
 
 
-class WrappedListing:
-    """A listing whose steps go through a wrapper.
+class WrappedListing(Generic[T]):
+    """A listing, begun by `begin`, whose steps go through a wrapper.
 
     A step that raised may be tried again: a driver whose iterator is ``resumable`` goes on where it stopped, any other
     listing is begun anew as long as it yielded nothing, and after that repeats its error.
@@ -135,27 +150,28 @@ class WrappedListing:
 
     resumable = True
 
-    def __init__(self, wrapper: Wrapper, prefix: str) -> None:
+    def __init__(self, wrapper: Wrapper, call: Call, begin: Callable[[], Iterator[T]]) -> None:
         self._wrapper = wrapper
-        self._prefix = prefix
-        self._inner: Iterator[ObjectInfo] | None = None
+        self._call = call
+        self._begin = begin
+        self._inner: Iterator[T] | None = None
         self._yielded = False
         self._broken: Exception | None = None
 
-    def __iter__(self) -> "WrappedListing":
+    def __iter__(self) -> "WrappedListing[T]":
         return self
 
-    def __next__(self) -> ObjectInfo:
-        found = self._wrapper.around(Call("list", self._prefix), self._step)
+    def __next__(self) -> T:
+        found = self._wrapper.around(self._call, self._step)
         if found is None:
             raise StopIteration
         return found
 
-    def _step(self) -> ObjectInfo | None:
+    def _step(self) -> T | None:
         if self._broken is not None:
             raise self._broken
         if self._inner is None:
-            self._inner = self._wrapper.inner.list(self._prefix)
+            self._inner = self._begin()
         try:
             found = next(self._inner, None)
         except Exception as error:
