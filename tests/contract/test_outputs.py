@@ -1,12 +1,14 @@
 """The outputs that are built in keep the contract: the kit that plugins' outputs run on."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.unit.ci import readers
 from wabucketref.registry import Registry
 from wabucketref.testing.outputs import OutputsConformance, Steps
 from wabucketref.wiring import registries
@@ -58,3 +60,36 @@ class TestJsonFile(OutputsConformance):
     def steps(self, outputs: Registry, tmp_path: Path) -> Steps:
         file = tmp_path / "outputs.json"
         return Steps(outputs.get("json"), {"WABUCKET_OUTPUT_FILE": str(file)}, lambda _: json.loads(file.read_text()))
+
+
+class TestProperties(OutputsConformance):
+    @pytest.fixture
+    def steps(self, outputs: Registry, tmp_path: Path) -> Steps:
+        file = tmp_path / "outputs.properties"
+        return Steps(
+            outputs.get("properties"),
+            {"WABUCKET_OUTPUT_FILE": str(file)},
+            lambda _: readers.properties(file.read_text()),
+        )
+
+
+class TestAzure(OutputsConformance):
+    @pytest.fixture
+    def steps(self, outputs: Registry) -> Steps:
+        return Steps(outputs.get("azure"), {"TF_BUILD": "True"}, readers.azure)
+
+
+class TestBuildkite(OutputsConformance):
+    @pytest.fixture
+    def steps(self, outputs: Registry, tmp_path: Path) -> Steps:
+        """The agent is a script that keeps meta-data in files."""
+        agent, kept = tmp_path / "buildkite-agent", tmp_path / "meta-data"
+        kept.mkdir()
+        agent.write_text(f'#!/bin/sh\nif [ "$1" = meta-data ]; then cat > "{kept}/$3"; else cat > /dev/null; fi\n')
+        agent.chmod(0o755)
+        environ = {
+            "BUILDKITE": "true", "BUILDKITE_AGENT_ACCESS_TOKEN": "t", "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        }  # fmt: skip
+        return Steps(
+            outputs.get("buildkite"), environ, lambda _: {file.name: file.read_text() for file in kept.iterdir()}
+        )

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from argparse import Namespace
@@ -58,7 +59,7 @@ class Session:
         self._pid = os.getpid()
         self._closed = False
         self._unwaited: list[Ticket[Any]] = []
-        self._ws = open_workspace(self.settings)
+        self._ws = open_workspace(self.settings, echo=_print)
         self._exit_hook = _finish_at_exit(self)
 
     @property
@@ -191,6 +192,12 @@ class Session:
         check_process(self._pid, "this WaBucketRefAPI")
         if self._closed:
             raise UsageError("this WaBucketRefAPI is closed", hint="make another one")
+
+
+def _print(line: str) -> None:
+    """A line on the script's stdout, at once: a flow that reads the log must not wait for the script's end."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _exit_code(error: BaseException | None) -> int:

@@ -61,16 +61,20 @@ class Invocation:
         return settings
 
     @contextmanager
-    def workspace(self, outputs: str | None = None, *, plugins: bool = True) -> Iterator["Workspace"]:
+    def workspace(
+        self, outputs: str | None = None, outputs_file: str | None = None, *, plugins: bool = True
+    ) -> Iterator["Workspace"]:
         """Everything an operation needs, opened for the block.
 
-        `outputs` names how later CI steps are told; without `plugins` only what is built in counts.
+        `outputs` and `outputs_file` say how later CI steps are told; without `plugins` only what is built in counts.
         """
         from wabucketref.wiring import open_workspace
 
         echo = None if self.json else self.console.data
         settings, progress = self.settings(), self.progress()
-        with open_workspace(settings, progress=progress, echo=echo, outputs=outputs, plugins=plugins) as workspace:
+        with open_workspace(
+            settings, progress=progress, echo=echo, outputs=outputs, outputs_file=outputs_file, plugins=plugins
+        ) as workspace:
             _collect_again()
             yield workspace
 

@@ -96,7 +96,14 @@ def identity(function: Decorated) -> Decorated:
             click.option(
                 "--outputs",
                 metavar="NAME",
-                help="How later CI steps learn of the artifact: apolo, github, gitlab, json.  [default: detected]",
+                help="How later CI steps learn of the artifact: apolo, github, gitlab, buildkite, azure, json, "
+                "properties.  [default: detected]",
+            ),
+            click.option(
+                "--outputs-file",
+                metavar="FILE",
+                help="Write what later CI steps need to know to this file too: Java properties where its name ends in "
+                ".properties or .env, else JSON.",
             ),
         )
     ):

@@ -1,13 +1,13 @@
 """The outputs contract: how later CI steps learn which artifact an upload or link made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFacts:
-    """What is handed on. Values hold only characters allowed in names, or are URLs and digests of ours."""
+    """What is handed on. Names, type and alias hold only characters that are allowed in names."""
 
     artifact_name: str
     artifact_type: str
@@ -17,6 +17,26 @@ class OutputFacts:
     digest: str = ""
     suffix: str | None = None
     """Appended to each output's name as ``_SUFFIX``."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """The user's, for showing: any text may be in it."""
+    run: str = ""
+    """Name of the run that made the artifact, for showing."""
+    inputs: tuple[str, ...] = ()
+    """References of what that run used so far, for showing."""
+
+    @property
+    def ref(self) -> str:
+        """``TYPE/NAME:ALIAS``."""
+        return f"{self.artifact_type}/{self.artifact_name}:{self.artifact_alias}"
+
+    def further(self) -> Mapping[str, str | None]:
+        """What files with room for more hold beside :meth:`named`."""
+        tail = f"_{self.suffix}" if self.suffix else ""
+        return {
+            f"artifact_version{tail}": self.version,
+            f"artifact_uri{tail}": self.uri,
+            f"artifact_digest{tail}": self.digest,
+        }
 
     def named(self) -> Mapping[str, str]:
         """Output name to value, with the suffix applied."""
@@ -40,5 +60,6 @@ class Outputs(Protocol):
         """Hand the facts on. `echo` prints a line on stdout; None when stdout must hold one JSON document.
 
         Raises:
-            LocalIOError: the file to write cannot be written.
+            LocalIOError: the file to write cannot be written, or the program that takes the facts fails.
+            UsageError: what names the file is not set, or the system has no way to write down such a value.
         """

@@ -53,6 +53,8 @@ def download(
         return DownloadResult(artifact, None, "disabled", figures, target, verified=False, dry_run=True)
     with ws.session(config=config) as run:
         result = ws.wait(run, send_download(ws, run, artifact, plan))
+    if ws.run is run:
+        ws.inputs[str(result.artifact.ref)] = None
     return settle(ws, run, result, f"the download of {ref}")
 
 

@@ -21,5 +21,8 @@ def hand_over(ws: Workspace, result: UploadResult, suffix: str | None) -> None:
         uri=artifact.uri,
         digest=artifact.digest or "",
         suffix=suffix,
+        metadata=artifact.metadata,
+        run=result.run.name if result.run else "",
+        inputs=tuple(ws.inputs),
     )
-    emit(ws.outputs, facts, ws.environ, ws.echo)
+    emit(ws.outputs, facts, ws.outputs_environ, ws.echo)

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -49,6 +49,8 @@ class Workspace:
     """Shows how far transfers are; None: nobody looks."""
     contexts: Sequence[Context]
     outputs: Sequence[Outputs]
+    outputs_environ: Mapping[str, str]
+    """Where outputs find their files."""
     environ: Mapping[str, str]
     echo: Callable[[str], None] | None
     """Prints a line of an output plugin on stdout; None when stdout must hold one JSON document."""
@@ -59,6 +61,8 @@ class Workspace:
     """Plugins by kind, for looking at."""
     run: Run | None = None
     """The run of an API session; None: each operation is a run of its own."""
+    inputs: dict[str, None] = field(default_factory=dict)
+    """References of what the session's run used, in order."""
 
     @property
     def project(self) -> tuple[str, str]:
@@ -86,6 +90,7 @@ class Workspace:
 
         ``joined``: (entity, project, id) of a run that is under way in the tracker already.
         """
+        self.inputs.clear()
         settings, joined = self.settings, given.get("joined")
         entity, project, run_id = joined or (*self.project, settings.run_id)
         job = collect(self.contexts, self.environ, Path.cwd())

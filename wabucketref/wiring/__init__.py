@@ -26,7 +26,7 @@ from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
-from wabucketref.wiring.around import chosen_outputs, loaded
+from wabucketref.wiring.around import OUTPUT_FILE, chosen_outputs, loaded
 from wabucketref.wiring.line import Line
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,10 @@ OUTPUTS: Final = {
     "apolo": "wabucketref.ci.outputs.apolo:OUTPUTS",
     "github": "wabucketref.ci.outputs.github:OUTPUTS",
     "gitlab": "wabucketref.ci.outputs.gitlab:OUTPUTS",
+    "buildkite": "wabucketref.ci.outputs.buildkite:OUTPUTS",
+    "azure": "wabucketref.ci.outputs.azure:OUTPUTS",
     "json": "wabucketref.ci.outputs.json_file:OUTPUTS",
+    "properties": "wabucketref.ci.outputs.properties:OUTPUTS",
 }
 TRACKERS: Final = {
     "embedded": "wabucketref.trackers.embedded.factory:FACTORY",
@@ -266,6 +269,7 @@ def open_workspace(
     progress: Progress | None = None,
     echo: Callable[[str], None] | None = None,
     outputs: str | None = None,
+    outputs_file: str | None = None,
     tracker: str | None = None,
     trace: Trace | None = None,
     environ: Mapping[str, str] | None = None,
@@ -276,6 +280,7 @@ def open_workspace(
 ) -> Workspace:
     """Everything operations need. Nothing is asked of bucket or tracker yet, save that the tracker is opened.
 
+    `outputs`: names of outputs to use instead of those detected; `outputs_file`: a file that takes outputs too.
     Without `plugins` only what is built in counts.
 
     Raises:
@@ -289,6 +294,7 @@ def open_workspace(
     )
     alone = any(given is not None for given in (trace, tracker, policy)) or {below, above} != {unwrapped}
     line = Line(settings, environ, floor.service, alone=alone)
+    told = environ if outputs_file is None else {**environ, OUTPUT_FILE: outputs_file}
     return Workspace(
         settings=settings,
         tracker=floor.tracker,
@@ -297,7 +303,8 @@ def open_workspace(
         transport=line.open,
         progress=progress,
         contexts=loaded(kinds["context"], settings),
-        outputs=chosen_outputs(kinds["outputs"], outputs, settings, environ),
+        outputs=chosen_outputs(kinds["outputs"], outputs, settings, told, with_file=outputs_file is not None),
+        outputs_environ=told,
         environ=environ,
         echo=echo,
         open_storage=floor.storages,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from wabucketref.contracts.outputs import Outputs
 from wabucketref.errors import WaBucketError
@@ -10,6 +10,10 @@ from wabucketref.registry import Registry, configured
 from wabucketref.settings import Settings
 
 log = logging.getLogger(__name__)
+
+OUTPUT_FILE: Final = "WABUCKET_OUTPUT_FILE"
+FILES: Final = ("json", "properties")
+"""Outputs that write :data:`OUTPUT_FILE`."""
 
 
 def loaded(registry: Registry, settings: Settings) -> Sequence[Any]:
@@ -26,11 +30,16 @@ def loaded(registry: Registry, settings: Settings) -> Sequence[Any]:
 
 
 def chosen_outputs(
-    registry: Registry, chosen: str | None, settings: Settings, environ: Mapping[str, str]
+    registry: Registry, chosen: str | None, settings: Settings, environ: Mapping[str, str], *, with_file: bool = False
 ) -> Sequence[Outputs]:
-    """Those chosen by name (comma-separated), else those that are read where this process runs."""
+    """Those chosen by name (comma-separated), else those that are read where this process runs.
+
+    `with_file`: a file was named too, so what writes it is among them.
+    """
     if chosen is not None:
         names = [name.strip() for name in chosen.split(",") if name.strip()]
+        if with_file and not {*names} & {*FILES}:
+            names += [name for name in FILES if registry.get(name).detect(environ)]
         return [configured(name, registry.get(name), settings) for name in names]
     return [outputs for outputs in loaded(registry, settings) if _detects(outputs, environ)]
 

@@ -105,6 +105,17 @@ def test_outputs_for_later_steps_and_suffix(wabucket: Run, source: Path, monkeyp
     assert wabucket("upload", "data", *IDENTITY, "--outputs", "aplo").code == 2
 
 
+def test_outputs_in_a_file_of_its_own(wabucket: Run, source: Path, tmp_path: Path) -> None:
+    named = tmp_path / "told" / "result.properties"
+    assert wabucket("upload", "data", *IDENTITY, "--outputs-file", str(named)).out == "dataset/cats:one\n"
+    assert named.read_text().startswith("artifact_name=cats\nartifact_type=dataset\nartifact_alias=one\n")
+    told = wabucket("upload", "data", *IDENTITY, "--outputs-file", "result.json", "--outputs", "apolo", "-s", "X")
+    assert told.out.count("::set-output") == 3
+    assert json.loads(Path("result.json").read_text())["artifact_version_X"] == "v0"
+    assert json.loads(wabucket("--json", "upload", "data", *IDENTITY, "--outputs-file", "result.json").out)
+    assert json.loads(Path("result.json").read_text())["artifact_name"] == "cats"
+
+
 def test_offline_is_recorded_by_sync(wabucket: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert document(wabucket, "upload", "upload", "data", *IDENTITY)["tracking"] == "pending"

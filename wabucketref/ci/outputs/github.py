@@ -1,20 +1,22 @@
 """GitHub Actions: step outputs and the job summary."""
 
-import html
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wabucketref.ci.files import append
+from wabucketref.ci.summary import chart, table
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.outputs import OutputFacts
 from wabucketref.errors import UsageError
 
 
 class GitHub:
-    """``artifact_name``, ``artifact_type``, ``artifact_alias`` in ``$GITHUB_OUTPUT``; a table in the step summary."""
+    """``artifact_name``, ``artifact_type``, ``artifact_alias`` in ``$GITHUB_OUTPUT``; a table and the lineage in the
+    step summary."""
 
     name = "github"
+    doc = "https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands"
     api_version = API_VERSION
 
     def detect(self, environ: Mapping[str, str]) -> bool:
@@ -26,29 +28,13 @@ class GitHub:
             raise UsageError("GITHUB_OUTPUT is not set", hint="the github outputs work inside a GitHub Actions step")
         append(Path(path), "".join(_heredoc(name, value) for name, value in facts.named().items()), "GITHUB_OUTPUT")
         if summary := environ.get("GITHUB_STEP_SUMMARY"):
-            append(Path(summary), _summary(facts), "GITHUB_STEP_SUMMARY")
+            append(Path(summary), f"\n{table(facts)}\n{chart(facts)}\n", "GITHUB_STEP_SUMMARY")
 
 
 def _heredoc(name: str, value: str) -> str:
     # A delimiter that nobody can guess, so that no value can end it and set an output of its own.
     delimiter = f"wabucket_{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
-
-
-def _summary(facts: OutputFacts) -> str:
-    rows = {
-        "artifact": f"{facts.artifact_type}/{facts.artifact_name}:{facts.artifact_alias}",
-        "version": facts.version or "",
-        "location": facts.uri,
-        "digest": facts.digest,
-    }
-    lines = [f"| {name} | {_cell(value)} |" for name, value in rows.items() if value]
-    return "\n".join(["", "| WaBucketRef | |", "| --- | --- |", *lines, "", ""])
-
-
-def _cell(value: str) -> str:
-    plain = " ".join(value.split())
-    return f"<code>{html.escape(plain).replace('|', '&#124;')}</code>"
 
 
 OUTPUTS = GitHub()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from wabucketref.ci.files import replace, writing
+from wabucketref.ci.lines import one_value
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.outputs import OutputFacts
 
@@ -20,6 +21,7 @@ class GitLab:
     """
 
     name = "gitlab"
+    doc = "https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv"
     api_version = API_VERSION
 
     def detect(self, environ: Mapping[str, str]) -> bool:
@@ -27,7 +29,8 @@ class GitLab:
 
     def write(self, facts: OutputFacts, environ: Mapping[str, str], echo: Callable[[str], None] | None) -> None:
         path = _target(environ) or Path(FILE)
-        values = {re.sub(r"[^A-Z0-9_]", "_", name.upper()): value for name, value in facts.named().items()}
+        named = {re.sub(r"[^A-Z0-9_]", "_", name.upper()): value for name, value in facts.named().items()}
+        values = {name: one_value(value, "a dotenv report") for name, value in named.items()}
         with writing(path, "WABUCKET_DOTENV"):
             before = path.read_text("utf-8", errors="surrogateescape").splitlines() if path.exists() else []
         kept = [line for line in before if line.partition("=")[0] not in values]

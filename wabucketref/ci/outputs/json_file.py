@@ -6,33 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from wabucketref.ci.files import replace, writing
+from wabucketref.ci.outputs.properties import ENDINGS
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.outputs import OutputFacts
 from wabucketref.errors import UsageError
 
 
 class JsonFile:
-    """One JSON object in ``$WABUCKET_OUTPUT_FILE``; names that it held before are replaced or stay."""
+    """One JSON object in the file that ``$WABUCKET_OUTPUT_FILE`` or ``--outputs-file`` names, unless that is one of
+    properties by its name; what the object held before is replaced by name, or stays."""
 
     name = "json"
+    doc = "https://www.rfc-editor.org/rfc/rfc8259"
     api_version = API_VERSION
 
     def detect(self, environ: Mapping[str, str]) -> bool:
-        return bool(environ.get("WABUCKET_OUTPUT_FILE"))
+        path = environ.get("WABUCKET_OUTPUT_FILE", "")
+        return bool(path) and not path.endswith(ENDINGS)
 
     def write(self, facts: OutputFacts, environ: Mapping[str, str], echo: Callable[[str], None] | None) -> None:
         chosen = environ.get("WABUCKET_OUTPUT_FILE")
         if not chosen:
-            raise UsageError("WABUCKET_OUTPUT_FILE is not set", hint="set it to the path of the JSON file to write")
+            raise UsageError(
+                "WABUCKET_OUTPUT_FILE is not set",
+                hint="give the file to write by --outputs-file, or set it to its path",
+            )
         path = Path(chosen)
-        tail = f"_{facts.suffix}" if facts.suffix else ""
-        further = {
-            f"artifact_version{tail}": facts.version,
-            f"artifact_uri{tail}": facts.uri,
-            f"artifact_digest{tail}": facts.digest,
-        }
-        found = _before(path) | dict(facts.named()) | further
-        replace(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n", "WABUCKET_OUTPUT_FILE")
+        found = _before(path) | dict(facts.named()) | dict(facts.further())
+        replace(path, json.dumps(found, indent=2) + "\n", "WABUCKET_OUTPUT_FILE")
 
 
 def _before(path: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def command(
     pairs: dict[str, str],
     suffix: str | None,
     outputs: str | None,
+    outputs_file: str | None,
 ) -> None:
     """Make an artifact of the files below BUCKET_PATH, a path inside the bucket or its full URL.
 
@@ -38,7 +39,7 @@ def command(
     """
     from wabucketref.operations.link import link
 
-    with invocation.workspace(outputs) as workspace:
+    with invocation.workspace(outputs, outputs_file) as workspace:
         invocation.deliver(
             lambda: link(workspace, bucket_path, name, kind, alias, metadata=pairs, suffix=suffix),
             lambda result: result.to_dict(),

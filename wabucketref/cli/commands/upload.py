@@ -47,6 +47,7 @@ def command(
     pairs: dict[str, str],
     suffix: str | None,
     outputs: str | None,
+    outputs_file: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     overwrite: bool,
@@ -70,7 +71,7 @@ def command(
         from wabucketref.operations.upload import upload as send
 
     more = {} if no_wait else {"dry_run": dry_run}
-    with invocation.workspace(outputs) as workspace:
+    with invocation.workspace(outputs, outputs_file) as workspace:
 
         def call() -> "UploadResult":
             result = send(

@@ -7,6 +7,7 @@ labels, escaped for the language.
 from dataclasses import dataclass, field
 
 from wabucketref.cli.render.text import printable
+from wabucketref.model.mermaid import Shape, flowchart
 from wabucketref.model.run import Lineage, RunInfo
 
 
@@ -67,20 +68,11 @@ def dot(lineage: Lineage) -> list[str]:
 def mermaid(lineage: Lineage) -> list[str]:
     """A Mermaid flowchart: artifacts are boxes, runs rounded."""
     graph = build(lineage)
-    lines = ["flowchart LR"]
-    for number, (kind, label) in enumerate(graph.nodes):
-        text = f'"{_mermaid_text(label)}"'
-        lines.append(f"  n{number}[{text}]" if kind == "artifact" else f"  n{number}([{text}])")
-    return [*lines, *(f"  n{start} --> n{end}" for start, end in graph.edges)]
+    nodes: list[tuple[Shape, str]] = [
+        ("box" if kind == "artifact" else "rounded", printable(label)) for kind, label in graph.nodes
+    ]
+    return flowchart(nodes, graph.edges)
 
 
 def _dot_text(text: str) -> str:
     return printable(text).replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _mermaid_text(text: str) -> str:
-    """Anything but letters, digits and the characters of references as Mermaid's numbered entities."""
-    return "".join(
-        character if character.isalnum() or character in " /:._-" else f"#{ord(character)};"
-        for character in printable(text)
-    )
