@@ -28,7 +28,7 @@ FIXES = {
     "faketime": "pip install libfaketime, or apt install libfaketime",
     "mounts": "run the tests as root, or inside `unshare -Urm`",
     "strace": "apt install strace",
-    "postgres": "apt install postgresql; pip install 'wabucketref[postgres]'",
+    "postgres": "apt install postgresql (15 or newer); pip install 'wabucketref[postgres]'",
 }
 
 

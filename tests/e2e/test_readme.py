@@ -7,6 +7,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.postgres import Cluster
 from tests.servers import Server
 from tests.tools import markdown
 
@@ -18,6 +19,7 @@ PREPARED = {
 }
 """What a page takes for granted, by its path below the repository."""
 WITH_SERVERS = ("README.md", "docs/how-to/stores.md", "docs/how-to/gcs.md")
+WITH_POSTGRES = "docs/how-to/postgres.md"
 
 
 def pages() -> list[Path]:
@@ -37,7 +39,9 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [one for one in pages() if name_of(one) not in WITH_SERVERS], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [one for one in pages() if name_of(one) not in (*WITH_SERVERS, WITH_POSTGRES)], ids=name_of
+)
 def test_snippets_run(page: Path, work: Path) -> None:
     outcomes = markdown.run(page, work, {}, PREPARED.get(name_of(page), ""))
     assert markdown.mismatches(page, outcomes) == []
@@ -62,6 +66,17 @@ def test_snippets_run_against_servers(name: str, work: Path, moto_s3: Server, gc
             make_once(server, bucket)
     environ = {**moto_s3.environ, **gcs_emulator.environ}
     outcomes = markdown.run(page, work, environ, PREPARED.get(name, ""))
+    assert markdown.mismatches(page, outcomes) == []
+
+
+@pytest.mark.slow
+def test_snippets_run_against_a_database(work: Path, postgres: Cluster) -> None:
+    """What the page tells the administrator is done too."""
+    page = ROOT / WITH_POSTGRES
+    statements = "".join(block.text for block in markdown.blocks(page) if block.language == "sql")
+    for statement in statements.strip().splitlines():
+        postgres.sql(statement)
+    outcomes = markdown.run(page, work, {"PGPORT": str(postgres.port)})
     assert markdown.mismatches(page, outcomes) == []
 
 

@@ -232,6 +232,8 @@ class World:
     def open(self, policy: RetryPolicy | None = None, **settings: Any) -> Iterator[Workspace]:
         """A workspace of this process in the same home and bucket; `policy` is for requests to the bucket."""
         given = {"project_name": "demo", "bucket": self.bucket, "home": str(self.home), "tracker": "embedded"}
+        if "WABUCKET_CATALOG" in self.env:
+            given["catalog"] = self.env["WABUCKET_CATALOG"]
         environ = {"NO_PROXY": "127.0.0.1,localhost", **self.env}
         with open_workspace(load_settings({**given, **settings}), environ=environ, policy=policy) as workspace:
             yield workspace

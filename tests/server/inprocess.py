@@ -97,9 +97,9 @@ def basic(key: str) -> str:
 
 
 @contextmanager
-def inside(directory: Path, limits: Limits | None = None) -> Iterator[Inside]:
-    """Serve a new catalog with `limits` until the block ends."""
-    with closing(Catalog(f"sqlite:///{directory / 'catalog.sqlite'}")) as catalog:
+def inside(directory: Path, limits: Limits | None = None, url: str | None = None) -> Iterator[Inside]:
+    """Serve the catalog at `url`, by default a new one, with `limits` until the block ends."""
+    with closing(Catalog(url or f"sqlite:///{directory / 'catalog.sqlite'}")) as catalog:
         ensure_schema(catalog)
         with catalog.write() as connection:
             key, reader = make_key(connection, "writer"), make_key(connection, "reader", read_only=True)

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def started(directory: Path, *arguments: str, prelude: str = "") -> Iterator[LiveServer]:
+def started(directory: Path, *arguments: str, prelude: str = "", **environ: str) -> Iterator[LiveServer]:
     """A server of the code here, whose document fits its schema."""
-    with serving(directory, *arguments, environ={"PYTHONPATH": str(ROOT)}, prelude=prelude) as server:
+    with serving(directory, *arguments, environ={"PYTHONPATH": str(ROOT), **environ}, prelude=prelude) as server:
         schemas.check("serve", server.told)
         yield server
 

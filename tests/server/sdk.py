@@ -58,7 +58,8 @@ class Sdk:
 
     def rows(self, run_id: str, project: str = "p") -> list[dict[str, Any]]:
         """The history of a run as the catalog has it."""
-        with closing(EmbeddedTracker(f"sqlite:///{self.server.home / 'catalog.sqlite'}", create=False)) as tracker:
+        url = self.server.environ.get("WABUCKET_CATALOG", f"sqlite:///{self.server.home / 'catalog.sqlite'}")
+        with closing(EmbeddedTracker(url, create=False)) as tracker:
             found = tracker.history(RunKey(self.user, project, run_id))
         return [{**row.values, "_step": row.step} for row in found]
 

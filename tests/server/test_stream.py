@@ -16,9 +16,13 @@ from wabucketref.server.runs.rows import parse_console
 from wabucketref.server.runs.silent import mark_silent
 
 
-@pytest.fixture(scope="module")
-def module_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    with inside(tmp_path_factory.mktemp("app")) as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    url = None
+    if request.param == "postgresql":
+        postgres = request.getfixturevalue("postgres")
+        url = postgres.url(postgres.make())
+    with inside(tmp_path_factory.mktemp("app"), url=url) as running:
         yield running
 
 
@@ -234,7 +238,7 @@ def test_the_catalog_is_the_same_for_all(app: Inside, tmp_path: Path) -> None:
     from wabucketref.model.run import HistoryRow, RunKey, RunState, RunUpdate
     from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
-    tracker = EmbeddedTracker(f"sqlite:///{app.site.catalog.file}")
+    tracker = EmbeddedTracker(app.site.catalog.url)
     try:
         key = RunKey("writer", "p", "ours")
         update = RunUpdate(key, name="named", tags=("t",), config={"a": {"b": 1}}, summary={"s": 2})

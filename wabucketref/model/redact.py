@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from wabucketref.errors import MASK as MASK
 from wabucketref.errors import mask_urls
@@ -42,10 +42,23 @@ def public_url(url: str) -> str:
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
 
 
+def database_place(url: str) -> str:
+    """As :func:`public_url`, of a database: its server may be named among the parameters."""
+    given = parse_qsl(urlsplit(url).query)
+    hosts = ",".join(value for name, value in given if name in ("host", "port"))
+    return public_url(url) + (f" at {hosts}" if hosts else "")
+
+
 def url_secrets(url: str) -> tuple[str, ...]:
-    """The password in `url`, as it is and decoded: a library may repeat it in a message of its own."""
-    password = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[0].partition(":")[2]
-    return tuple(dict.fromkeys(text for text in (password, unquote(password)) if text))
+    """The passwords in `url`, as they are and decoded: a library may repeat them in a message of its own.
+
+    They stand before the host, or among the parameters, as in a database's.
+    """
+    before, _, query = url.partition("?")
+    password = re.split(r"[/#]", before.partition("://")[2], maxsplit=1)[0].rpartition("@")[0].partition(":")[2]
+    given = [value for name, _, value in (pair.partition("=") for pair in query.split("&")) if "password" in name]
+    found = [text for secret in (password, *given) for text in (secret, unquote(secret), unquote_plus(secret))]
+    return tuple(dict.fromkeys(text for text in found if text))
 
 
 def public_place(text: str) -> str:

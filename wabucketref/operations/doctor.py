@@ -83,7 +83,7 @@ def _tracker(ws: Workspace) -> Probe:
     if ws.settings.project_name is None:
         return Probe("tracker", None, "no project is set", "give -p/--project-name or set WANDB_PROJECT")
     versions = len(ws.tracker.list_artifacts(ws.project))
-    return Probe("tracker", True, f"{ws.tracker.name} answers; the project has {versions} version(s)")
+    return Probe("tracker", True, f"{ws.settings.tracker_place()} answers; the project has {versions} version(s)")
 
 
 def _plugins(ws: Workspace) -> Probe:

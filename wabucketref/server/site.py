@@ -84,8 +84,11 @@ class Site:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A writing transaction. Threads of this process take turns here instead of polling the database's lock."""
-        with self._turn, self.catalog.write() as connection:
+        """A writing transaction, the only one of a server at a time: resolvers look at one thing to change another.
+
+        Threads of this process take turns here instead of polling the database's lock.
+        """
+        with self._turn, self.catalog.write_in_turn() as connection:
             yield connection
 
     def discard(self, keys: Sequence[str]) -> None:

@@ -86,6 +86,13 @@ def check_tracker(value: str) -> str:
     return value.lower()
 
 
+def check_catalog(text: str) -> str:
+    """URL of a database; what it names is checked by who opens it. It may hold a password, so it is not repeated."""
+    if "://" not in check_line(text):
+        raise ValueError("it is not a URL such as sqlite:////path/catalog.sqlite or postgresql://user@host/database")
+    return text
+
+
 def check_base_url(value: str) -> str:
     """An http or https URL with a host; credentials belong into WANDB_API_KEY."""
     try:

@@ -59,7 +59,7 @@ _SECRET_WORDS: Final = (
     "url",
     "signature",
 )
-PLACES: Final = frozenset({"storage", "bucket"})
+PLACES: Final = frozenset({"storage", "bucket", "catalog"})
 """May hold credentials, wherever they were written."""
 PATHS: Final = frozenset({"home", "wandb_dir", "storage", "bucket", "trace"})
 """May be relative paths, which count from the file that holds them or from the working directory."""

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from wabucketref.errors import UsageError
-from wabucketref.model.redact import public_url, url_secrets
+from wabucketref.model.redact import database_place, public_url, url_secrets
 from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
@@ -59,7 +59,7 @@ class Settings(BaseModel):
     tracker: Annotated[str, AfterValidator(checks.check_tracker)] = "auto"
     mode: Annotated[Literal["online", "offline", "disabled"], BeforeValidator(checks.check_mode)] = "online"
     home: Path = Field(default_factory=default_home)
-    catalog: Annotated[str, AfterValidator(checks.check_line)] | None = None
+    catalog: Annotated[str, AfterValidator(checks.check_catalog)] | None = None
     """Database URL of the embedded tracker; None: SQLite in the home. May hold a password."""
     base_url: Annotated[str, AfterValidator(checks.check_base_url)] | None = None
     api_key: SecretStr | None = None
@@ -187,8 +187,8 @@ class Settings(BaseModel):
     def tracker_place(self) -> str:
         """Name and place of the tracker, without secrets: equal for all who record into the same one."""
         name = self.resolved_tracker()
-        place = {"embedded": self.catalog_url, "wandb": self.base_url or ""}.get(name, "")
-        return f"{name} {public_url(place)}".rstrip()
+        place = {"embedded": database_place(self.catalog_url), "wandb": public_url(self.base_url or "")}.get(name, "")
+        return f"{name} {place}".rstrip()
 
     def shared(self) -> str:
         """What a background service needs to act for this process, as JSON. Holds secrets; never to be stored.

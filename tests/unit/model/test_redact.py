@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wabucketref.model.redact import MASK, public_url, redact, url_secrets
+from wabucketref.model.redact import MASK, database_place, public_url, redact, url_secrets
 
 CANARY = "cAnArY0x7f"
 
@@ -73,6 +73,19 @@ def test_public_url(url: str, public: str) -> None:
     assert public_url(url) == public
 
 
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("sqlite:////home/me/catalog.sqlite", "sqlite:////home/me/catalog.sqlite"),
+        (f"postgresql://me:{CANARY}@db:5432/runs?options=x", "postgresql://db:5432/runs"),
+        (f"postgresql://me@/runs?host=/run/pg&password={CANARY}&port=1", "postgresql:///runs at /run/pg,1"),
+        ("postgresql://me@/runs?host=a:1&host=b:2", "postgresql:///runs at a:1,b:2"),
+    ],
+)
+def test_database_place(url: str, place: str) -> None:
+    assert database_place(url) == place
+
+
 @pytest.mark.row("B3", "X19")
 @pytest.mark.parametrize(
     ("url", "secrets"),
@@ -82,6 +95,8 @@ def test_public_url(url: str, public: str) -> None:
         ("sftp://me@host", ()),
         ("s3://b/p", ()),
         ("/plain:path@x", ()),
+        ("postgresql://me@h/d?password=p%40s+s&sslpassword=key&host=x", ("p%40s+s", "p@s+s", "p@s s", "key")),
+        ("postgresql://me:a+b@h/d?options=-c%20x=1", ("a+b", "a b")),
     ],
 )
 def test_url_secrets(url: str, secrets: tuple[str, ...]) -> None:

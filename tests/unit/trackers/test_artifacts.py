@@ -1,5 +1,7 @@
 """Versions and names beyond what every tracker must do."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,14 @@ from wabucketref.errors import Conflict, InvalidValue, NotFound, UsageError
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
 OTHER = "s3://two"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def tracker(request: pytest.FixtureRequest, url: str) -> Iterator[EmbeddedTracker]:
+    with closing(
+        EmbeddedTracker(url if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
+    ) as found:
+        yield found
 
 
 def versions(tracker: EmbeddedTracker) -> list[tuple[str | None, tuple[str, ...]]]:

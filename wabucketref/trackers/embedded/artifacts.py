@@ -90,7 +90,7 @@ def _lock(connection: Connection, project_pk: int, artifact: LoggedArtifact) -> 
             artifact_type.c.name == artifact.type,
             sequence.c.name == artifact.name,
         )
-        .with_for_update(of=sequence)
+        .with_for_update(key_share=True, of=sequence)
     )
     found = connection.execute(wanted).first()
     if found is None:

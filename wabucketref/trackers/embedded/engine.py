@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError
 
 from wabucketref.errors import SettingsError, TransientError
 from wabucketref.failpoints import hit
-from wabucketref.trackers.embedded import sqlite
+from wabucketref.model.redact import url_secrets
+from wabucketref.trackers.embedded import postgres, sqlite
 from wabucketref.trackers.embedded.errors import damaged, mapped
 
-_CONNECT_SECONDS: Final = 10
+_URLS: Final = "use sqlite:////path/catalog.sqlite or postgresql://user@host/database"
 
 
 class Catalog:
@@ -21,14 +23,16 @@ class Catalog:
     def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0, connections: int = 1) -> None:
         """Open `url`, a SQLAlchemy URL of SQLite or PostgreSQL; nothing is asked of the database yet.
 
-        Any number of transactions may be under way; `connections` of a file are kept open between them.
+        `connections` are kept open between transactions. Of a file any number of transactions may be under way; of a
+        server few more, the others wait.
 
         Raises:
-            SettingsError: the URL is malformed or of another database.
+            SettingsError: the URL is malformed or of another database, or the driver for it is not installed.
             NotFound: there is no such file and `create` is False.
             NotAuthorised, LocalIOError: the file cannot be made.
         """
         self._url = _checked(url)
+        self._secrets = url_secrets(url)
         self._busy_seconds = busy_seconds
         self._connections = connections
         self.where = f"the catalog {self._url.database or ''}"
@@ -47,9 +51,9 @@ class Catalog:
         return self._file
 
     @property
-    def dialect(self) -> str:
-        """``sqlite`` or ``postgresql``."""
-        return self._url.get_backend_name()
+    def url(self) -> str:
+        """As SQLAlchemy reads it. May hold a password."""
+        return self._url.render_as_string(hide_password=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -71,23 +75,34 @@ class Catalog:
         hit("catalog.committed")
 
     @contextmanager
+    def write_in_turn(self) -> Iterator[Connection]:
+        """As :meth:`write`, with no other such transaction under way, not even in other processes: for those who look
+        at one thing to change another."""
+        with self.write() as connection:
+            postgres.take_turn(connection, postgres.SERVER)
+            yield connection
+
+    @contextmanager
     def alter(self) -> Iterator[Connection]:
-        """As :meth:`write`, for changes of the schema: references are not enforced meanwhile."""
-        with self._transaction(**{sqlite.WRITE: True, sqlite.ALTER: True}) as connection:
+        """As :meth:`write`, for changes of the schema by one process at a time: SQLite enforces no references
+        meanwhile, PostgreSQL lets it take its time."""
+        with self._transaction(**{sqlite.WRITE: True, sqlite.ALTER: True}) as connection, ExitStack() as stack:
+            if self._file is None:
+                stack.enter_context(postgres.unhurried(connection))
+                postgres.take_turn(connection, postgres.MIGRATION)
             yield connection
             hit("catalog.altered")
 
     def check(self) -> None:
-        """Let the database look for damage, where it can.
+        """Let the database look for damage, where it can, and say whether it takes writes.
 
         Raises:
-            WaBucketError: it found some.
+            WaBucketError: it found some, or it does not.
         """
-        if self._file is None:
-            with self.read() as connection:
-                connection.execute(text("SELECT 1"))
-            return
         with self.read() as connection:
+            if self._file is None:
+                postgres.check(connection, self.where)
+                return
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
         if found != "ok":
             raise damaged(self.where, str(found))
@@ -101,7 +116,7 @@ class Catalog:
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Connection]:
         self._check_file()
-        with mapped(self.where), self._current().connect() as connection:
+        with mapped(self.where, self._secrets), self._current().connect() as connection:
             connection.execution_options(**options)
             with connection.begin():
                 yield connection
@@ -116,15 +131,9 @@ class Catalog:
         return engine
 
     def _connectable(self) -> Engine:
-        with mapped(self.where):
+        with mapped(self.where, self._secrets):
             if self._file is None:
-                return create_engine(
-                    self._url,
-                    hide_parameters=True,
-                    pool_pre_ping=True,
-                    max_overflow=-1,
-                    connect_args={"connect_timeout": _CONNECT_SECONDS},
-                )
+                return postgres.connectable(self._url, self._busy_seconds, self._connections)
             engine = create_engine(
                 self._url,
                 hide_parameters=True,
@@ -146,8 +155,10 @@ class Catalog:
 
 
 def _checked(given: str) -> URL:
-    with mapped("the catalog"):
+    try:
         url = make_url(given)
+    except (ArgumentError, ValueError) as error:  # its words may quote the password
+        raise SettingsError("the URL of the catalog cannot be understood", hint=_URLS) from error
     if url.drivername in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "postgresql":
@@ -155,7 +166,7 @@ def _checked(given: str) -> URL:
     if url.get_backend_name() != "sqlite":
         raise SettingsError(
             f"the catalog cannot be a {url.get_backend_name()} database",
-            hint="use sqlite:////path/catalog.sqlite or postgresql://user@host/database",
+            hint=_URLS,
         )
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise SettingsError("the catalog needs a file", hint="use sqlite:////path/catalog.sqlite")

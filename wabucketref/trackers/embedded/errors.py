@@ -1,7 +1,8 @@
 """The edge to the database: its exceptions become ours here, by table, and nowhere else."""
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,6 +16,7 @@ from wabucketref.errors import (
     TransientError,
     WaBucketError,
 )
+from wabucketref.model.redact import redact
 
 _Kind = tuple[type[WaBucketError], str, str]
 
@@ -59,39 +61,77 @@ _SQLITE: Final[dict[int, _Kind]] = {
 }
 
 _AWAY: Final[_Kind] = (TransientError, "does not answer", "check that the database runs and can be reached")
+STANDBY: Final[_Kind] = (
+    TransientError,
+    "takes no writes",
+    "name all servers and target_session_attrs=read-write in its URL, or wait for the failover",
+)
+_BUSY: Final[_Kind] = (TransientError, "has no connection free", "try again, or raise its max_connections")
 _LOGIN: Final[_Kind] = (NotAuthorised, "refused the credentials", "check user, password and rights in the database")
 
+_UNKNOWN: Final[_Kind] = (SettingsError, "names a database that does not exist", "create the database first")
+
 _POSTGRES: Final[dict[str, _Kind]] = {
-    # Classes of SQLSTATE: connection, resources, operator intervention, rollback, login, object state.
+    # Classes of SQLSTATE: connection, resources, operator intervention, system, rollback, login, constraints, damage.
     "08": _AWAY,
-    "53": _AWAY,
+    "53": (TransientError, "has no resources left", "check disk, memory and connections of the database"),
     "57": _AWAY,
+    "58": (TransientError, "cannot be read or written", "check the disk of the database"),
     "40": (TransientError, "gave up the transaction", "try again"),
     "28": _LOGIN,
+    "23": (TransientError, "was changed by another writer at the same moment", "try again"),
+    "XX": (WaBucketError, "is damaged", "restore a backup of the database; the bytes in the buckets are safe"),
+    "22003": _FOREIGN,
+    "22021": _FOREIGN,
+    "22P05": _FOREIGN,
+    "25006": STANDBY,
+    "25P03": (TransientError, "ended a transaction that stood still for too long", "try again"),
+    "3D000": _UNKNOWN,
+    "3F000": (NotAuthorised, "has no schema for its tables", "grant USAGE and CREATE on a schema in the search_path"),
     "42501": _LOGIN,
+    "53300": _BUSY,
     "55P03": _LOCKED,
-    "3D000": (SettingsError, "names a database that does not exist", "create the database first"),
-    "22P05": (InvalidValue, "was given text it cannot hold", "remove NUL characters"),
+    "57014": (TransientError, "took too long over a statement, or was told to stop", "try again"),
 }
+
+# Of a connection that is refused libpq hands on the words alone, and no SQLSTATE: those that waiting cannot mend.
+_WORDS: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = (
+    (re.compile(r'FATAL:  database ".*" does not exist'), _UNKNOWN),
+    (
+        re.compile(r"FATAL:  .*(authentication failed|no pg_hba.conf entry|role .* (does not exist|is not permitted))"),
+        _LOGIN,
+    ),
+    (re.compile(r"FATAL:  permission denied|fe_sendauth: no password supplied"), _LOGIN),
+    (re.compile(r"FATAL:  (sorry, too many clients|remaining connection slots|too many connections)"), _BUSY),
+)
 
 
 @contextmanager
-def mapped(where: str) -> Iterator[None]:
-    """Turn what the database raises inside the block into our kinds; `where` names the catalog, without secrets."""
+def mapped(where: str, secrets: Iterable[str] = ()) -> Iterator[None]:
+    """Turn what the database raises inside the block into our kinds; `where` names the catalog, without secrets.
+
+    `secrets` are cut from its words.
+    """
     try:
         yield
     except (exc.StatementError, sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
         origin = getattr(error, "orig", None) or error
         if isinstance(origin, WaBucketError):  # raised by a column type of ours
             raise origin from error
-        raise _translate(origin, where) from error
-    except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise _translate(origin, where, secrets) from error
+    except ImportError as error:
         raise SettingsError(
-            f"{where} cannot be opened: {_first_line(error)}",
-            hint="use sqlite:////path or postgresql://user@host/database (pip install 'wabucketref[postgres]')",
+            f"{where} needs a driver that is not installed: {_first_line(error)}",
+            hint="pip install 'wabucketref[postgres]'",
+        ) from error
+    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+        raise SettingsError(
+            f"{where} cannot be opened: {redact(_first_line(error), secrets)}",
+            hint="use sqlite:////path or postgresql://user@host/database",
         ) from error
     except exc.TimeoutError as error:
-        raise TransientError(f"{where} has no connection free", hint="try again") from error
+        kind, what, hint = _BUSY
+        raise kind(f"{where} {what}", hint=hint) from error
     except exc.SQLAlchemyError as error:
         raise WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it") from error
 
@@ -112,9 +152,10 @@ def _code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def _translate(error: BaseException, where: str) -> WaBucketError:
-    kind, what, hint = _kind(error) or (WaBucketError, f"failed: {_first_line(error)}", "run again with -v")
-    return kind(f"{where} {what}", hint=hint)
+def _translate(error: BaseException, where: str, secrets: Iterable[str]) -> WaBucketError:
+    said = redact(_first_line(error), secrets)
+    kind, what, hint = _kind(error) or (WaBucketError, f"failed: {said}", "run again with -v")
+    return kind(f"{where} {what}: {said}" if (kind, what, hint) == _AWAY else f"{where} {what}", hint=hint)
 
 
 def _kind(error: BaseException) -> _Kind | None:
@@ -123,10 +164,17 @@ def _kind(error: BaseException) -> _Kind | None:
     if isinstance(error, sqlite3.Error):
         return _SQLITE.get(_code(error))
     state = getattr(error, "sqlstate", None)
-    if state is None:
-        # The driver met no server at all, so no server gave a state.
-        return _AWAY if type(error).__name__ in ("OperationalError", "InterfaceError") else None
-    return _POSTGRES.get(state) or _POSTGRES.get(state[:2])
+    return _without_state(error) if state is None else _POSTGRES.get(state) or _POSTGRES.get(state[:2])
+
+
+def _without_state(error: BaseException) -> _Kind | None:
+    """What the driver says by itself: it met no server, or was refused, or a value is none for a database."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "DataError" in kinds:
+        return _FOREIGN
+    if not kinds & {"OperationalError", "InterfaceError"}:
+        return None
+    return next((kind for words, kind in _WORDS if words.search(str(error))), _AWAY)
 
 
 def _first_line(error: BaseException) -> str:

@@ -22,7 +22,9 @@ class EmbeddedFactory:
         used_before = (settings.home_ready() / "id").exists()
         tracker = EmbeddedTracker(settings.catalog_url)
         if tracker.made_anew and used_before:
-            log.warning("the catalog %s was gone and has been made anew, empty", redact(settings.catalog_url))
+            is_file = settings.catalog_url.startswith("sqlite")
+            what = "was gone and has been made anew, empty" if is_file else "is new: it has nothing of this home yet"
+            log.warning("the catalog %s %s", redact(settings.catalog_url), what)
         return tracker
 
 

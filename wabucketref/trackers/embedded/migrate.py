@@ -4,6 +4,7 @@ A catalog at the newest revision costs one query. A fresh one is made from the t
 which takes longer to import than a small upload takes in all, is imported only to migrate an older one.
 """
 
+import logging
 import os
 import sqlite3
 import tempfile
@@ -16,11 +17,12 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from wabucketref.errors import UpgradeRequired, WaBucketError
 from wabucketref.failpoints import hit
+from wabucketref.trackers.embedded import postgres
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped
 from wabucketref.trackers.embedded.sdk.tables import metadata
 
-_PG_LOCK: Final = 0x77616275  # any constant number of ours: "wabu"
+log = logging.getLogger(__name__)
 
 stamp = Table(
     "alembic_version",
@@ -65,7 +67,7 @@ def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:
 
 def _make(catalog: Catalog, scripts: Scripts) -> bool:
     with catalog.write() as connection:
-        _lock(connection)
+        postgres.take_turn(connection, postgres.MIGRATION)
         if _revision(connection, catalog.where) is not None:
             return False  # another process was first
         metadata.create_all(connection, checkfirst=False)
@@ -75,7 +77,7 @@ def _make(catalog: Catalog, scripts: Scripts) -> bool:
 
 
 def _migrate(catalog: Catalog, scripts: Scripts) -> None:
-    """Backup, then all revisions in one transaction."""
+    """Backup (of a file; a server's is its owner's to make), then all revisions in one transaction."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -83,7 +85,6 @@ def _migrate(catalog: Catalog, scripts: Scripts) -> None:
     settings = Config()
     settings.set_main_option("script_location", str(scripts.location).replace("%", "%%"))
     with catalog.alter() as connection:
-        _lock(connection)
         found = _revision(connection, catalog.where)
         if found is None or found == scripts.head:
             return
@@ -98,6 +99,14 @@ def _migrate(catalog: Catalog, scripts: Scripts) -> None:
         except CommandError as error:
             raise WaBucketError(f"{catalog.where} cannot be migrated: {error}", hint="nothing was changed") from error
         _check_references(connection, catalog.where)
+    if catalog.file is None:
+        log.warning(
+            "%s was migrated from schema %s to %s: all who use it need this release now; "
+            "a backup is yours to make (`pg_dump`) before the next upgrade",
+            catalog.where,
+            found,
+            scripts.head,
+        )
 
 
 def _revision(connection: Connection, where: str) -> str | None:
@@ -119,12 +128,6 @@ def _refuse_newer(found: str, scripts: Scripts, where: str) -> None:
         raise UpgradeRequired(
             f"{where} has the schema {found}; this release knows up to {scripts.head}", hint="upgrade wabucket"
         )
-
-
-def _lock(connection: Connection) -> None:
-    """One at a time: SQLite's write lock is already held, PostgreSQL needs to be asked."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
 
 
 def _backup(file: str, revision: str) -> None:

@@ -82,7 +82,7 @@ def lock_existing(connection: Connection, ref: ArtifactRef, project: tuple[str, 
     """As :func:`find_sequence`, and nobody else changes the sequence until the transaction ends."""
     pk = find_sequence(connection, ref, project)
     if connection.dialect.name != "sqlite":  # there, BEGIN IMMEDIATE is the lock
-        connection.execute(select(sequence.c.id).where(sequence.c.id == pk).with_for_update())
+        connection.execute(select(sequence.c.id).where(sequence.c.id == pk).with_for_update(key_share=True))
     return pk
 
 

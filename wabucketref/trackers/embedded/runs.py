@@ -65,7 +65,7 @@ def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
     pk, config, summary = connection.execute(
         select(run.c.id, run.c.config, run.c.summary)
         .where(run.c.project_pk == project_pk, run.c.run_id == update.key.run_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one()
     changes = _changes(update, config, summary)
     if update.created is not None:  # only a starting session says so: the run goes on

@@ -1,6 +1,7 @@
 """The embedded tracker: the contract, each method one transaction on the catalog."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.retry import RetryPolicy, retry
 from wabucketref.trackers.embedded import aliases, artifacts, infos, labels, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
@@ -18,6 +20,9 @@ from wabucketref.trackers.embedded.migrate import ensure_schema
 from wabucketref.trackers.embedded.resolve import NEAREST_AMONG, find_version
 from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import run, version
+
+_OPENING: Final = RetryPolicy(attempts=4, first_delay=0.1, deadline=5.0)
+"""A server that restarts is back in a moment. A file's lock has been waited for already, for longer than this."""
 
 
 class EmbeddedTracker:
@@ -37,7 +42,9 @@ class EmbeddedTracker:
         """
         self._catalog = Catalog(url, create=create, busy_seconds=busy_seconds)
         try:
-            self.made_anew = ensure_schema(self._catalog)
+            self.made_anew = retry(
+                lambda: ensure_schema(self._catalog), _OPENING, what=f"opening {self._catalog.where}"
+            )
         except BaseException:
             self._catalog.close()
             raise

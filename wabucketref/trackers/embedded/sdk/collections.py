@@ -174,7 +174,7 @@ def ensure_collection(connection: Connection, project_pk: int, kind: str, name: 
 
 def _locked(connection: Connection, one: Collection) -> Collection:
     if connection.dialect.name != "sqlite":  # there, BEGIN IMMEDIATE is the lock
-        connection.execute(select(sequence.c.id).where(sequence.c.id == one.pk).with_for_update())
+        connection.execute(select(sequence.c.id).where(sequence.c.id == one.pk).with_for_update(key_share=True))
     return one
 
 
