@@ -72,6 +72,13 @@ class OutOfMemory(WaBucketError, MemoryError):
         super().__init__(message, hint=hint, retryable=retryable)
 
 
+class CatalogDamaged(WaBucketError):
+    """The catalog's file is damaged; the bytes in the buckets are safe, and it can be made anew of them."""
+
+    kind = "catalog_damaged"
+    usual_hint = "run `wabucket rebuild`: it moves the file aside and makes a new one of what lies in the bucket"
+
+
 class UsageError(WaBucketError, ValueError):
     """A malformed argument, name or combination of options."""
 

@@ -62,18 +62,30 @@ class Invocation:
 
     @contextmanager
     def workspace(
-        self, outputs: str | None = None, outputs_file: str | None = None, *, plugins: bool = True
+        self,
+        outputs: str | None = None,
+        outputs_file: str | None = None,
+        *,
+        plugins: bool = True,
+        mend: bool = False,
     ) -> Iterator["Workspace"]:
         """Everything an operation needs, opened for the block.
 
-        `outputs` and `outputs_file` say how later CI steps are told; without `plugins` only what is built in counts.
+        `outputs` and `outputs_file` say how later CI steps are told; without `plugins` only what is built in counts;
+        with `mend` a damaged tracker is set aside first.
         """
         from wabucketref.wiring import open_workspace
 
         echo = None if self.json else self.console.data
         settings, progress = self.settings(), self.progress()
         with open_workspace(
-            settings, progress=progress, echo=echo, outputs=outputs, outputs_file=outputs_file, plugins=plugins
+            settings,
+            progress=progress,
+            echo=echo,
+            outputs=outputs,
+            outputs_file=outputs_file,
+            plugins=plugins,
+            mend=mend,
         ) as workspace:
             _collect_again()
             yield workspace

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "verify": "Check an artifact's bytes against its manifest.",
     "rm": "Remove an artifact.",
     "gc": "Collect what nothing refers to.",
+    "rebuild": "Make the catalog anew from the bucket.",
     "sync": "Record what the tracker does not know yet.",
     "service": "Run transfers in a background service.",
     "status": "Show what is under way.",

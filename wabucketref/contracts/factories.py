@@ -60,3 +60,14 @@ class TrackerFactory(Protocol):
         Raises:
             WaBucketError: it cannot be opened; ``TransientError`` when it may work later.
         """
+
+
+class MendingFactory(TrackerFactory, Protocol):
+    """One whose tracker can be made anew when what it keeps is damaged."""
+
+    def set_damaged_aside(self, settings: Settings) -> str | None:
+        """Look for damage; where what was damaged lies now, None when all is well or there is nothing yet.
+
+        Raises:
+            WaBucketError: it cannot be looked at or moved.
+        """

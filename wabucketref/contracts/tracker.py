@@ -7,6 +7,7 @@ answer changes nothing. Implementations are safe to call from many threads and r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
@@ -31,6 +32,8 @@ class TrackerCapabilities:
     settles_at_end: bool = False
     """That it has the records of a run is known for certain when ``finish_run`` has returned: until then the journal
     keeps them all."""
+    rebuilds: bool = False
+    """It can be filled from what lies in a bucket, and is a :class:`RebuildableTracker`."""
     keeps_removed: bool = True
     """A removed version is remembered: it is said that it was removed, and a replay does not bring it back."""
     latest_is_newest: bool = True
@@ -195,3 +198,38 @@ class ReferringTracker(Tracker, Protocol):
 
     def attach(self, files: ArtifactFiles) -> None:
         """Where files of artifacts are looked up; called once, before the first record."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundUpload:
+    """An upload as its bucket tells of it."""
+
+    artifact: LoggedArtifact
+    """Its ``xid`` is the manifest's write id; without a manifest it and ``digest`` are empty."""
+    project: tuple[str, str]
+    """(entity, project)."""
+    run: RunKey | None
+    """That made it; None: nobody knows."""
+    committed: datetime
+    under_way: bool = False
+    """The run has not ended as far as this home knows: something else will tell how it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a tracker did not know of an upload."""
+
+    version: bool
+    run: bool
+
+
+class RebuildableTracker(Tracker, Protocol):
+    """A tracker with the capability ``rebuilds``."""
+
+    def add_found(self, uploads: Sequence[FoundUpload]) -> Sequence[Added | AliasHeld]:
+        """Record uploads in the order given, as :meth:`log_artifact` does, in one transaction; idempotent.
+
+        A run that is not known is recorded as finished when the upload was committed, with a note that says where it is
+        known from. A version that was removed is there again if its upload is. Of each upload what was new; where the
+        alias names other content than its standing knows, nothing is recorded of it, and the refusal is returned.
+        """

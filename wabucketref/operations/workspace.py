@@ -59,6 +59,8 @@ class Workspace:
     close_floor: Callable[[], None]
     registries: Sequence[Registry]
     """Plugins by kind, for looking at."""
+    set_aside: str | None = None
+    """Where the tracker's damaged records were moved to when this was opened."""
     run: Run | None = None
     """The run of an API session; None: each operation is a run of its own."""
     inputs: dict[str, None] = field(default_factory=dict)

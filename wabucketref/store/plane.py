@@ -42,6 +42,7 @@ from wabucketref.store.sending.upload import upload
 from wabucketref.store.source.scan import Rules, scan
 from wabucketref.store.source.tree import Tree
 from wabucketref.store.survey import Survey, survey
+from wabucketref.store.uploads import Uploads, read_uploads
 from wabucketref.store.verify import Verified
 
 _log = logging.getLogger(__name__)
@@ -267,6 +268,12 @@ class DataPlane:
         """What finds garbage in the whole bucket and removes it."""
         with self._crew(cancel, progress) as crew:
             yield Collector(self._storage(bucket), self._me, crew)
+
+    @contextmanager
+    def uploads(self, bucket: str, *, progress: Progress, cancel: Cancel) -> Iterator[Uploads]:
+        """All uploads of the bucket, oldest first."""
+        with self._crew(cancel, progress) as crew, read_uploads(self._storage(bucket), crew) as found:
+            yield found
 
     def remove(
         self,

@@ -10,7 +10,6 @@ from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import ReferringTracker, Tracker
-from wabucketref.errors import LocalIOError, TransientError, WaBucketError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.installed import Installed, NothingInstalled
 from wabucketref.model.redact import public_url
@@ -28,6 +27,7 @@ from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
 from wabucketref.wiring.around import OUTPUT_FILE, chosen_outputs, loaded
 from wabucketref.wiring.line import Line
+from wabucketref.wiring.trackers import open_tracker, set_damaged_aside
 
 log = logging.getLogger(__name__)
 
@@ -177,30 +177,6 @@ class Storages:
         return self._settings.bucket is not None or self._settings.project_name is not None
 
 
-def open_tracker(settings: Settings, registry: Registry, name: str | None = None) -> Tracker:
-    """The tracker `name`, by default the settings' own. One that cannot be opened now says so when it is asked.
-
-    Raises:
-        UsageError: there is none of this name.
-        UpgradeRequired, SettingsError, NotAuthorised: it will not open by trying again.
-    """
-    chosen = name or settings.resolved_tracker()
-    if chosen == "wandb" and settings.mode == "disabled":
-        chosen = "disabled"
-    factory = configured(chosen, registry.get(chosen), settings)
-    try:
-        return cast(Tracker, factory.open(settings))
-    except LocalIOError:
-        raise
-    except WaBucketError as error:
-        if error.exit_code not in (WaBucketError.exit_code, TransientError.exit_code):
-            raise
-        from wabucketref.trackers.unavailable import UnavailableTracker
-
-        log.warning("the tracker %s cannot be opened: %s", chosen, error)
-        return cast(Tracker, UnavailableTracker(chosen, error))
-
-
 @dataclass(frozen=True)
 class Floor:
     """What carries runs and transfers in one process: a tracker, a data plane, and the service over them."""
@@ -277,11 +253,13 @@ def open_workspace(
     below: StorageHook = unwrapped,
     above: StorageHook = unwrapped,
     plugins: bool = True,
+    mend: bool = False,
 ) -> Workspace:
     """Everything operations need. Nothing is asked of bucket or tracker yet, save that the tracker is opened.
 
     `outputs`: names of outputs to use instead of those detected; `outputs_file`: a file that takes outputs too.
-    Without `plugins` only what is built in counts.
+    Without `plugins` only what is built in counts. With `mend` a tracker that is damaged is set aside first, and begins
+    anew.
 
     Raises:
         UsageError, SettingsError, NotAuthorised, UpgradeRequired: it can never work like this.
@@ -289,6 +267,7 @@ def open_workspace(
     install_from_environment()
     environ = dict(os.environ) if environ is None else environ
     kinds = registries(plugins=plugins)
+    aside = set_damaged_aside(settings, kinds["tracker"], tracker) if mend else None
     floor = open_floor(
         settings, environ, tracker=tracker, trace=trace, policy=policy, below=below, above=above, kinds=kinds
     )
@@ -311,6 +290,7 @@ def open_workspace(
         close_line=line.close,
         close_floor=floor.close,
         registries=list(kinds.values()),
+        set_aside=aside,
     )
 
 

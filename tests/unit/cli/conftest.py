@@ -21,6 +21,7 @@ FLOORS = {
     "verify_all": ("verify_all",),
     "remove": ("remove",),
     "gc": ("gc",),
+    "rebuild": ("rebuild",),
     "sync": ("sync",),
     "status": ("status",),
     "doctor": ("doctor",),

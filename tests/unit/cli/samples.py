@@ -9,6 +9,7 @@ from wabucketref.model.audit import CheckedVersion, Finding, VerifyAllResult
 from wabucketref.model.garbage import Garbage, GcResult, Kept
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import TransferFigures
+from wabucketref.model.rebuilt import RebuildResult, Skipped
 from wabucketref.model.result import Damage, DownloadResult, RunSummary, UploadResult, VerifyResult
 from wabucketref.model.run import Lineage, RunInfo, RunState
 
@@ -100,6 +101,12 @@ def verify_all_result(*items: CheckedVersion, findings: tuple[Finding, ...] = ()
 def gc_result(*items: Garbage, kept: tuple[Kept, ...] = (), **changes: Any) -> GcResult:
     facts: dict[str, Any] = {"bucket": "file:///b", "scope": None, "keep_last": None, "applied": False}
     return GcResult(**(facts | changes), items=items, kept=kept)
+
+
+def rebuild_result(*skipped: Skipped, **changes: Any) -> RebuildResult:
+    result = RebuildResult("file:///b", skipped=list(skipped), **changes)
+    result.count(("ada", "demo"), added=True)
+    return result
 
 
 def garbage(**changes: Any) -> Garbage:

@@ -13,6 +13,7 @@ from tests.unit.cli.conftest import Floors, Ran
 from wabucketref.errors import NotFound
 from wabucketref.model.audit import CheckedVersion, Finding
 from wabucketref.model.garbage import Kept
+from wabucketref.model.rebuilt import Skipped
 
 Run = Callable[..., Ran]
 IDENTITY = ("-n", "cats", "-t", "dataset")
@@ -66,6 +67,8 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
             )
         },
     ),
+    ("rebuild", ("rebuild",), {"rebuild": samples.rebuild_result(set_aside="/home/catalog.sqlite.damaged-1")}),
+    ("rebuild", ("rebuild",), {"rebuild": samples.rebuild_result(Skipped("a/b:c", "skipped", "of no project"))}),
     ("completion", ("completion", "zsh"), {}),
     ("version", ("--version",), {}),
     ("error", ("show", REF), {"show": NotFound("gone", hint="look elsewhere")}),

@@ -19,7 +19,7 @@ from wabucketref.cli.main import main
 from contextlib import contextmanager
 
 @contextmanager
-def open_workspace(settings, *, progress, echo, outputs, plugins):
+def open_workspace(settings, **options):
     try:
         yield None
     finally:

@@ -72,6 +72,31 @@ def use(connection: Connection, key: RunKey, xid: str, artifact: LoggedArtifact)
     return pk
 
 
+def meet(connection: Connection, project_pk: int, artifact: LoggedArtifact) -> int:
+    """Record an upload that no run here made, unless it is known; the pk of its version.
+
+    Raises:
+        AliasHeld: another upload has its alias.
+    """
+    place, number = _lock(connection, project_pk, artifact)
+    known = _living_content(connection, place, artifact)
+    if known is not None:
+        return known
+    _check_holder(connection, place, artifact.alias, None, known="")
+    return _meet(connection, place, number, artifact)
+
+
+def is_known(connection: Connection, project_pk: int, artifact: LoggedArtifact) -> bool:
+    """Whether its content is a version of its artifact in its bucket."""
+    place, _ = _lock(connection, project_pk, artifact)
+    return _living_content(connection, place, artifact) is not None
+
+
+def was_logged(connection: Connection, key: RunKey, xid: str) -> bool:
+    """Whether the operation is recorded as one that made an output of the run."""
+    return _linked(connection, run_output, require_run(connection, key)[0], xid) is not None
+
+
 def remove(connection: Connection, place: Place, pk: int) -> None:
     """Mark a version deleted and take its names away; the caller holds the lock of the sequence."""
     now = datetime.now(UTC)

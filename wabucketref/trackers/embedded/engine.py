@@ -93,8 +93,9 @@ class Catalog:
             yield connection
             hit("catalog.altered")
 
-    def check(self) -> None:
-        """Let the database look for damage, where it can, and say whether it takes writes.
+    def check(self, *, thorough: bool = False) -> None:
+        """Let the database look for damage, where it can, and say whether it takes writes; a `thorough` look compares
+        the indexes, too.
 
         Raises:
             WaBucketError: it found some, or it does not.
@@ -103,7 +104,8 @@ class Catalog:
             if self._file is None:
                 postgres.check(connection, self.where)
                 return
-            found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+            look = "integrity_check" if thorough else "quick_check"
+            found = connection.execute(text(f"PRAGMA {look}(1)")).scalar_one()
         if found != "ok":
             raise damaged(self.where, str(found))
 

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import exc
 
 from wabucketref.errors import (
+    CatalogDamaged,
     InvalidValue,
     LocalIOError,
     NotAuthorised,
@@ -22,9 +23,9 @@ _Kind = tuple[type[WaBucketError], str, str]
 
 _LOCKED: Final[_Kind] = (TransientError, "is locked by another process", "try again when the other process is done")
 _DAMAGED: Final[_Kind] = (
-    WaBucketError,
+    CatalogDamaged,
     "is damaged or not a catalog",
-    "move the catalog file (and its -wal and -shm) aside; a new one is made, the bytes in the buckets are safe",
+    "run `wabucket rebuild`: it moves the file aside and makes a new one; the bytes in the buckets are safe",
 )
 _FULL: Final[_Kind] = (
     LocalIOError,
@@ -134,6 +135,17 @@ def mapped(where: str, secrets: Iterable[str] = ()) -> Iterator[None]:
         raise kind(f"{where} {what}", hint=hint) from error
     except exc.SQLAlchemyError as error:
         raise WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it") from error
+
+
+@contextmanager
+def refused(where: str) -> Iterator[None]:
+    """Turn what the system says to the moving of a file into our kinds."""
+    try:
+        yield
+    except PermissionError as error:
+        raise NotAuthorised(f"{where} cannot be moved aside: {error.strerror}", hint=_REFUSED[2]) from error
+    except OSError as error:
+        raise LocalIOError(f"{where} cannot be moved aside: {error.strerror}", hint=_IO[2]) from error
 
 
 def damaged(where: str, what: str) -> WaBucketError:

@@ -14,7 +14,7 @@ class EmbeddedFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
-    capabilities = TrackerCapabilities()
+    capabilities = TrackerCapabilities(rebuilds=True)
 
     def open(self, settings: Settings) -> Tracker:
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker
@@ -26,6 +26,13 @@ class EmbeddedFactory:
             what = "was gone and has been made anew, empty" if is_file else "is new: it has nothing of this home yet"
             log.warning("the catalog %s %s", redact(settings.catalog_url), what)
         return tracker
+
+    def set_damaged_aside(self, settings: Settings) -> str | None:
+        """Implements contracts.factories.MendingFactory."""
+        from wabucketref.trackers.embedded.aside import set_damaged_aside
+
+        settings.home_ready()
+        return set_damaged_aside(settings.catalog_url)
 
 
 FACTORY = EmbeddedFactory()

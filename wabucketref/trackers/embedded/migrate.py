@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
 
-from wabucketref.errors import UpgradeRequired, WaBucketError
+from wabucketref.errors import CatalogDamaged, UpgradeRequired, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded import postgres
 from wabucketref.trackers.embedded.engine import Catalog
@@ -115,7 +115,7 @@ def _revision(connection: Connection, where: str) -> str | None:
         rows = connection.scalars(select(stamp.c.version_num)).all()
         if len(rows) == 1:
             return str(rows[0])
-        raise WaBucketError(f"{where} has no single schema revision", hint="move it aside; a new one is made")
+        raise CatalogDamaged(f"{where} has no single schema revision")
     if inspect(connection).get_table_names():
         raise WaBucketError(
             f"{where} is another program's database", hint="choose another catalog or move that database aside"

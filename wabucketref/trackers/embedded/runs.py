@@ -16,7 +16,7 @@ from wabucketref.trackers.embedded.types import encode
 
 def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
     """Create the run or merge `update` into it."""
-    project_pk = _ensure_project(connection, update.key)
+    project_pk = ensure_project(connection, (update.key.entity, update.key.project))
     pk = insert_missing(connection, run, _fresh(update, project_pk))
     if pk is not None:
         if update.job is not None:
@@ -53,12 +53,13 @@ def finish(connection: Connection, key: RunKey, state: RunState, exit_code: int)
     )
 
 
-def _ensure_project(connection: Connection, key: RunKey) -> int:
-    found = find_project(connection, (key.entity, key.project))
+def ensure_project(connection: Connection, name: tuple[str, str]) -> int:
+    """The pk of the project (entity, project), which is made when there is none."""
+    found = find_project(connection, name)
     if found is not None:
         return found
-    entity_pk = ensure(connection, entity, {"name": key.entity})
-    return ensure(connection, project, {"entity_pk": entity_pk, "name": key.project})
+    entity_pk = ensure(connection, entity, {"name": name[0]})
+    return ensure(connection, project, {"entity_pk": entity_pk, "name": name[1]})
 
 
 def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
