@@ -10,7 +10,7 @@ PROTO_TOOLS := "grpcio-tools>=1.74,<1.75"
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint proto check-proto sdks soak bench docs clean
+.PHONY: help demo test plugins lint proto check-proto sdks soak bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -20,6 +20,10 @@ demo: $(VENV)/product ## upload, download, train, link, lineage: real files, loc
 
 test: lint ## everything: format, lint, types, floors, all tests
 	$(BIN)/python -m pytest -n $(WORKERS)
+	$(MAKE) plugins
+
+plugins: $(VENV)/tests ## the plugins, each from its built wheel in an environment of their own
+	$(BIN)/python .ci/plugins $(BIN)/python $(VENV)-plugins
 
 lint: $(VENV)/tests ## format, lint, types, the floors of the code
 	$(BIN)/ruff check .
@@ -55,7 +59,7 @@ docs: $(VENV)/tests ## write the generated parts of docs/
 	$(BIN)/python -m tests.tools.sequence
 
 clean: ## remove what was built, the virtual environment included
-	rm -rf $(VENV) $(VENV)-proto $(VENV)-wandb-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-plugins* $(VENV)-proto $(VENV)-wandb-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is one set of extras, installed again when what is to be installed changes.

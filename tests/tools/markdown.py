@@ -51,7 +51,7 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def run(page: Path, work: Path, environ: Mapping[str, str], before: str = "") -> list[Outcome]:
+def run(page: Path, work: Path, environ: Mapping[str, str], before: str = "", *, seconds: float = 100) -> list[Outcome]:
     """Run the page's blocks; `before` is shell that prepares what the page takes for granted.
 
     Raises:
@@ -63,10 +63,10 @@ def run(page: Path, work: Path, environ: Mapping[str, str], before: str = "") ->
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", _script(runnable, before, logs)],
         cwd=work,
-        env={**os.environ, **environ, "PATH": f"{shims(logs)}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ, "PATH": f"{shims(logs)}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=seconds,
         check=False,
     )
     outcomes = list(_outcomes(runnable, logs))

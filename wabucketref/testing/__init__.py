@@ -9,23 +9,42 @@ context                   ``ContextConformance``, ``surroundings``: the context 
 outputs                   ``OutputsConformance``, ``steps``: the outputs and how later steps read them
 ========================  ====================================================================
 
-Each check is in ``wabucketref.conformance``, free of pytest. What is built in runs on exactly these kits.
+:func:`round_trip` uploads and downloads through the installed plugin, as a user would. Each check is in
+``wabucketref.conformance``, free of pytest. What is built in runs on exactly these kits.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wabucketref.testing.context import ContextConformance
-    from wabucketref.testing.outputs import OutputsConformance
+    from wabucketref.testing.command import round_trip
+    from wabucketref.testing.context import ContextConformance, Surroundings
+    from wabucketref.testing.outputs import OutputsConformance, Steps
     from wabucketref.testing.storage import StorageConformance
     from wabucketref.testing.tracker import TrackerConformance
 
-__all__ = ["ContextConformance", "OutputsConformance", "StorageConformance", "TrackerConformance"]
+_HOMES = {
+    "ContextConformance": "context",
+    "OutputsConformance": "outputs",
+    "StorageConformance": "storage",
+    "Steps": "outputs",
+    "Surroundings": "context",
+    "TrackerConformance": "tracker",
+    "round_trip": "command",
+}
+
+__all__ = [
+    "ContextConformance",
+    "OutputsConformance",
+    "Steps",
+    "StorageConformance",
+    "Surroundings",
+    "TrackerConformance",
+    "round_trip",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module 'wabucketref.testing' has no attribute {name!r}")
-    module = import_module(f"wabucketref.testing.{name.removesuffix('Conformance').lower()}")
-    return getattr(module, name)
+    return getattr(import_module(f"wabucketref.testing.{_HOMES[name]}"), name)

@@ -6,7 +6,7 @@ is written, writes go to a temporary name beside it first, which listings leave 
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -32,11 +32,29 @@ _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "c
 class GenericStorage:
     """A directory of an fsspec file system as a bucket."""
 
-    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        filesystem: Callable[[], tuple[Any, str]] | None = None,
+        *,
+        shown_while_written: bool | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            url: of the bucket.
+            filesystem: makes the file system and the path of the bucket's root in it; default: fsspec finds it by the
+                URL. Called anew in a forked child. It must hold no listing cache.
+            shown_while_written: whether others see a file before it is whole; then it is written under another name
+                and moved. Default: decided by the file system's protocol.
+            secrets: what is cut from messages of the file system, beside what the URL holds.
+        """
         self._full_url = url
         self._url = public(url).rstrip("/")
-        self._secrets = url_secrets(url)
-        self._options = dict(options or {})
+        self._secrets = (*url_secrets(url), *secrets)
+        self._make = filesystem or self._by_url
+        self._shown = shown_while_written
         self._opened = PerProcess(self._open)
 
     @property
@@ -151,18 +169,20 @@ class GenericStorage:
     def close(self) -> None:
         self._opened.drop()
 
-    def _open(self) -> tuple[Any, str]:
+    def _by_url(self) -> tuple[Any, str]:
         import fsspec
 
+        fs, root = fsspec.core.url_to_fs(self._full_url, use_listings_cache=False, skip_instance_cache=True)
+        return fs, str(root)
+
+    def _open(self) -> tuple[Any, str]:
         try:
-            fs, root = fsspec.core.url_to_fs(
-                self._full_url, use_listings_cache=False, skip_instance_cache=True, **self._options
-            )
+            fs, root = self._make()
         except ImportError as error:
             raise SettingsError(f"bucket {self._url}: {error}", hint="install the package it names") from error
         except Exception as error:
             raise translate(error, f"bucket {self._url}", writing=False, secrets=self._secrets) from error
-        return fs, str(root).rstrip("/")
+        return fs, root.rstrip("/")
 
     def _at(self, key: str) -> tuple[Any, str]:
         check_key(key)
@@ -172,6 +192,8 @@ class GenericStorage:
         return fs, f"{root}/{key}"
 
     def _shown_while_written(self, fs: Any) -> bool:
+        if self._shown is not None:
+            return self._shown
         protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
         return not _SHOWN_WHILE_WRITTEN.isdisjoint(protocols)
 
@@ -230,6 +252,9 @@ def _throw_away(fs: Any, file: Any, path: str) -> None:
         # Closing would finish the upload. Without its end nothing shows.
         file.discard()
         file.closed = True
+        return
+    if hasattr(file, "discard") and not getattr(file, "autocommit", False):  # it sends all when it is closed
+        file.discard()
         return
     file.close()
     fs.rm_file(path)

@@ -22,6 +22,11 @@ class BucketUrl:
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Bucket and parts of the prefix."""
+        return (self.bucket, *(part for part in self.prefix.split("/") if part))
+
     def key(self, key: str) -> str:
         """The key as the store sees it."""
         return f"{self.prefix}/{key}" if self.prefix else key

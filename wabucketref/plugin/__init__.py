@@ -1,0 +1,79 @@
+"""What plugins are made of: the names in this module stay, whatever moves beneath.
+
+Contracts and their facts (``Storage``, ``Capabilities``, ``ObjectInfo``, ``Facts``, ``OutputFacts`` …), the
+``API_VERSION`` that every plugin declares, :class:`FsspecPlugin` for a storage on a file system of fsspec, and helpers
+that drivers share. Errors are in ``wabucketref.errors``; the kits for tests are in ``wabucketref.testing``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wabucketref.contracts.context import Context, Facts
+    from wabucketref.contracts.factories import API_VERSION, Configurable, StorageFactory, TrackerFactory
+    from wabucketref.contracts.outputs import OutputFacts, Outputs
+    from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, Storage
+    from wabucketref.contracts.tracker import Tracker, TrackerCapabilities
+    from wabucketref.plugin.filesystem import FsspecPlugin
+    from wabucketref.store.drivers.chunks import blocks, read_in_steps
+    from wabucketref.store.drivers.generic import GenericStorage
+    from wabucketref.store.drivers.keys import changed, check_key, check_prefix, check_seen
+    from wabucketref.store.drivers.loop import PerProcess
+    from wabucketref.store.drivers.parts import in_a_row
+    from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
+
+_HOMES = {
+    "wabucketref.contracts.context": ("Context", "Facts"),
+    "wabucketref.contracts.factories": ("API_VERSION", "Configurable", "StorageFactory", "TrackerFactory"),
+    "wabucketref.contracts.outputs": ("OutputFacts", "Outputs"),
+    "wabucketref.contracts.storage": (
+        "Buffer", "Capabilities", "Multipart", "ObjectInfo", "Part", "Sink", "Storage",
+    ),
+    "wabucketref.contracts.tracker": ("Tracker", "TrackerCapabilities"),
+    "wabucketref.plugin.filesystem": ("FsspecPlugin",),
+    "wabucketref.store.drivers.chunks": ("blocks", "read_in_steps"),
+    "wabucketref.store.drivers.generic": ("GenericStorage",),
+    "wabucketref.store.drivers.keys": ("changed", "check_key", "check_prefix", "check_seen"),
+    "wabucketref.store.drivers.loop": ("PerProcess",),
+    "wabucketref.store.drivers.parts": ("in_a_row",),
+    "wabucketref.store.drivers.urls": ("BucketUrl", "parse_bucket_url"),
+}  # fmt: skip
+
+__all__ = [
+    "API_VERSION",
+    "BucketUrl",
+    "Buffer",
+    "Capabilities",
+    "Configurable",
+    "Context",
+    "Facts",
+    "FsspecPlugin",
+    "GenericStorage",
+    "Multipart",
+    "ObjectInfo",
+    "OutputFacts",
+    "Outputs",
+    "Part",
+    "PerProcess",
+    "Sink",
+    "Storage",
+    "StorageFactory",
+    "Tracker",
+    "TrackerCapabilities",
+    "TrackerFactory",
+    "blocks",
+    "changed",
+    "check_key",
+    "check_prefix",
+    "check_seen",
+    "in_a_row",
+    "parse_bucket_url",
+    "read_in_steps",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'wabucketref.plugin' has no attribute {name!r}")
