@@ -5,6 +5,7 @@ major format version is refused.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ FORMAT: Final = "1.0"
 MAX_HEADER_BYTES: Final = 1 << 20
 MAX_FILE_BYTES: Final = 1 << 62
 DIGEST_PREFIX: Final = "blake3:"
+_DIGEST: Final = re.compile(re.escape(DIGEST_PREFIX) + "[0-9a-f]{64}")
 
 Encoded = bytes
 """The built-in, under a name that the field ``bytes`` of the header does not hide."""
@@ -159,10 +161,8 @@ def check_digest(digest: Any, where: str) -> str:
     Raises:
         IntegrityError: naming `where`.
     """
-    if isinstance(digest, str) and digest.startswith(DIGEST_PREFIX):
-        value = digest[len(DIGEST_PREFIX) :]
-        if len(value) == 64 and all(c in "0123456789abcdef" for c in value):
-            return digest
+    if isinstance(digest, str) and _DIGEST.fullmatch(digest):
+        return digest
     raise damaged(f"{where} has the digest {str(digest)[:80]!r}, not a {DIGEST_PREFIX}… digest")
 
 

@@ -98,7 +98,7 @@ def path_problem(path: str) -> str | None:
         return "is empty"
     if path.startswith("/"):
         return "is absolute"
-    for character in path:
+    for character in path if not path.isprintable() else ():
         category = unicodedata.category(character)
         if category in ("Cc", "Cs"):
             return f"has the character U+{ord(character):04X}"

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,9 +46,10 @@ class FileMemory:
                 if os.fstat(self._descriptor).st_size:
                     line = b"\n" + line  # what a kill left may have no line end
             os.write(self._descriptor, line)
-        for upload in self.unfinished():
-            if upload.path == stored.path:
-                self.end(upload)
+        if self._open:
+            for upload in self.unfinished():
+                if upload.path == stored.path:
+                    self.end(upload)
 
     def begin(self, upload: OpenUpload) -> bool:
         with self._lock:
@@ -115,8 +116,12 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in (StoredFile, OpenUpload, StoredPart)}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _line(fact: StoredFile | OpenUpload | StoredPart) -> bytes:
-    return json.dumps(asdict(fact), separators=(",", ":")).encode() + b"\n"
+    return _encode({name: getattr(fact, name) for name in _FIELDS[type(fact)]}).encode() + b"\n"
 
 
 def _append(descriptor: int, data: bytes) -> None:

@@ -68,8 +68,8 @@ class Settings(BaseModel):
     run_group: Line | None = None
     notes: Annotated[str, Field(max_length=100_000)] | None = None
     wandb_dir: Path | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
-    """Requests under way at once."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 128
+    """Most requests under way at once; transfers find out how many of them are of use."""
     memory: Annotated[int, BeforeValidator(checks.check_memory)] = 64 << 20
     """Bytes of file content held at once."""
     deadline: Seconds = 600.0

@@ -23,6 +23,9 @@ class Budget:
         """
         size, ticket = min(size, self.capacity), object()
         with self._changed:
+            if not self._waiting and self._used + size <= self.capacity:
+                self._take(size)
+                return size
             self._waiting.append(ticket)
             try:
                 while self._waiting[0] is not ticket or self._used + size > self.capacity:
@@ -50,4 +53,5 @@ class Budget:
     def release(self, size: int) -> None:
         with self._changed:
             self._used -= size
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()

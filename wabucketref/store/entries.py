@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES: Final = 64 << 10
 MAX_WINDOW_BYTES: Final = 128 << 20
 _READ_BYTES: Final = 256 << 10
+_LINES: Final = 256
+"""Compressed together: a call lets other threads run, and gets its turn again late."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,30 @@ class EntriesWriter:
 
         self._out = out
         self._tally = Tally(ref, "the manifest")
+        self._lines: list[bytes] = []
         self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
 
     def add(self, entry: Entry) -> None:
         """Write the next entry in order of path."""
         line = encode_line(entry)
         self._tally.add(entry, line)
-        self._out.write(self._compressor.compress(line))
+        self._lines.append(line)
+        if len(self._lines) >= _LINES:
+            self._flush()
 
     def finish(self) -> Totals:
         """Write what is left; call once."""
+        self._flush()
         self._out.write(self._compressor.flush())
         return self._tally.totals()
 
+    def _flush(self) -> None:
+        self._out.write(self._compressor.compress(b"".join(self._lines)))
+        self._lines.clear()
+
 
 def encode_line(entry: Entry) -> bytes:
-    return json.dumps(entry.to_dict(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _encode(entry.to_dict()).encode() + b"\n"
 
 
 def read_entries(chunks: Iterable[bytes], header: Header, where: str) -> Iterator[Entry]:
@@ -199,7 +210,7 @@ def _lines(blocks: Iterable[bytes], where: str) -> Iterator[bytes]:
 
 def _parse(line: bytes, where: str) -> Any:
     try:
-        return json.loads(line, object_pairs_hook=_unique)
+        return _decode(line.decode())
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{where} has a line that is not JSON", hint="the manifest was damaged") from error
 
@@ -209,3 +220,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
     return found
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique).decode

@@ -14,8 +14,8 @@ _MIB: Final = 1 << 20
 class TransferLimits:
     """Sizes in bytes."""
 
-    concurrency: int = 32
-    """Requests at once, of small files and of parts each."""
+    concurrency: int = 128
+    """Most small files at once, and most parts of files; how many are of use is found out (``climb.py``)."""
     memory: int = 64 * _MIB
     """File content held at once, by all transfers together."""
     part_size: int = 8 * _MIB

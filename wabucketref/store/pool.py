@@ -1,23 +1,36 @@
-"""The threads of one transfer: pieces submitted lazily, results in order, the first failure stops all."""
+"""The threads of one transfer: files begun lazily, results in order, the first failure stops all."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.budget import Budget
+from wabucketref.store.climb import Climb
+from wabucketref.store.lane import Lane, Slot
 from wabucketref.store.limits import TransferLimits
 from wabucketref.threads import Pool
 
-T = TypeVar("T")
+_WINDOW = 16 << 10
+"""Small files go on while a large one before them is still under way."""
+
+
+class Item(Protocol):
+    """A file to work on."""
+
+    @property
+    def size(self) -> int: ...
+
+
+T = TypeVar("T", bound=Item)
 R = TypeVar("R")
-_WINDOW = 1024
 
 
 class Stopped(Exception):
@@ -38,7 +51,8 @@ class Crew:
         self.cancel = cancel
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
-        self._files = Pool(limits.concurrency, thread_name_prefix="wabucket-file")
+        self._many = limits.concurrency > 1
+        self._files = Lane(Climb(limits.concurrency), "wabucket-file")
         # Pieces of files have threads of their own: a file waits for its pieces, so sharing them could lock up.
         self._pieces = Pool(limits.concurrency, thread_name_prefix="wabucket-piece")
 
@@ -53,27 +67,37 @@ class Crew:
         with self._lock:
             self._failure = None
 
-    def in_order(self, work: Callable[[T], R], items: Iterable[T], window: int = _WINDOW) -> Iterator[R]:
-        """Results of `work` in order of `items`, of which at most `window` are taken ahead.
+    def in_order(
+        self, work: Callable[[T], R], items: Iterable[T], early: Iterable[T] = (), window: int = _WINDOW
+    ) -> Iterator[R]:
+        """Results of `work` in order of `items`, of which at most `window` are taken ahead; those that are also in
+        `early` are begun before all others, in that order, unless one is done after the other.
 
         Raises:
             BaseException: the first failure, once nothing runs any more.
         """
-        pending: deque[Future[R]] = deque()
+        pending: deque[Slot[R]] = deque()
         try:
+            begun: dict[T, Slot[R] | None] = {item: self._begin(work, item) for item in early if self._many}
             for item in items:
                 self.check()
-                pending.append(self._files.submit(self._run, work, item))
-                while pending and (len(pending) >= window or pending[0].done()):
-                    yield pending.popleft().result()
+                pending.append((begun.pop(item, None) if begun else None) or self._begin(work, item))
+                while pending and (len(pending) >= window or pending[0].done):
+                    yield self._files.wait(pending.popleft())
             while pending:
-                yield pending.popleft().result()
+                yield self._files.wait(pending.popleft())
         except BaseException as error:
             self._fail(error)
-            self._wait(pending)
+            self._files.empty()
             if self._failure is error or self._failure is None:
                 raise
             raise self._failure from self._failure.__cause__
+
+    def _begin(self, work: Callable[[T], R], item: T) -> Slot[R]:
+        large = self._many and item.size > self.limits.multipart_threshold
+        slot = Slot(partial(self._run, work, item), item.size, large=large)
+        self._files.put(slot)
+        return slot
 
     def piece(self, work: Callable[[], R]) -> "Future[R]":
         """Do one piece of a file in the background."""
@@ -92,12 +116,6 @@ class Crew:
             if self._failure is None and not isinstance(error, (Stopped, GeneratorExit)):
                 self._failure = error
 
-    @staticmethod
-    def _wait(pending: "Iterable[Future[R]]") -> None:
-        for future in pending:
-            if not future.cancel():
-                future.exception()
-
     def __enter__(self) -> "Crew":
         return self
 
@@ -106,5 +124,5 @@ class Crew:
     ) -> None:
         if error is not None:
             self._fail(error)
-        self._files.shutdown(cancel_futures=True)
+        self._files.close()
         self._pieces.shutdown(cancel_futures=True)

@@ -160,7 +160,7 @@ class Storages:
         from wabucketref.store.wrappers.retrying import Retrying
 
         driver = self._below(self._driver(url))
-        retrying = Retrying(Limited(driver, self._settings.concurrency * 2), self._policy)
+        retrying = Retrying(Limited(driver, self._settings.concurrency), self._policy)
         return self._above(Logged(settle(retrying, self._settings.home / "cache" / "probes", policy=self._policy)))
 
     def _driver(self, url: str) -> Storage:

@@ -253,3 +253,10 @@ def test_any_name_is_either_stored_or_refused(tmp_path_factory: pytest.TempPathF
 def test_a_bad_pattern_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="not a pattern"):
         Selection(("!",))
+
+
+def test_the_largest_files_come_first(tmp_path: Path) -> None:
+    tree = scanned(make_tree(tmp_path / "s", {"a": bytes(5), "b": bytes(9), "c": bytes(7), "d": None, "e": b""}))
+    assert [found.path for found in tree.largest(5)] == ["b", "c"]
+    assert tree.largest(9) == []
+    assert [found for found in tree if found.size == 9] == tree.largest(8), "equal to the one in order of path"

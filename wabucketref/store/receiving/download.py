@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import Literal
 
 from wabucketref.contracts.storage import Storage
@@ -108,9 +108,12 @@ class _Download:
         moved = {"moved": [0, 0], "reused": [0, 0], "directory": [0, 0]}
         with staging(self._real, self._key, self._crew.cancel) as beside:
             self._check(beside)
-            for outcome, size in self._crew.in_order(self._bring(beside), self._chosen):
-                moved[outcome][0] += 1
-                moved[outcome][1] += size
+            with self._there() as there:
+                bring = Bringer(there, beside.tree, Fetcher(self._origin, beside.tree, self._crew), self._crew)
+                large = self._chosen.largest(self._crew.limits.multipart_threshold)
+                for outcome, size in self._crew.in_order(bring, self._chosen, large):
+                    moved[outcome][0] += 1
+                    moved[outcome][1] += size
             beside.sync()  # before any of it bears its name; one call for all files
             hit("download.synced")
             self._place(beside)
@@ -122,9 +125,9 @@ class _Download:
         """Refuse what could not be put into place, before anything is fetched."""
         if beside.folds_case:
             self._chosen.check_cases()
-        if not os.path.isdir(self._real):
-            return
-        with tree_at(self._real) as there:
+        with self._there() as there:
+            if there is None:
+                return
             for entry in self._chosen:
                 self._crew.check()
                 if entry.type == "directory":
@@ -132,8 +135,9 @@ class _Download:
                 else:
                     there.look(entry.path)
 
-    def _bring(self, beside: Staging) -> "Bringer":
-        return Bringer(self._real, beside.tree, Fetcher(self._origin, beside.tree, self._crew), self._crew)
+    def _there(self) -> AbstractContextManager[SafeTree | None]:
+        """The destination, if there is one yet."""
+        return tree_at(self._real) if os.path.isdir(self._real) else nullcontext()
 
     def _place(self, beside: Staging) -> None:
         """All is verified: move it in, file by file; each name shows its old or its new content, never a part."""
@@ -155,7 +159,8 @@ def tree_at(path: str) -> Iterator[SafeTree]:
     with local(f"read {path!r}"):
         descriptor = os.open(path, DIRECTORY)
     try:
-        yield SafeTree(descriptor, path)
+        with closing(SafeTree(descriptor, path)) as tree:
+            yield tree
     finally:
         os.close(descriptor)
 
@@ -163,18 +168,18 @@ def tree_at(path: str) -> Iterator[SafeTree]:
 class Bringer:
     """Sees to it that one file is either in the destination already or whole in the staging directory."""
 
-    def __init__(self, real: str, staged: SafeTree, fetcher: Fetcher, crew: Crew) -> None:
-        self._real = real
+    def __init__(self, there: SafeTree | None, staged: SafeTree, fetcher: Fetcher, crew: Crew) -> None:
+        """`there`: the destination, None when there is none yet."""
+        self._there = there
         self._staged = staged
         self._fetcher = fetcher
         self._crew = crew
-        self._has_destination = os.path.isdir(real)
 
     def __call__(self, entry: Entry) -> tuple[Outcome, int]:
         """What happened, and the size of the file."""
         if entry.type == "directory":
             return "directory", 0
-        if self._in_place(entry):
+        if self._there is not None and self._equal(self._there, entry):
             # A part from an earlier try must not be moved over what is right.
             self._staged.remove(entry.path)
             outcome: Outcome = "reused"
@@ -186,12 +191,6 @@ class Bringer:
         size = entry.size if outcome == "reused" else 0
         self._crew.progress.advance(files=1, bytes=size)
         return outcome, entry.size
-
-    def _in_place(self, entry: Entry) -> bool:
-        if not self._has_destination:
-            return False
-        with tree_at(self._real) as there:
-            return self._equal(there, entry)
 
     def _equal(self, tree: SafeTree, entry: Entry) -> bool:
         facts = tree.look(entry.path)

@@ -70,7 +70,8 @@ class Fetcher:
                 if number == _TRIES:
                     self._blame(entry, problem)
             with local(f"write {entry.path!r}"):
-                os.ftruncate(descriptor, 0)
+                if os.fstat(descriptor).st_size:
+                    os.ftruncate(descriptor, 0)  # what an earlier try left
                 _write(descriptor, data, 0)
         finally:
             self._crew.budget.release(held)

@@ -6,16 +6,18 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from wabucketref.errors import Conflict, IntegrityError
 from wabucketref.store.beneath import DIRECTORY, READ
+from wabucketref.store.directories import Directories
 from wabucketref.store.localio import local
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class SafeTree:
-    """The tree below an open directory. Thread-safe; the caller closes the descriptor.
+    """The tree below an open directory. Thread-safe; the caller closes it, and the descriptor.
 
     Every method raises IntegrityError for a symbolic link where a directory or file must be, Conflict for a file where
     a directory must be or the other way round, and what ``local`` makes of an OSError.
@@ -24,6 +26,13 @@ class SafeTree:
     def __init__(self, descriptor: int, name: str) -> None:
         self._root = descriptor
         self._name = name
+        self._there = Directories(partial(self._descend, make=False))
+        self._made = Directories(partial(self._descend, make=True))
+
+    def close(self) -> None:
+        """Close what was kept open below the directory; idempotent."""
+        self._there.close()
+        self._made.close()
 
     def look(self, path: str) -> os.stat_result | None:
         """The facts of the regular file at `path`, None when there is nothing."""
@@ -88,11 +97,8 @@ class SafeTree:
     @contextmanager
     def _parent(self, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
         above, _, name = path.rpartition("/")
-        descriptor = self._descend(above, make=make)
-        try:
+        with (self._made if make else self._there).at(above) as descriptor:
             yield descriptor, name
-        finally:
-            os.close(descriptor)
 
     def _descend(self, path: str, *, make: bool) -> int:
         current = os.dup(self._root)

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from wabucketref.contracts.transfer import Cancel
@@ -82,7 +82,8 @@ def staging(real: str, key: str, cancel: Cancel) -> Iterator[Staging]:
     try:
         hit("download.staging_made")
         clear_others(real, key)
-        yield Staging(path, SafeTree(descriptor, path), _folds_case(descriptor), descriptor)
+        with closing(SafeTree(descriptor, path)) as tree:
+            yield Staging(path, tree, _folds_case(descriptor), descriptor)
     except _HOPELESS:
         _clear(path, real)
         raise

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from types import TracebackType
 
 from wabucketref.errors import UsageError
@@ -11,6 +12,9 @@ from wabucketref.store.selection import Selection
 from wabucketref.store.spool import Spool
 
 _MEMORY = 8 << 20
+_LARGE = 1 << 20
+_MANY = 10_000
+_decode = json.JSONDecoder().decode
 
 
 class Wanted:
@@ -24,6 +28,8 @@ class Wanted:
         """
         self.files = self.bytes = 0
         self._spool = Spool(_MEMORY)
+        self._heap: list[tuple[int, str, Entry]] = []
+        """The largest files; the smallest of them is first."""
         try:
             self._fill(entries, selection)
         except BaseException:
@@ -36,13 +42,21 @@ class Wanted:
                 self._spool.write(encode_line(entry))
                 self.files += entry.type == "file"
                 self.bytes += entry.size
+                if entry.size > _LARGE:
+                    heappush(self._heap, (entry.size, entry.path, entry))
+                    if len(self._heap) > _MANY:
+                        heappop(self._heap)
         selection.check_some(self.files, "the artifact")
+
+    def largest(self, above: int) -> list[Entry]:
+        """The files of more than `above` bytes, the largest first; of very many, and of small ones, only the first."""
+        return [entry for size, _, entry in sorted(self._heap, reverse=True) if size > above]
 
     def __iter__(self) -> Iterator[Entry]:
         """All entries, from the start; one iteration at a time."""
         self._spool.seek(0)
         for line in self._spool:
-            found = json.loads(line)
+            found = _decode(line.decode())
             yield Entry(
                 found["path"],
                 found.get("size", 0),

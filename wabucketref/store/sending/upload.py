@@ -60,7 +60,8 @@ class _Filling:
 
     def entries(self) -> Iterator[Entry]:
         try:
-            for entry, moved in self._crew.in_order(self._store, self._tree):
+            large = self._tree.largest(self._crew.limits.multipart_threshold)
+            for entry, moved in self._crew.in_order(self._store, self._tree, large):
                 if entry.type == "file":
                     self._count(entry, moved)
                 yield entry

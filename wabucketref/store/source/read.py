@@ -5,10 +5,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 
 from wabucketref.errors import SourceChanged, UsageError
-from wabucketref.store.beneath import READ, open_file
+from wabucketref.store.beneath import READ, open_directory
+from wabucketref.store.directories import Directories
 from wabucketref.store.localio import local, local_error
 from wabucketref.store.source.tree import Found
 
@@ -19,6 +21,7 @@ class Source:
     def __init__(self, root: str) -> None:
         with local(f"read {root!r}"):
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._directories = Directories(partial(open_directory, self._root))
 
     def __enter__(self) -> "Source":
         return self
@@ -26,6 +29,7 @@ class Source:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._directories.close()
         os.close(self._root)
 
     @contextmanager
@@ -36,8 +40,10 @@ class Source:
             SourceChanged: it is not, or was not any more when the block ended.
             UsageError: a symbolic link took its place, or that of a directory above.
         """
+        above, _, name = found.place.rpartition("/")
         try:
-            descriptor = open_file(self._root, found.place, READ)
+            with self._directories.at(above) as directory:
+                descriptor = os.open(name, READ, dir_fd=directory)
         except OSError as error:
             raise _open_error(error, found) from error
         try:

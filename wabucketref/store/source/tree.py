@@ -3,6 +3,10 @@
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nlargest
+from typing import Final
+
+_MANY: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,12 @@ class Tree:
     def paths(self) -> Iterator[str]:
         """All paths in order; a directory's ends with ``/``."""
         return (found.path + "/" * found.directory for found in self)
+
+    def largest(self, above: int) -> list[Found]:
+        """The files of more than `above` bytes, the largest first; of very many only the first."""
+        sizes = self._signed[::3]
+        large = (index for index, size in enumerate(sizes) if size > above)
+        return [self._at(index) for index in nlargest(_MANY, large, key=sizes.__getitem__)]
 
     def __len__(self) -> int:
         return len(self._paths)

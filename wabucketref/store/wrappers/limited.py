@@ -35,7 +35,8 @@ class Limited(Wrapper):
             # It lasts as long as its producer, who may itself need a slot.
             return action()
         with self._free:
-            self._free.wait_for(lambda: self._running < self.bound)
+            while self._running >= self.bound:
+                self._free.wait()
             self._running += 1
             begun = self._halvings
         try:
@@ -52,6 +53,6 @@ class Limited(Wrapper):
             if throttled and begun == self._halvings:  # one halving for all calls of one burst
                 self._bound = max(1.0, self._bound / 2)
                 self._halvings += 1
-            elif well:
+            elif well and self._bound < self._most:
                 self._bound = min(self._most, self._bound + 1 / self._bound)
-            self._free.notify_all()
+            self._free.notify(2)  # one for the place that is free, one for a bound that has grown

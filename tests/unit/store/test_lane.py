@@ -1,0 +1,175 @@
+"""The threads of a transfer: order, failures, large files beside small ones, and how many at once."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.unit.store.support import IMPATIENT, SMALL
+from wabucketref.contracts.progress import SilentProgress
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import Interrupted, LocalIOError
+from wabucketref.store import lane as module
+from wabucketref.store.budget import Budget
+from wabucketref.store.climb import FIRST, Climb
+from wabucketref.store.pool import Crew
+
+LARGE = SMALL.multipart_threshold + 1
+
+
+@dataclass(frozen=True)
+class Item:
+    number: int
+    size: int = 1
+
+
+def crew(cancel: Cancel | None = None, concurrency: int = 4) -> Crew:
+    limits = replace(SMALL, concurrency=concurrency)
+    return Crew(limits, Budget(1 << 20), cancel or Cancel(), SilentProgress(), IMPATIENT)
+
+
+def test_results_come_in_order_however_they_end() -> None:
+    gates = [threading.Event() for _ in range(4)]
+
+    def work(item: Item) -> int:
+        gates[item.number].wait(5)
+        if item.number:
+            gates[item.number - 1].set()
+        return item.number
+
+    gates[3].set()
+    with crew() as four:
+        assert list(four.in_order(work, map(Item, range(4)))) == [0, 1, 2, 3]
+
+
+def test_no_more_are_taken_ahead_than_the_window() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[Item]:
+        for number in range(100):
+            taken.append(number)
+            yield Item(number)
+
+    with crew() as four:
+        results = four.in_order(lambda item: item.number, items(), window=10)
+        for expected in range(100):
+            assert next(results) == expected
+            assert len(taken) <= expected + 11
+
+
+def test_the_first_failure_stops_all_and_nothing_runs_any_more() -> None:
+    running: set[int] = set()
+    begun: list[int] = []
+
+    def work(item: Item) -> int:
+        running.add(item.number)
+        begun.append(item.number)
+        try:
+            if item.number == 5:
+                raise KeyError(item.number)
+            return item.number
+        finally:
+            running.discard(item.number)
+
+    with crew() as four:
+        with pytest.raises(KeyError):
+            list(four.in_order(work, map(Item, range(10_000))))
+        assert not running
+        assert len(begun) < 10_000
+        four.begin_anew()
+        assert list(four.in_order(lambda item: item.number, map(Item, range(3)))) == [0, 1, 2]
+
+
+def test_a_stop_ends_it() -> None:
+    cancel = Cancel()
+
+    def work(item: Item) -> None:
+        if item.number == 3:
+            cancel.set(Interrupted("stop"))
+
+    with crew(cancel) as four, pytest.raises(Interrupted):
+        list(four.in_order(work, map(Item, range(10_000))))
+
+
+def test_large_files_begin_first_and_small_ones_fill_the_gaps() -> None:
+    """With small files left, a few large ones are under way at once; the results stay in order."""
+    items = [Item(number, LARGE if number % 10 == 9 else 1) for number in range(100)]
+    early = sorted((item for item in items if item.size == LARGE), key=lambda item: -item.number)
+    lock, large, most, begun = threading.Lock(), 0, 0, []
+
+    def work(item: Item) -> int:
+        nonlocal large, most
+        with lock:
+            begun.append(item.number)
+            large += item.size == LARGE
+            most = max(most, large)
+        with lock:
+            large -= item.size == LARGE
+        return item.number
+
+    with crew(concurrency=8) as eight:
+        assert list(eight.in_order(work, items, early)) == list(range(100))
+    assert sorted(begun) == list(range(100)), "each once"
+    assert begun[0] == 99
+    assert most <= module._LARGE_AT_ONCE
+
+
+@pytest.mark.row("K9")
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_it_makes_do_with_the_threads_there_are(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    left = threads
+
+    def limited(thread: threading.Thread) -> None:
+        nonlocal left
+        if not left:
+            raise LocalIOError("no thread")
+        left -= 1
+        thread.start()
+
+    monkeypatch.setattr(module, "start", limited)
+    with crew() as four:
+        assert list(four.in_order(lambda item: item.number, map(Item, range(500)))) == list(range(500))
+
+
+def test_no_threads_stay() -> None:
+    with crew() as four:
+        list(four.in_order(lambda item: item.number, map(Item, range(100))))
+    assert not [thread for thread in threading.enumerate() if thread.name == "wabucket-file"]
+
+
+class Link:
+    """Something whose throughput is known: so many items a second for each of at most `useful` at once."""
+
+    def __init__(self, useful: int, busy: float, most: int = 128) -> None:
+        self.now = self.used = 0.0
+        self.useful = useful
+        self.busy = busy
+        self.climb = Climb(most, clock=lambda: self.now, busy=lambda: self.used)
+
+    def run(self, items: int) -> int:
+        for _ in range(items):
+            seconds = 0.02 / min(self.climb.wanted, self.useful)
+            self.now += seconds
+            self.used += seconds * self.busy
+            self.climb.moved(0)
+        return self.climb.wanted
+
+
+def test_more_at_once_while_that_moves_more() -> None:
+    assert Link(useful=1000, busy=0.1).run(1000) == 128
+    assert Link(useful=1000, busy=0.1, most=20).run(1000) == 20
+
+
+def test_no_more_than_help() -> None:
+    assert Link(useful=32, busy=0.1).run(3000) in (32, 64)
+    assert Link(useful=1, busy=0.1).run(40) <= FIRST
+
+
+def test_no_more_than_the_processor_feeds() -> None:
+    assert Link(useful=1000, busy=1.0).run(5000) == FIRST
+
+
+def test_never_less_than_one() -> None:
+    link = Link(useful=1, busy=0.1, most=1)
+    assert link.run(2000) == 1

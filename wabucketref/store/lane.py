@@ -1,0 +1,163 @@
+"""The threads that work on files: a queue, as many threads as are worth it, and a slot instead of a future an item.
+
+Futures with their locks and conditions cost more than what is to be done for a small file.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
+
+from wabucketref.errors import LocalIOError
+from wabucketref.store.climb import Climb
+from wabucketref.threads import start
+
+R = TypeVar("R")
+_LARGE_AT_ONCE: Final = 4
+"""Each of them has many parts under way, which use up what there is; all other threads are for small files."""
+
+
+class Slot(Generic[R]):
+    """Something to do, and what came of it once it is `done`."""
+
+    __slots__ = ("_error", "_result", "_work", "done", "large", "size")
+
+    def __init__(self, work: Callable[[], R], size: int, *, large: bool) -> None:
+        """`size`: in bytes, of the file that it is about. `large`: it keeps many threads busy by itself."""
+        self._work: Callable[[], R] | None = work
+        self._result: R | None = None
+        self._error: BaseException | None = None
+        self.size = size
+        self.large = large
+        self.done = False
+
+    def run(self) -> None:
+        work, self._work = self._work, None
+        assert work is not None
+        try:
+            self._result = work()
+        except BaseException as error:
+            self._error = error
+        self.done = True
+
+    def result(self) -> R:
+        """What the work gave, or raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+
+class Lane:
+    """Runs slots, large ones first, a few of these at a time, while small ones fill the gaps. Thread-safe."""
+
+    def __init__(self, climb: Climb, name: str) -> None:
+        self._climb = climb
+        self._name = name
+        self._small: deque[Slot[Any]] = deque()
+        self._large: deque[Slot[Any]] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._idle = self._running = self._large_running = 0
+        self._closed = False
+        self._lock = threading.Lock()
+        self._queued = threading.Condition(self._lock)
+        self._ended = threading.Condition(self._lock)
+        self._awaited: Slot[Any] | None = None
+        self._emptying = False
+
+    def put(self, slot: Slot[Any]) -> None:
+        """Have it done; by the caller, when the system gives no thread."""
+        with self._lock:
+            (self._large if slot.large else self._small).append(slot)
+            if self._idle:
+                self._idle -= 1
+                self._queued.notify()
+                return
+            if len(self._threads) >= self._climb.wanted:
+                return
+        if not self._grow():
+            self._work(leave=True)
+
+    def wait(self, slot: Slot[R]) -> R:
+        """Its result, once it is there. One caller at a time."""
+        if not slot.done:
+            with self._lock:
+                self._awaited = slot
+                self._ended.wait_for(lambda: slot.done)
+                self._awaited = None
+        return slot.result()
+
+    def empty(self) -> None:
+        """Forget what has not begun, and wait for what has."""
+        with self._lock:
+            self._small.clear()
+            self._large.clear()
+            self._emptying = True
+            while self._running:
+                self._ended.wait()
+            self._emptying = False
+
+    def close(self) -> None:
+        """Wait for what runs; nothing is begun any more."""
+        self.empty()
+        with self._lock:
+            self._closed = True
+            self._queued.notify_all()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
+
+    def _grow(self) -> bool:
+        """One thread more; False when there is none at all."""
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        try:
+            start(thread)
+        except LocalIOError:
+            with self._lock:
+                self._threads.discard(thread)
+                return bool(self._threads)
+        return True
+
+    def _work(self, *, leave: bool = False) -> None:
+        """Do what there is; `leave` when there is no more, instead of waiting."""
+        slot: Slot[Any] | None = None
+        while True:
+            with self._lock:
+                if slot is not None:
+                    self._note(slot)
+                slot = None if self._is_too_many(leave) else self._next(leave)
+                if slot is None:
+                    self._threads.discard(threading.current_thread())
+                    return
+                more = bool(self._small) and not self._idle and len(self._threads) < self._climb.wanted
+            if more:
+                self._grow()
+            slot.run()
+
+    def _is_too_many(self, leave: bool) -> bool:
+        return not leave and len(self._threads) > self._climb.wanted
+
+    def _next(self, leave: bool) -> Slot[Any] | None:
+        while not self._closed:
+            if self._large and (self._large_running < _LARGE_AT_ONCE or not self._small):
+                self._large_running += 1
+                self._running += 1
+                return self._large.popleft()
+            if self._small:
+                self._running += 1
+                return self._small.popleft()
+            if leave:
+                return None
+            self._idle += 1
+            self._queued.wait()
+        return None
+
+    def _note(self, slot: Slot[Any]) -> None:
+        self._running -= 1
+        if slot.large:
+            self._large_running -= 1
+        else:
+            self._climb.moved(slot.size)
+        if slot is self._awaited or (self._emptying and not self._running):
+            self._ended.notify_all()
