@@ -70,7 +70,7 @@ class Settings(BaseModel):
     wandb_dir: Path | None = None
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 128
     """Most requests under way at once; transfers find out how many of them are of use."""
-    memory: Annotated[int, BeforeValidator(checks.check_memory)] = 64 << 20
+    memory: Annotated[int, BeforeValidator(checks.check_memory)] = 128 << 20
     """Bytes of file content held at once."""
     deadline: Seconds = 600.0
     """Seconds in all for one request with its retries."""

@@ -1,4 +1,4 @@
-"""How many files to work on at once: more as long as that moves more, and no more than the processor can feed."""
+"""How many files, or parts of one, to work on at once: more as long as that moves more and the processor keeps up."""
 
 import time
 from collections.abc import Callable
@@ -23,26 +23,28 @@ class Climb:
         self,
         most: int,
         *,
+        first: int = FIRST,
         clock: Callable[[], float] = time.monotonic,
         busy: Callable[[], float] = time.process_time,
     ) -> None:
         """`busy`: processor seconds used so far."""
-        self.wanted = min(FIRST, most)
+        self.wanted = min(first, most)
         """How many at once, now."""
         self._most = most
         self._clock = clock
         self._busy = busy
-        self._moved = 0.0
+        self._moved, self._files = 0.0, 0
         self._since, self._busy_since = clock(), busy()
         self._before: float | None = None
         """The rate before the last step up."""
         self._rest = 0
 
     def moved(self, size: int) -> None:
-        """One file of `size` bytes is done."""
+        """One file, or part of one, of `size` bytes is done."""
         self._moved += 1 + size / _WEIGHT
+        self._files += 1
         seconds = self._clock() - self._since
-        if seconds >= _LOOK_SECONDS and self._moved >= self.wanted:
+        if seconds >= _LOOK_SECONDS and self._files >= self.wanted:
             self._look(seconds)
 
     def _look(self, seconds: float) -> None:
@@ -57,4 +59,5 @@ class Climb:
             self.wanted = min(self._most, self.wanted * 2)
         else:
             self._before = None
-        self._moved, self._since, self._busy_since = 0.0, self._clock(), self._busy()
+        self._moved, self._files = 0.0, 0
+        self._since, self._busy_since = self._clock(), self._busy()

@@ -29,10 +29,10 @@ class Digest:
         return DIGEST_PREFIX + self._state.hexdigest()
 
 
-def digest_of(data: bytes | Iterable[bytes]) -> str:
+def digest_of(data: bytes | memoryview | Iterable[bytes]) -> str:
     """The digest of `data`, whole or in pieces."""
     found = Digest()
-    for piece in (data,) if isinstance(data, bytes) else data:
+    for piece in (data,) if isinstance(data, bytes | memoryview) else data:
         found.update(piece)
     return found.value()
 

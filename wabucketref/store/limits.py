@@ -16,7 +16,7 @@ class TransferLimits:
 
     concurrency: int = 128
     """Most small files at once, and most parts of files; how many are of use is found out (``climb.py``)."""
-    memory: int = 64 * _MIB
+    memory: int = 128 * _MIB
     """File content held at once, by all transfers together."""
     part_size: int = 8 * _MIB
     multipart_threshold: int = 16 * _MIB

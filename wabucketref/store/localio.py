@@ -11,6 +11,7 @@ from typing import Final
 from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, UsageError, WaBucketError
 
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE
 _HINTS: Final = {
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "free space or inodes on that disk, then try again",
@@ -76,3 +77,19 @@ def clone(source: int, target: int, size: int) -> None:
     os.lseek(target, done, os.SEEK_SET)
     with open(source, "rb", closefd=False) as reader, open(target, "wb", closefd=False) as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def preallocate(descriptor: int, size: int) -> None:
+    """Have room for `size` bytes, where the disk can promise it; the file keeps its length.
+
+    Raises:
+        OSError: there is no room.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "fallocate"):
+        return
+    length = ctypes.c_int64(size)
+    if library.fallocate(descriptor, _KEEP_SIZE, ctypes.c_int64(0), length) != 0:
+        code = ctypes.get_errno()
+        if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OSError(code, os.strerror(code))

@@ -20,6 +20,7 @@ from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
+from wabucketref.store.buffers import Buffers
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.take import has_claim, tidy_claims
 from wabucketref.store.collect.collector import Collector
@@ -73,6 +74,7 @@ class DataPlane:
         self._policy = policy or RetryPolicy()
         self._digests = digests or DigestCache(None)
         self._budget = Budget(limits.memory)
+        self._buffers = Buffers(limits.memory // 2)
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
 
@@ -317,7 +319,7 @@ class DataPlane:
             return self._stores[bucket]
 
     def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
-        return Crew(self._limits, self._budget, cancel, progress, self._policy)
+        return Crew(self._limits, self._budget, cancel, progress, self._policy, self._buffers)
 
     def _scan(self, storage: Storage, plan: UploadPlan, room: int) -> Tree:
         if room <= 0:

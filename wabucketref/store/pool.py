@@ -7,29 +7,24 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.budget import Budget
+from wabucketref.store.buffers import Buffers
 from wabucketref.store.climb import Climb
 from wabucketref.store.lane import Lane, Slot
 from wabucketref.store.limits import TransferLimits
 from wabucketref.threads import Pool
 
+_STREAMS = 4
 _WINDOW = 16 << 10
 """Small files go on while a large one before them is still under way."""
 
 
-class Item(Protocol):
-    """A file to work on."""
-
-    @property
-    def size(self) -> int: ...
-
-
-T = TypeVar("T", bound=Item)
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -41,16 +36,26 @@ class Crew:
     """Threads, memory and stop sign of one transfer. Use as a context manager; leaving waits for what runs."""
 
     def __init__(
-        self, limits: TransferLimits, budget: Budget, cancel: Cancel, progress: Progress, policy: RetryPolicy
+        self,
+        limits: TransferLimits,
+        budget: Budget,
+        cancel: Cancel,
+        progress: Progress,
+        policy: RetryPolicy,
+        buffers: Buffers | None = None,
     ) -> None:
         self.limits = limits
         self.policy = replace(policy, sleep=policy.sleep or cancel.wait)
         """For what the storage cannot try again by itself. Its delays end when the transfer is stopped."""
         self.budget = budget
+        self.buffers = buffers or Buffers(limits.memory // 2)
         self.progress = progress
         self.cancel = cancel
+        self.streams = Climb(limits.concurrency, first=_STREAMS)
+        """How many parts of one file to have under way."""
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
+        self._streams_lock = threading.Lock()
         self._many = limits.concurrency > 1
         self._files = Lane(Climb(limits.concurrency), "wabucket-file")
         # Pieces of files have threads of their own: a file waits for its pieces, so sharing them could lock up.
@@ -94,14 +99,20 @@ class Crew:
             raise self._failure from self._failure.__cause__
 
     def _begin(self, work: Callable[[T], R], item: T) -> Slot[R]:
-        large = self._many and item.size > self.limits.multipart_threshold
-        slot = Slot(partial(self._run, work, item), item.size, large=large)
+        size = getattr(item, "size", 0)  # of what is no file: as quick as an empty one
+        large = self._many and size > self.limits.multipart_threshold
+        slot = Slot(partial(self._run, work, item), size, large=large)
         self._files.put(slot)
         return slot
 
     def piece(self, work: Callable[[], R]) -> "Future[R]":
         """Do one piece of a file in the background."""
         return self._pieces.submit(work)
+
+    def streamed(self, size: int) -> None:
+        """One part of a file has moved."""
+        with self._streams_lock:
+            self.streams.moved(size)
 
     def _run(self, work: Callable[[T], R], item: T) -> R:
         try:

@@ -89,7 +89,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "grows": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "shrinks": lambda path: os.truncate(path, 3),
     "is rewritten": lambda path: path.write_bytes(b"x" * path.stat().st_size),
-    "is replaced": lambda path: os.replace(path.with_name("b.bin.new"), path),
+    "is replaced": lambda path: os.replace(path.parents[3] / "twin", path),
     "is deleted": lambda path: path.unlink(),
 }
 
@@ -98,7 +98,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("how", CHANGES)
 def test_S4_a_file_changes_while_it_is_read(bench: Bench, how: str) -> None:
     path = bench.here / "src/deep/er/b.bin"
-    path.with_name("b.bin.new").write_bytes(path.read_bytes())
+    (bench.here / "twin").write_bytes(path.read_bytes())
     facts = path.stat()
 
     def change() -> None:

@@ -29,13 +29,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DigestCache:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of what is read of sources."""
     sizes: list[int] = []
-    inner = OpenFile.read
+    inner, inner_into = OpenFile.read, OpenFile.read_into
 
     def spy(self: OpenFile, start: int, size: int) -> bytes:
         sizes.append(size)
         return inner(self, start, size)
 
+    def spy_into(self: OpenFile, start: int, view: memoryview) -> None:
+        sizes.append(len(view))
+        inner_into(self, start, view)
+
     monkeypatch.setattr(OpenFile, "read", spy)
+    monkeypatch.setattr(OpenFile, "read_into", spy_into)
     return sizes
 
 

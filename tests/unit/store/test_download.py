@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.store.receiving import staging
+from wabucketref.store.receiving.ranges import AHEAD
 from wabucketref.store.wrappers.faulty import Fault, Faulty
+from wabucketref.store.wrappers.wrapper import Call
 
 FILES = {"a": b"aaa", "d/b": b"b" * 9000, "d/c": b"", "v": None}
 
@@ -160,17 +163,21 @@ def test_readers_during_overwrites_see_old_new_or_a_clear_error(tmp_path: Path) 
     assert len(seen) >= 2
 
 
-@pytest.mark.parametrize("point", ["download.file_verified", "download.range"])
-def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_path: Path, point: str) -> None:
+def stop_at(point: str, number: int) -> None:
+    """Interrupt at the hit with that number."""
     hits = 0
 
     def stop(name: str) -> None:
         nonlocal hits
         hits += name == point
-        if name == point and hits == 2:
+        if name == point and hits == number:
             raise Interrupted("stop")
 
     failpoints.install(stop)
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_path: Path) -> None:
+    stop_at("download.file_verified", 2)
     one = replace(SMALL, concurrency=1)
     with pytest.raises(Interrupted):
         fetch(storage, download_plan(tmp_path / "out"), limits=one)
@@ -181,9 +188,58 @@ def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_
     fetched = fetch(counting, download_plan(tmp_path / "out"), limits=one)
     assert read_tree(tmp_path / "out") == FILES
     assert left_over(tmp_path) == []
-    assert fetched.figures.files_reused == (2 if point == "download.file_verified" else 1)
-    if point == "download.range":
-        assert sum(call.method == "read_range" and call.key.endswith("/b") for call in counting.calls) == 7
+    assert fetched.figures.files_reused == 2
+
+
+PARTS = 64
+LARGE = b"".join(b"%04d" % number * (SMALL.part_size // 4) for number in range(PARTS))[:-10]
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Storage:
+    """A bucket with one file of many ranges."""
+    storage = bucket()
+    send(storage, upload_plan(make_tree(tmp_path / "large", {"b": LARGE})))
+    return storage
+
+
+def ranges_read(calls: Sequence[Call]) -> int:
+    return sum(call.method == "read_to" for call in calls)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_an_interrupted_large_file_goes_on_but_for_what_was_under_way(
+    large: Storage, tmp_path: Path, concurrency: int
+) -> None:
+    stop_at("download.range", 40)
+    limits = replace(SMALL, concurrency=concurrency)
+    with pytest.raises(Interrupted):
+        fetch(large, download_plan(tmp_path / "out"), limits=limits)
+    failpoints.install(None)
+    counting = Faulty(large, [])
+    fetch(counting, download_plan(tmp_path / "out"), limits=limits)
+    assert read_tree(tmp_path / "out") == {"b": LARGE}
+    assert PARTS - 40 - AHEAD <= ranges_read(counting.calls) <= PARTS - 40 + AHEAD
+
+
+@pytest.mark.parametrize("hole", [38, 40 - AHEAD, 40 - AHEAD - 1, 0], ids=str)
+def test_holes_that_a_killed_download_left_are_no_content(large: Storage, tmp_path: Path, hole: int) -> None:
+    """40 parts are there, one of them not written: the last ones are fetched anyway, and others show by the digest."""
+    stop_at("download.range", 40)
+    with pytest.raises(Interrupted):
+        fetch(large, download_plan(tmp_path / "out"), limits=replace(SMALL, concurrency=1))
+    failpoints.install(None)
+    (left,) = left_over(tmp_path)
+    size = SMALL.part_size
+    with (tmp_path / left / "b").open("r+b") as file:
+        assert file.seek(0, os.SEEK_END) == 40 * size
+        file.seek(hole * size)
+        file.write(bytes(size))
+    counting = Faulty(large, [])
+    fetch(counting, download_plan(tmp_path / "out"))
+    assert read_tree(tmp_path / "out") == {"b": LARGE}
+    went_on = PARTS - 40 + AHEAD
+    assert ranges_read(counting.calls) == (went_on if hole >= 40 - AHEAD else went_on + PARTS)
 
 
 @pytest.mark.row("D2", "D3")
@@ -344,7 +400,7 @@ def test_memory_stays_within_the_budget(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_store_keeps_what_was_fetched(storage: Storage, tmp_path: Path) -> None:
-    faulty = Faulty(storage, [Fault("read_range", "*/b", nth=4, error=TransientError("down"))])
+    faulty = Faulty(storage, [Fault("read_to", "*/b", nth=4, error=TransientError("down"))])
     with pytest.raises(TransientError, match="down"):
         fetch(faulty, download_plan(tmp_path / "out"))
     assert len(left_over(tmp_path)) == 1

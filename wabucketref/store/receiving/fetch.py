@@ -1,9 +1,7 @@
 """Fetching one file into the staging directory, verified by its digest while it is written."""
 
 import os
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
@@ -15,10 +13,13 @@ from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.localio import local
 from wabucketref.store.pool import Crew
+from wabucketref.store.receiving.ranges import HELD, Ranges, write_at
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.shown import Shown
 
 _TRIES = 3
+_SMALL = 256 << 10
+"""Up to so many bytes a file is read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,19 @@ class Fetcher:
         shown = Shown(self._crew.progress)
         descriptor = self._tree.create(entry.path)
         try:
-            if entry.size <= self._crew.limits.multipart_threshold:
-                self._whole(entry, descriptor)
+            if entry.size <= min(_SMALL, self._crew.limits.multipart_threshold):
+                self._small(entry, descriptor)
                 shown.advance(entry.size)
             else:
-                self._ranges(entry, descriptor, shown)
+                large = entry.size > self._crew.limits.multipart_threshold
+                fetch = self._ranges if large else self._stream
+                self._again(entry, descriptor, shown, partial(fetch, entry, descriptor, shown))
             hit("download.file_verified")
         finally:
             with local(f"write {entry.path!r}"):
                 os.close(descriptor)
 
-    def _whole(self, entry: Entry, descriptor: int) -> None:
+    def _small(self, entry: Entry, descriptor: int) -> None:
         held = self._crew.budget.acquire(entry.size, self._crew.check)
         try:
             for number in range(1, _TRIES + 1):
@@ -70,9 +73,8 @@ class Fetcher:
                 if number == _TRIES:
                     self._blame(entry, problem)
             with local(f"write {entry.path!r}"):
-                if os.fstat(descriptor).st_size:
-                    os.ftruncate(descriptor, 0)  # what an earlier try left
-                _write(descriptor, data, 0)
+                _clear(descriptor)
+                write_at(descriptor, data, 0)
         finally:
             self._crew.budget.release(held)
 
@@ -86,35 +88,47 @@ class Fetcher:
             return b"", f"it has more than {entry.size} bytes"
         return data, _problem(entry, len(data), digest_of(data) if entry.digest else "")
 
-    def _ranges(self, entry: Entry, descriptor: int, shown: Shown) -> None:
+    def _again(self, entry: Entry, descriptor: int, shown: Shown, once: Callable[[Digest], int]) -> None:
+        """Have the file written by `once`, which also feeds the digest and returns how long the file is."""
         for number in range(1, _TRIES + 1):
             shown.restart()
             digest = Digest()
             try:
-                start = self._prefix(entry, descriptor, digest, shown)
-                size = _Flight(self._origin, entry, descriptor, self._crew, shown).run(start, digest)
+                size = once(digest)
             except NotFound:
                 self._blame(entry, "it is missing")
             problem = _problem(entry, size, digest.value() if entry.digest else "")
             if problem is None:
                 return
             with local(f"write {entry.path!r}"):
-                os.ftruncate(descriptor, 0)
+                _clear(descriptor)
             if number == _TRIES:
                 self._blame(entry, problem)
 
-    def _prefix(self, entry: Entry, descriptor: int, digest: Digest, shown: Shown) -> int:
-        """Hash what an earlier try wrote, which is a prefix: ranges are written in order."""
-        size, step = os.fstat(descriptor).st_size, self._crew.limits.part_size
-        if size > entry.size or not entry.digest:
-            os.ftruncate(descriptor, 0)
-            return 0
-        for start in range(0, size, step):
+    def _stream(self, entry: Entry, descriptor: int, shown: Shown, digest: Digest) -> int:
+        """The file by one request, each piece hashed and written as it comes; a byte too much would be noticed."""
+        done = 0
+
+        def take(piece: memoryview) -> None:
+            nonlocal done
             self._crew.check()
-            piece = os.pread(descriptor, min(step, size - start), start)
             digest.update(piece)
+            with local(f"write {entry.path!r}"):
+                write_at(descriptor, piece, done)
+            done += len(piece)
             shown.advance(len(piece))
-        return size
+
+        held = self._crew.budget.acquire(min(HELD, entry.size), self._crew.check)
+        try:
+            with local(f"write {entry.path!r}"):
+                _clear(descriptor)
+            return self._origin.storage.read_to(self._origin.key_of(entry.path), 0, entry.size + 1, take)
+        finally:
+            self._crew.budget.release(held)
+
+    def _ranges(self, entry: Entry, descriptor: int, shown: Shown, digest: Digest) -> int:
+        key = self._origin.key_of(entry.path)
+        return Ranges(self._origin.storage, key, entry, descriptor, self._crew, shown, digest).run()
 
     def _blame(self, entry: Entry, problem: str) -> NoReturn:
         self._origin.check_unchanged()
@@ -124,69 +138,10 @@ class Fetcher:
         )
 
 
-class _Flight:
-    """The ranges of one large file, read in parallel as the budget allows, hashed and written in order."""
-
-    def __init__(self, origin: Origin, entry: Entry, descriptor: int, crew: Crew, shown: Shown) -> None:
-        self._origin = origin
-        self._entry = entry
-        self._descriptor = descriptor
-        self._crew = crew
-        self._shown = shown
-        self._flying: deque[tuple[Future[bytes], int]] = deque()
-
-    def run(self, start: int, digest: Digest) -> int:
-        """Fetch from `start` on; returns the length that the file has then."""
-        try:
-            return self._run(start, digest)
-        finally:
-            for future, held in self._flying:
-                if not future.cancel():
-                    future.exception()
-                self._crew.budget.release(held)
-
-    def _run(self, start: int, digest: Digest) -> int:
-        ahead = written = start
-        while written < self._entry.size:
-            while ahead < self._entry.size and self._take_off(ahead):
-                ahead += self._crew.limits.part_size
-            expected = min(self._crew.limits.part_size, self._entry.size - written)
-            length = self._land(written, digest)
-            written += length
-            if length != expected:
-                break
-        return written
-
-    def _land(self, start: int, digest: Digest) -> int:
-        """Write the range that is next in order."""
-        future, held = self._flying[0]
-        data = future.result()
-        digest.update(data)
-        with local(f"write {self._entry.path!r}"):
-            _write(self._descriptor, data, start)
-        self._flying.popleft()
-        self._crew.budget.release(held)
-        self._shown.advance(len(data))
-        hit("download.range")
-        return len(data)
-
-    def _take_off(self, start: int) -> bool:
-        """Begin to read a range; wait for memory only while nothing flies, or two files could wait for each other."""
-        size = min(self._crew.limits.part_size, self._entry.size - start)
-        if not self._flying:
-            held: int | None = self._crew.budget.acquire(size, self._crew.check)
-        elif len(self._flying) < self._crew.limits.concurrency:
-            held = self._crew.budget.try_acquire(size)
-        else:
-            held = None
-        if held is None:
-            return False
-        self._flying.append((self._crew.piece(partial(self._range, start, size)), held))
-        return True
-
-    def _range(self, start: int, size: int) -> bytes:
-        self._crew.check()
-        return self._origin.storage.read_range(self._origin.key_of(self._entry.path), start, size)
+def _clear(descriptor: int) -> None:
+    """Forget what an earlier try left. To cut off nothing is not free."""
+    if os.fstat(descriptor).st_size:
+        os.ftruncate(descriptor, 0)
 
 
 def _problem(entry: Entry, size: int, digest: str) -> str | None:
@@ -195,10 +150,3 @@ def _problem(entry: Entry, size: int, digest: str) -> str | None:
     if entry.digest and digest != entry.digest:
         return f"its digest is {digest}, recorded is {entry.digest}"
     return None
-
-
-def _write(descriptor: int, data: bytes, start: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, start)
-        view, start = view[written:], start + written

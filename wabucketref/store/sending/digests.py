@@ -12,6 +12,7 @@ from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
 
 _TOGETHER = 1024
+_PIECE = 1 << 20
 
 
 class SourceDigests:
@@ -43,12 +44,14 @@ class SourceDigests:
             yield from ((found, known[found.path] or "") for found in files)
 
     def _hash(self, found: Found) -> str:
-        digest, step = Digest(), self._crew.limits.part_size
-        held = self._crew.budget.acquire(min(found.size, step), self._crew.check)
+        digest, step = Digest(), min(found.size, _PIECE)
+        held = self._crew.budget.acquire(step, self._crew.check)
         try:
-            with self._source.open(found) as file:
-                for piece in file.pieces(step):
+            with self._source.open(found) as file, self._crew.buffers.of(step) as buffer:
+                for start in range(0, found.size, _PIECE):
                     self._crew.check()
+                    piece = buffer[: min(step, found.size - start)]
+                    file.read_into(start, piece)
                     digest.update(piece)
         finally:
             self._crew.budget.release(held)

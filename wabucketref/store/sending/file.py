@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.contracts.storage import Buffer, ObjectInfo
 from wabucketref.contracts.transfer import OpenUpload, TransferMemory
 from wabucketref.failpoints import hit
 from wabucketref.store.digest import Digest, digest_of
@@ -13,6 +13,9 @@ from wabucketref.store.sending.large import LargeFile
 from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
+
+_SMALL = 256 << 10
+"""Above so many bytes the memory for a file's content is used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,22 @@ class FileSender:
     def _send_whole(self, found: Found, key: str, seen: ObjectInfo | None) -> Sent:
         held = self._crew.budget.acquire(found.size, self._crew.check)
         try:
-            with self._source.open(found) as file:
-                data = file.read(0, found.size)
-            info = self._guarded.put(key, data, seen)
-            self._crew.progress.advance(bytes=found.size)
-            return Sent(digest_of(data), info, found.size)
+            if found.size <= _SMALL:
+                with self._source.open(found) as file:
+                    data = file.read(0, found.size)
+                return self._put(found, key, seen, data)
+            with self._crew.buffers.of(found.size) as view:
+                with self._source.open(found) as file:
+                    file.read_into(0, view)
+                return self._put(found, key, seen, view)
         finally:
             self._crew.budget.release(held)
+
+    def _put(self, found: Found, key: str, seen: ObjectInfo | None, data: Buffer) -> Sent:
+        digest = digest_of(data)
+        info = self._guarded.put(key, data, seen)
+        self._crew.progress.advance(bytes=found.size)
+        return Sent(digest, info, found.size)
 
     def _send_parts(self, found: Found, key: str, seen: ObjectInfo | None, left: OpenUpload | None) -> Sent:
         file = LargeFile(found, key, left, self._source, self._guarded, self._crew, self._memory)

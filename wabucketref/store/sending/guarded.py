@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from wabucketref.contracts.storage import Multipart, ObjectInfo, Part, Storage
+from wabucketref.contracts.storage import Buffer, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError, WaBucketError
 from wabucketref.retry import retry
 from wabucketref.store.claims.held import Held
@@ -20,7 +20,7 @@ class Guarded:
         self._claim = claim
         self._crew = crew
 
-    def put(self, key: str, data: bytes, seen: ObjectInfo | None) -> ObjectInfo:
+    def put(self, key: str, data: Buffer, seen: ObjectInfo | None) -> ObjectInfo:
         """Store a small object in the place of `seen`."""
 
         def attempt(seen: ObjectInfo | None) -> ObjectInfo:

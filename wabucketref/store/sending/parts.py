@@ -77,23 +77,28 @@ class Parts:
     def _one(self, file: OpenFile, number: int, start: int, size: int, digest: Digest) -> None:
         """Read a part, and send it unless it is there."""
         held = self._crew.budget.acquire(_COPIES * size, self._crew.check)
+        buffer: bytearray | None = None
         try:
-            data = file.read(start, size)
+            buffer = self._crew.buffers.take(size)
+            data = memoryview(buffer)[:size]
+            file.read_into(start, data)
             digest.update(data)
             known, prefix = self._known.get(number), digest.value()
             if known is not None and (known.size, known.digest) != (size, prefix):
                 raise OtherBytes
             if known is None or number not in self._landed:
                 future = self._crew.piece(partial(self._put, number, data, prefix))
-                future.add_done_callback(partial(self._release, held))
-                held = 0
+                future.add_done_callback(partial(self._release, held, buffer))
+                held, buffer = 0, None
                 self._flying.append(future)
             else:
                 self._shown.advance(size)
         finally:
+            if buffer is not None:
+                self._crew.buffers.give(buffer)
             self._crew.budget.release(held)
 
-    def _put(self, number: int, data: bytes, prefix: str) -> None:
+    def _put(self, number: int, data: memoryview, prefix: str) -> None:
         try:
             self._crew.check()
             if not self._failed:
@@ -102,7 +107,7 @@ class Parts:
             self._failed = True
             raise
 
-    def _put_one(self, number: int, data: bytes, prefix: str) -> None:
+    def _put_one(self, number: int, data: memoryview, prefix: str) -> None:
         if self._in_order:
             self._note(StoredPart(number, len(data), None, prefix))
         stored = self._upload.put_part(number, data)
@@ -118,5 +123,6 @@ class Parts:
         while self._flying and (self._failed or len(self._flying) >= most or self._flying[0].done()):
             self._flying.popleft().result()
 
-    def _release(self, held: int, _: Future[None]) -> None:
+    def _release(self, held: int, buffer: bytearray, _: Future[None]) -> None:
+        self._crew.buffers.give(buffer)
         self._crew.budget.release(held)

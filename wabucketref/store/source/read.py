@@ -89,6 +89,14 @@ class OpenFile:
             raise _changed(self._found)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def read_into(self, start: int, view: memoryview) -> None:
+        """Fill `view` with the bytes from `start`. Raises as :meth:`read`."""
+        with local(f"read {self._found.path!r}"):
+            while view and (count := os.preadv(self._descriptor, [view], start)):
+                view, start = view[count:], start + count
+        if view:
+            raise _changed(self._found)
+
     def pieces(self, size: int) -> Iterator[bytes]:
         """The whole file in pieces of at most `size` bytes."""
         for start in range(0, self._found.size, size):
