@@ -114,12 +114,16 @@ class Workspace:
             offline=self.offline,
             tracker=settings.tracker_place(),
         )
-        return start_run(
-            self.transport(),
-            spec,
-            finish_timeout=settings.finish_timeout,
-            on_finish=given.get("on_finish", lambda run: None),
-        )
+        on_finish: Callable[[Run], None] = given.get("on_finish", lambda run: None)
+
+        def ended(run: Run) -> None:
+            on_finish(run)
+            if run.tracking == "recorded" and settings.openlineage_url is not None:
+                from wabucketref.operations.telling import tell  # an HTTP client, which few need
+
+                tell(settings, self.tracker, run.key, self.bucket)
+
+        return start_run(self.transport(), spec, finish_timeout=settings.finish_timeout, on_finish=ended)
 
     def session_run(self) -> Run:
         """The session's run.

@@ -95,15 +95,24 @@ def check_catalog(text: str) -> str:
 
 def check_base_url(value: str) -> str:
     """An http or https URL with a host; credentials belong into WANDB_API_KEY."""
+    return _check_server(value, "https://wandb.example.org", "WANDB_API_KEY")
+
+
+def check_lineage_url(value: str) -> str:
+    """An http or https URL with a host; credentials belong into OPENLINEAGE_API_KEY."""
+    return _check_server(value, "https://lineage.example.org", "OPENLINEAGE_API_KEY")
+
+
+def _check_server(value: str, example: str, key: str) -> str:
     try:
         parts = urlsplit(value)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError as error:
-        raise ValueError("must be a URL such as https://wandb.example.org") from error
+        raise ValueError(f"must be a URL such as {example}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
-        raise ValueError("must be a URL such as https://wandb.example.org")
+        raise ValueError(f"must be a URL such as {example}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be a URL without user, query and fragment; give the key in WANDB_API_KEY")
+        raise ValueError(f"must be a URL without user, query and fragment; give the key in {key}")
     _refuse_control(value)
     return value.rstrip("/")
 

@@ -33,6 +33,10 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "console": "WABUCKET_CONSOLE",
     "log": "WABUCKET_LOG",
     "trace": "WABUCKET_TRACE",
+    "openlineage_url": "OPENLINEAGE_URL",
+    "openlineage_api_key": "OPENLINEAGE_API_KEY",
+    "openlineage_endpoint": "OPENLINEAGE_ENDPOINT",
+    "openlineage_namespace": "OPENLINEAGE_NAMESPACE",
 }
 """Setting to variable, in the order in which they are listed."""
 
@@ -47,7 +51,7 @@ KINDS: Final[dict[str, Kind]] = {
 }
 """Settings that are not text."""
 
-SECRETS: Final = frozenset({"api_key"})
+SECRETS: Final = frozenset({"api_key", "openlineage_api_key"})
 _SECRET_WORDS: Final = (
     "key",
     "token",

@@ -89,6 +89,13 @@ class Settings(BaseModel):
     log: Literal["debug", "info", "warning", "error"] = "warning"
     trace: Path | None = None
     """File to which the messages of the protocol are written, for looking at."""
+    openlineage_url: Annotated[str, AfterValidator(checks.check_lineage_url)] | None = None
+    """Server that is told of every run that has ended; None: nobody."""
+    openlineage_api_key: SecretStr | None = None
+    openlineage_endpoint: Line = "api/v1/lineage"
+    """Path of its API."""
+    openlineage_namespace: Line | None = None
+    """Of jobs; None: ENTITY/PROJECT."""
 
     plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     """What is given for the options of plugins, by plugin and option; each plugin's own model judges it."""
@@ -218,7 +225,7 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values among the settings, for ``model.redact.redact``."""
-        key = (self.api_key.get_secret_value(),) if self.api_key else ()
+        key = tuple(one.get_secret_value() for one in (self.api_key, self.openlineage_api_key) if one)
         urls = (self.bucket, self.storage, self.catalog)
         return (*key, *(secret for url in urls if url for secret in url_secrets(url)), *self._plugin_secrets())
 

@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "dot", "mermaid"]),
+    type=click.Choice(["text", "json", "dot", "mermaid", "openlineage", "prov"]),
     help="How to print it.  [default: text]",
 )
 @command_flags
 @pass_invocation
 def command(invocation: Invocation, ref: ArtifactRef, form: str | None) -> None:
-    """Show the run that made an artifact, the runs that used it, and the artifacts one step up and down."""
+    """Show the run that made an artifact, the runs that used it, and the artifacts one step up and down.
+
+    For other tools: openlineage is a JSON list of OpenLineage events, prov a document of W3C PROV-JSON.
+    """
     from wabucketref.operations.look import lineage
 
     if invocation.json and form not in (None, "json"):
@@ -42,10 +45,15 @@ def command(invocation: Invocation, ref: ArtifactRef, form: str | None) -> None:
     invocation.json = invocation.json or form == "json"
     with invocation.workspace() as workspace:
         found = lineage(workspace, ref)
-    invocation.show(found.to_dict, lambda: _renderer(form)(found))
+        namespace = workspace.settings.openlineage_namespace if form == "openlineage" else None
+    invocation.show(found.to_dict, lambda: _renderer(form, namespace)(found))
 
 
-def _renderer(form: str | None) -> Callable[["Lineage"], Iterable[str]]:
+def _renderer(form: str | None, namespace: str | None) -> Callable[["Lineage"], Iterable[str]]:
+    if form in ("openlineage", "prov"):
+        from wabucketref.cli.render import exchange
+
+        return exchange.prov if form == "prov" else lambda found: exchange.openlineage(found, namespace)
     from wabucketref.cli.render import graph, lineage
 
     return {"dot": graph.dot, "mermaid": graph.mermaid}.get(form or "text", lineage.lineage_lines)
