@@ -31,6 +31,7 @@ from tests.faults import disk
 
 POINTS = frozenset(
     {
+        "adopt.file_hashed",
         "artifact.resolved",
         "catalog.altered",
         "catalog.backed_up",

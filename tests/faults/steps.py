@@ -47,6 +47,7 @@ DOWNLOAD_STEPS: Mapping[str, tuple[str, ...]] = {
 OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "overwrite": ("upload.withdrawn",),
     "link": ("link.marked", "link.file_hashed"),
+    "adopt": ("adopt.file_hashed",),
     "rm": ("remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"),
     "gc": ("gc.planned", "gc.item", "gc.claimed", "gc.object_gone", "gc.item_removed"),
     "rebuild": ("catalog.moved", "rebuild.header_read", "rebuild.recorded"),

@@ -1,16 +1,27 @@
 """A server that all tests of one worker share; each test is a user of its own there."""
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wabucketref.testing.server import LiveServer, serving, user_name
 
+EACH = """
+import sys
+from wabucketref.cli.main import main
+for words in {words!r}:
+    sys.argv[1:] = words
+    code = main() or 0
+    assert code == 0, (words, code)
+"""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,6 +61,13 @@ class Desk:
         """Our command line; it must end with `code`."""
         return self._run([sys.executable, "-m", "wabucketref", *arguments], code, more)
 
+    def each(self, *commands: str, more: Mapping[str, str] | None = None) -> list[Any]:
+        """Command lines one after the other in one process, which spares the start of the SDK; what each printed with
+        ``--json``. Each must succeed."""
+        words = [[*shlex.split(command), "--json"] for command in commands]
+        said = self.python(EACH.format(words=words), more=more)
+        return list(documents(said))
+
     def python(self, script: str, *, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """A plain script; what it printed."""
         return self._run([sys.executable, "-c", script], code, more).stdout
@@ -65,6 +83,14 @@ class Desk:
         )
         assert ran.returncode == code, f"{ran.returncode}: {ran.stdout}{ran.stderr}"
         return ran
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The JSON documents in `text`, one after the other."""
+    while text := text.strip():
+        found, end = json.JSONDecoder().raw_decode(text)
+        yield found
+        text = text[end:]
 
 
 @pytest.fixture(scope="session")

@@ -29,13 +29,14 @@ def earlier(desk: Desk) -> Desk:
 
 
 def test_they_download_and_their_use_is_recorded(earlier: Desk) -> None:
-    for number, name in enumerate(("one", "latest", "v0")):
-        got = json.loads(earlier.wabucket("download", f"kind/model:{name}", "-d", f"got{number}", "--json").stdout)
-        assert (got["verified"], got["tracking"], got["artifact"]["version"]) == (False, "recorded", "v0")
-        assert (earlier.directory / f"got{number}" / "sub" / "b c.txt").read_text() == "beta"
-    told = json.loads(earlier.wabucket("lineage", "kind/model:one", "--format", "json").stdout)
+    names = ("one", "latest", "v0")
+    downloads = [f"download kind/model:{name} -d {name}" for name in names]
+    *got, told, ls = earlier.each(*downloads, "lineage kind/model:one --format json", "ls")
+    for name, found in zip(names, got, strict=True):
+        assert (found["verified"], found["tracking"], found["artifact"]["version"]) == (False, "recorded", "v0")
+        assert (earlier.directory / name / "sub" / "b c.txt").read_text() == "beta"
     assert len(told["used_by"]) == 3
-    (listed,) = json.loads(earlier.wabucket("ls", "--json").stdout)["items"]
+    (listed,) = ls["items"]
     assert (listed["alias"], listed["version"], listed["metadata"]) == ("one", "v0", {"k": "v"})
 
 
@@ -60,3 +61,69 @@ with wandb.init(project="demo") as run:
     )
     assert "wandb.Api().artifact('model:v0')" in desk.wabucket("download", "kind/model:v0", code=2).stderr
     assert json.loads(desk.wabucket("show", "kind/model:v0", "--json").stdout)["artifact"]["files"] == 2
+
+
+def versions(desk: Desk) -> dict[str, list[str]]:
+    """Aliases by version, as a plain script sees them."""
+    artifacts = f"wandb.Api().artifacts('kind', '{desk.user}/demo/model')"
+    said = desk.python(f"import wandb, json; print(json.dumps({{a.version: sorted(a.aliases) for a in {artifacts}}}))")
+    found: dict[str, list[str]] = json.loads(said)
+    return found
+
+
+def test_adopted_they_are_verified_by_us_and_by_plain_scripts(earlier: Desk) -> None:
+    _, before, planned, told, after, checked, again, runs = earlier.each(
+        "alias kind/model:one prod",
+        "download kind/model:prod -d before",
+        "adopt kind/model:prod --dry-run",
+        "adopt kind/model:prod",
+        "download kind/model:prod -d after",
+        "verify kind/model:one --deep",
+        "adopt kind/model:one",
+        "runs",
+    )
+    assert (planned["dry_run"], planned["run"], planned["artifact"]["files"]) == (True, None, 2)
+    artifact, transfer = told["artifact"], told["transfer"]
+    assert (told["tracking"], artifact["version"], artifact["metadata"]) == ("recorded", "v1", {"k": "v"})
+    assert (artifact["aliases"], artifact["alias"]) == (["one", "prod", "latest"], "one")
+    assert (transfer["bytes_sent"], transfer["bytes_reused"], transfer["files_reused"]) == (0, 9, 2)
+    assert (before["verified"], after["verified"], after["artifact"]["digest"]) == (False, True, artifact["digest"])
+    assert checked["damage"] == []
+    assert (again["run"], again["artifact"]["version"], again["artifact"]["digest"]) == (None, "v1", artifact["digest"])
+    assert len(runs["items"]) == 4  # that of the plain script, two downloads, one adoption
+    assert versions(earlier) == {"v0": [], "v1": ["latest", "one", "prod"]}
+    earlier.python(f"import wandb; wandb.Api().artifact('{earlier.user}/demo/model:one').download('plain')")
+    assert (earlier.directory / "plain" / "sub" / "b c.txt").read_text() == "beta"
+
+
+@pytest.mark.row("T1", "T2")
+def test_what_was_latest_stays_latest_whatever_gets_lost(earlier: Desk) -> None:
+    earlier.tree(more="x")
+    earlier.wabucket("upload", "src", "-n", "model", "-t", "kind", "-a", "two")
+    with earlier.server.faults() as faults:
+        faults.add("AddAliases", status=403, times=1)
+        earlier.url = faults.url
+        told = earlier.wabucket("adopt", "kind/model", "--json", code=8)
+        assert faults.struck("AddAliases") == 1
+    earlier.url = None
+    (item,) = json.loads(told.stdout)["items"]
+    assert (item["artifact"]["alias"], item["tracking"]) == ("one", "pending")
+    assert earlier.each("sync", "adopt kind/model")[1] == {"items": []}
+    assert versions(earlier) == {"v0": [], "v1": ["latest", "two"], "v2": ["one"]}
+
+
+@pytest.mark.row("T4")
+def test_offline_the_manifest_comes_at_once_and_the_record_with_sync(earlier: Desk) -> None:
+    offline = {"WANDB_MODE": "offline"}
+    before, told, after = earlier.each(
+        "download kind/model:one -d before", "adopt kind/model:one", "download kind/model:one -d after", more=offline
+    )
+    assert (before["verified"], told["tracking"], after["verified"], after["tracking"]) == (
+        False,
+        "pending",
+        True,
+        "pending",
+    )
+    _, lineage = earlier.each("sync", "lineage kind/model:one --format json")
+    assert {after["run"]["id"]} <= {one["id"] for one in lineage["used_by"]}
+    assert versions(earlier) == {"v0": [], "v1": ["latest", "one"]}

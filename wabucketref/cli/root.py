@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "upload": "Put a file or directory into the bucket.",
     "download": "Fetch an artifact, verified.",
     "link": "Make an artifact of files that already lie in the bucket.",
+    "adopt": "Give uploads of earlier releases a manifest.",
     "ls": "List artifacts and their versions.",
     "show": "Show one artifact.",
     "lineage": "Show what made an artifact and who used it.",

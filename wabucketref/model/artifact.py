@@ -42,6 +42,9 @@ class LoggedArtifact:
     created: datetime
     metadata: Mapping[str, Any] = field(default_factory=dict)
     linked: bool = False
+    adopted: bool = False
+    """It is an upload of an earlier release, which a tracker may have without a digest: it takes the place of that, and
+    all its names."""
     standing: Standing | None = None
     """None: it takes its alias, whatever that holds."""
 

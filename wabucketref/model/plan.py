@@ -68,6 +68,24 @@ class LinkPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptPlan:
+    """A manifest for an upload of an earlier release, which has none."""
+
+    xid: str
+    bucket: str
+    type: str
+    name: str
+    alias: str
+    run: RunFacts
+    created: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadPlan:
     """Everything needed to fetch one artifact."""
 

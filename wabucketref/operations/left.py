@@ -13,7 +13,7 @@ from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import recover
 from wabucketref.settings import Settings
 
-_MAKING: Final = ("artifact", "link")
+_MAKING: Final = ("artifact", "link", "adopt")
 """Records of operations that make artifacts."""
 
 

@@ -49,7 +49,7 @@ def new_artifact(
         check_metadata(metadata or {}),
         check_component(suffix, "suffix") if suffix is not None else None,
     )
-    _check_metadata_keys(ws, found.metadata)
+    check_metadata_keys(ws, found.metadata)
     if version_number(found.alias) is not None:
         if ws.tracker.capabilities.refuses_version_aliases:
             raise UsageError(
@@ -63,7 +63,8 @@ def new_artifact(
     return found
 
 
-def _check_metadata_keys(ws: Workspace, metadata: Mapping[str, Any]) -> None:
+def check_metadata_keys(ws: Workspace, metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that the tracker would not take. Raises UsageError."""
     able, name = ws.tracker.capabilities, ws.tracker.name
     if able.max_metadata_keys is not None and len(metadata) > able.max_metadata_keys:
         raise UsageError(

@@ -45,6 +45,9 @@ def _leftovers(survey: Survey) -> Iterator[Finding]:
         if not one.live:
             since = f" since {one.since}" if one.since else ""
             yield Finding("unfinished", str(one.ref), f"nobody finishes the upload that is there{since}")
+    for one in survey.adopting:
+        if not one.live:
+            yield Finding("unfinished", str(one.ref), f"nobody finishes its adoption: wabucket adopt {one.ref}")
     for key in survey.orphans:
         yield Finding("orphan", key, "whoever made it is gone; nothing needs it")
 
@@ -155,7 +158,11 @@ class _Checking:
 
     def _without_manifest(self, artifact: ArtifactInfo) -> CheckedVersion:
         if artifact.digest is None:
-            return self._other(artifact, "unverifiable", "an earlier release uploaded it, without a manifest")
+            return self._other(
+                artifact,
+                "unverifiable",
+                f"an earlier release uploaded it, without a manifest: wabucket adopt {artifact.ref}",
+            )
         return self._other(artifact, "gone", "files are there, but their manifest is gone")
 
     def _replaced(self, artifact: ArtifactInfo, header: Header) -> CheckedVersion:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
+from wabucketref.model.plan import AdoptPlan, DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunState
 from wabucketref.service import convert
@@ -132,7 +132,7 @@ class RunClient:
 
     def send(
         self,
-        plan: UploadPlan | LinkPlan | DownloadPlan,
+        plan: UploadPlan | LinkPlan | AdoptPlan | DownloadPlan,
         finish: Callable[[ArtifactDone], Any],
         explain: Explain = as_it_is,
     ) -> Ticket[Any]:
@@ -143,6 +143,8 @@ class RunClient:
                 record = Record(artifact=convert.upload_to_record(plan))
             case LinkPlan():
                 record = Record(link=convert.link_to_record(plan))
+            case AdoptPlan():
+                record = Record(adopt=convert.adopt_to_record(plan))
             case DownloadPlan():
                 record = Record(use_artifact=convert.download_to_record(plan))
         self._request(Request(artifact_send=ArtifactSend(xid=plan.xid, record=record)))

@@ -7,7 +7,16 @@ from typing import Any, Final
 
 from wabucketref import errors
 from wabucketref.model.artifact import LoggedArtifact
-from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, TransferFigures, UploadPlan
+from wabucketref.model.plan import (
+    AdoptPlan,
+    Committed,
+    DownloadPlan,
+    Fetched,
+    LinkPlan,
+    RunFacts,
+    TransferFigures,
+    UploadPlan,
+)
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import wabucket_pb2 as pb
 
@@ -132,6 +141,31 @@ def link_from_record(record: pb.LinkRecord, key: RunKey) -> LinkPlan:
     )
 
 
+def adopt_to_record(plan: AdoptPlan) -> pb.AdoptRecord:
+    return pb.AdoptRecord(
+        xid=plan.xid,
+        bucket=plan.bucket,
+        type=plan.type,
+        name=plan.name,
+        alias=plan.alias,
+        created=plan.created.timestamp(),
+        metadata_json=to_json(dict(plan.metadata)),
+    )
+
+
+def adopt_from_record(record: pb.AdoptRecord, key: RunKey) -> AdoptPlan:
+    return AdoptPlan(
+        xid=record.xid,
+        bucket=record.bucket,
+        type=record.type,
+        name=record.name,
+        alias=record.alias,
+        run=_facts(key),
+        created=moment(record.created),
+        metadata=from_json(record.metadata_json),
+    )
+
+
 def download_to_record(plan: DownloadPlan) -> pb.UseArtifactRecord:
     return pb.UseArtifactRecord(
         xid=plan.xid,
@@ -174,6 +208,7 @@ def artifact_to_message(artifact: LoggedArtifact) -> pb.Artifact:
         created=artifact.created.timestamp(),
         metadata_json=to_json(dict(artifact.metadata)),
         linked=artifact.linked,
+        adopted=artifact.adopted,
     )
 
 
@@ -191,6 +226,7 @@ def artifact_from_message(message: pb.Artifact) -> LoggedArtifact:
         created=moment(message.created),
         metadata=from_json(message.metadata_json),
         linked=message.linked,
+        adopted=message.adopted,
     )
 
 

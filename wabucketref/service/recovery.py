@@ -9,7 +9,7 @@ from wabucketref.service.journal import Journal
 from wabucketref.service.wabucket_pb2 import Record
 from wabucketref.service.work import RunState
 
-_OPERATIONS = frozenset({"artifact", "link", "use_artifact"})
+_OPERATIONS = frozenset({"artifact", "link", "adopt", "use_artifact"})
 _OUTCOMES = frozenset({"committed", "fetched", "failed"})
 
 
@@ -95,13 +95,13 @@ def _apply(state: RunState, kind: str, record: Record) -> None:
 
 
 def unrecorded_write(journal: Journal, xid: str) -> str | None:
-    """Whether the journal holds the upload or link `xid`, not acknowledged: the digest that it committed, empty while
+    """Whether the journal holds the write `xid`, not acknowledged: the digest that it committed, empty while
     it has not; None when there is nothing to be recorded."""
     found: str | None = None
     committed = acknowledged = start = len(MAGIC)
     for end, record in journal.scan(start):
         kind = record.WhichOneof("kind") or ""
-        if kind in ("artifact", "link") and getattr(record, kind).xid == xid:
+        if kind in ("artifact", "link", "adopt") and getattr(record, kind).xid == xid:
             found = ""
         elif kind == "committed" and record.committed.xid == xid:
             found, committed = record.committed.artifact.digest, start

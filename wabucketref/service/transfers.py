@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,7 +20,7 @@ from wabucketref.errors import (
 )
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Header
-from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
+from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.service import convert
 from wabucketref.service.fairqueue import FairQueue
@@ -39,6 +40,8 @@ class Plane(Protocol):
     def upload(self, plan: UploadPlan, *, progress: Progress, cancel: Cancel, memory: TransferMemory) -> Committed: ...
 
     def link(self, plan: LinkPlan, *, progress: Progress, cancel: Cancel) -> Committed: ...
+
+    def adopt(self, plan: AdoptPlan, *, progress: Progress, cancel: Cancel) -> Committed: ...
 
     def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched: ...
 
@@ -128,10 +131,11 @@ class Transfers:
     def _carry_out(self, plan: Plan, progress: Progress, cancel: Cancel) -> Record:
         match plan:
             case UploadPlan():
-                return Record(committed=convert.committed_to_record(plan.xid, self._upload(plan, progress, cancel)))
+                return _committed(plan, self._upload(plan, progress, cancel))
             case LinkPlan():
-                committed = self._plane.link(plan, progress=progress, cancel=cancel)
-                return Record(committed=convert.committed_to_record(plan.xid, committed))
+                return _committed(plan, self._plane.link(plan, progress=progress, cancel=cancel))
+            case AdoptPlan():
+                return _committed(plan, self._plane.adopt(plan, progress=progress, cancel=cancel))
             case DownloadPlan():
                 fetched = self._plane.download(plan, progress=progress, cancel=cancel)
                 return Record(fetched=convert.fetched_to_record(plan, fetched))
@@ -149,7 +153,7 @@ class Transfers:
         memory.forget()
         return committed
 
-    def _give_up(self, plan: UploadPlan | LinkPlan) -> None:
+    def _give_up(self, plan: UploadPlan | LinkPlan | AdoptPlan) -> None:
         """Nobody will go on with what earlier tries of `plan` left: give it back and forget it."""
         memory = FileMemory(self._memory_directory, plan.bucket, plan.ref.directory)
         self._plane.give_back(plan.bucket, plan.ref, memory)
@@ -166,7 +170,7 @@ class Transfers:
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
         if committed is not None:
             self._give_up(plan)
-            return Record(committed=convert.committed_to_record(plan.xid, committed))
+            return _committed(plan, committed)
         if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
             self._give_up(plan)
             self._plane.tidy(plan.bucket, plan.ref, plan.xid)
@@ -201,3 +205,9 @@ class Transfers:
     def close(self) -> None:
         """Let the workers end once nothing waits; idempotent."""
         self._queue.close()
+
+
+def _committed(plan: UploadPlan | LinkPlan | AdoptPlan, committed: Committed) -> Record:
+    if isinstance(plan, AdoptPlan):
+        committed = replace(committed, artifact=replace(committed.artifact, adopted=True))
+    return Record(committed=convert.committed_to_record(plan.xid, committed))

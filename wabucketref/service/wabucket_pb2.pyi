@@ -69,7 +69,7 @@ class Envelope(_message.Message):
     def __init__(self, uuid: _Optional[str] = ..., stream: _Optional[str] = ..., record: _Optional[_Union[Record, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ...) -> None: ...
 
 class Record(_message.Message):
-    __slots__ = ("run", "config", "summary", "history", "output", "artifact", "link", "use_artifact", "exit", "committed", "fetched", "failed", "acknowledged")
+    __slots__ = ("run", "config", "summary", "history", "output", "artifact", "link", "use_artifact", "exit", "adopt", "committed", "fetched", "failed", "acknowledged")
     RUN_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,7 @@ class Record(_message.Message):
     LINK_FIELD_NUMBER: _ClassVar[int]
     USE_ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     EXIT_FIELD_NUMBER: _ClassVar[int]
+    ADOPT_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
     FETCHED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
@@ -92,11 +93,12 @@ class Record(_message.Message):
     link: LinkRecord
     use_artifact: UseArtifactRecord
     exit: ExitRecord
+    adopt: AdoptRecord
     committed: CommittedRecord
     fetched: FetchedRecord
     failed: FailedRecord
     acknowledged: AcknowledgedRecord
-    def __init__(self, run: _Optional[_Union[RunRecord, _Mapping]] = ..., config: _Optional[_Union[ConfigRecord, _Mapping]] = ..., summary: _Optional[_Union[SummaryRecord, _Mapping]] = ..., history: _Optional[_Union[HistoryRecord, _Mapping]] = ..., output: _Optional[_Union[OutputRecord, _Mapping]] = ..., artifact: _Optional[_Union[ArtifactRecord, _Mapping]] = ..., link: _Optional[_Union[LinkRecord, _Mapping]] = ..., use_artifact: _Optional[_Union[UseArtifactRecord, _Mapping]] = ..., exit: _Optional[_Union[ExitRecord, _Mapping]] = ..., committed: _Optional[_Union[CommittedRecord, _Mapping]] = ..., fetched: _Optional[_Union[FetchedRecord, _Mapping]] = ..., failed: _Optional[_Union[FailedRecord, _Mapping]] = ..., acknowledged: _Optional[_Union[AcknowledgedRecord, _Mapping]] = ...) -> None: ...
+    def __init__(self, run: _Optional[_Union[RunRecord, _Mapping]] = ..., config: _Optional[_Union[ConfigRecord, _Mapping]] = ..., summary: _Optional[_Union[SummaryRecord, _Mapping]] = ..., history: _Optional[_Union[HistoryRecord, _Mapping]] = ..., output: _Optional[_Union[OutputRecord, _Mapping]] = ..., artifact: _Optional[_Union[ArtifactRecord, _Mapping]] = ..., link: _Optional[_Union[LinkRecord, _Mapping]] = ..., use_artifact: _Optional[_Union[UseArtifactRecord, _Mapping]] = ..., exit: _Optional[_Union[ExitRecord, _Mapping]] = ..., adopt: _Optional[_Union[AdoptRecord, _Mapping]] = ..., committed: _Optional[_Union[CommittedRecord, _Mapping]] = ..., fetched: _Optional[_Union[FetchedRecord, _Mapping]] = ..., failed: _Optional[_Union[FailedRecord, _Mapping]] = ..., acknowledged: _Optional[_Union[AcknowledgedRecord, _Mapping]] = ...) -> None: ...
 
 class RunKey(_message.Message):
     __slots__ = ("entity", "project", "run_id")
@@ -234,6 +236,24 @@ class LinkRecord(_message.Message):
     metadata_json: str
     def __init__(self, xid: _Optional[str] = ..., base: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ...) -> None: ...
 
+class AdoptRecord(_message.Message):
+    __slots__ = ("xid", "bucket", "type", "name", "alias", "created", "metadata_json")
+    XID_FIELD_NUMBER: _ClassVar[int]
+    BUCKET_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    xid: str
+    bucket: str
+    type: str
+    name: str
+    alias: str
+    created: float
+    metadata_json: str
+    def __init__(self, xid: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ...) -> None: ...
+
 class UseArtifactRecord(_message.Message):
     __slots__ = ("xid", "destination", "bucket", "type", "name", "alias", "digest", "include", "exclude")
     XID_FIELD_NUMBER: _ClassVar[int]
@@ -265,7 +285,7 @@ class ExitRecord(_message.Message):
     def __init__(self, exit_code: _Optional[int] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Artifact(_message.Message):
-    __slots__ = ("xid", "type", "name", "alias", "digest", "uri", "bucket", "files", "bytes", "created", "metadata_json", "linked")
+    __slots__ = ("xid", "type", "name", "alias", "digest", "uri", "bucket", "files", "bytes", "created", "metadata_json", "linked", "adopted")
     XID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +298,7 @@ class Artifact(_message.Message):
     CREATED_FIELD_NUMBER: _ClassVar[int]
     METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
     LINKED_FIELD_NUMBER: _ClassVar[int]
+    ADOPTED_FIELD_NUMBER: _ClassVar[int]
     xid: str
     type: str
     name: str
@@ -290,7 +311,8 @@ class Artifact(_message.Message):
     created: float
     metadata_json: str
     linked: bool
-    def __init__(self, xid: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., uri: _Optional[str] = ..., bucket: _Optional[str] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., linked: bool = ...) -> None: ...
+    adopted: bool
+    def __init__(self, xid: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., uri: _Optional[str] = ..., bucket: _Optional[str] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., linked: bool = ..., adopted: bool = ...) -> None: ...
 
 class Figures(_message.Message):
     __slots__ = ("bytes_moved", "bytes_reused", "files_moved", "files_reused", "seconds")

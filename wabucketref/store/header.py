@@ -1,15 +1,15 @@
 """Reading headers, and telling what is at an alias: an upload, an old one, an unfinished one, or nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Literal, TypeVar
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.claims.single import read_claim
 from wabucketref.store.entries import read_entries
 from wabucketref.store.layout import Layout
 
@@ -125,9 +125,10 @@ def look_past_damage(storage: Storage, ref: ArtifactRef) -> StoredHeader | Damag
 def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     """What is at `ref`.
 
-    Only a directory without any ``.wabucket/`` is an upload of an earlier release: a writer's claim comes before its
-    first file and stays until the header is there. So the files are looked for first and ``.wabucket/`` after; and once
-    more, since an upload that is being removed may lose its last file and its claim in between.
+    Only a directory without any ``.wabucket/``, or with that of an adoption, is an upload of an earlier release: any
+    other writer's claim comes before its first file and stays until the header is there. So the files are looked for
+    first and ``.wabucket/`` after; and once more, since an upload that is being removed may lose its last file and its
+    claim in between.
     """
     found = _look_once(storage, ref)
     return _look_once(storage, ref) if isinstance(found, Absent) and found.reason == "legacy" else found
@@ -138,11 +139,20 @@ def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     if found is not None:
         return found
     layout = Layout.of(ref)
-    has_files = any(True for _ in islice(storage.list(layout.prefix), 1))
-    has_control = any(True for _ in islice(storage.list(layout.control), 1))
-    if not has_control:
+    has_files = any(layout.path_of(info.key) is not None for info in storage.list(layout.prefix))
+    control = [info.key for info in storage.list(layout.control)]
+    if all(key.startswith(layout.token("")) for key in control):  # of somebody who looked at the clock, and died
         return Absent("legacy" if has_files else "nothing")
-    return read_header(storage, ref) or Absent("unfinished")
+    # In this order: a claim that adopts is taken over before a file is touched.
+    adopting = has_files and is_adopting(storage, layout, control)
+    return read_header(storage, ref) or Absent("legacy" if adopting else "unfinished")
+
+
+def is_adopting(storage: Storage, layout: Layout, keys: Iterable[str]) -> bool:
+    """Whether objects of ours (`keys`) are there for nothing but the adoption of files that were there before."""
+    claims = [key for key in keys if key == layout.claim or key.startswith(layout.claims)]
+    found = [read_claim(storage, key) for key in claims]
+    return bool(claims) and all(claim is not None and claim.adopts for claim in found)
 
 
 def find(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:

@@ -1,10 +1,11 @@
 """Uploads of earlier releases, which have no manifest: the listing is all there is."""
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import IntegrityError
+from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload
 from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_manifest_path
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.header import Absent
 from wabucketref.store.layout import Layout
 
 
@@ -17,7 +18,7 @@ def legacy_entries(storage: Storage, ref: ArtifactRef) -> list[Entry]:
     where, layout = f"the listing of {ref} in {storage.url}", Layout.of(ref)
     entries = []
     for info in storage.list(layout.prefix):
-        path = info.key[len(layout.prefix) :]
+        path = layout.path_of(info.key) or ""  # without what is ours while it is being adopted
         if path.endswith("/") and not info.size:
             entries.append(Entry(check_manifest_path(path[:-1], where), 0, "", "directory"))
         elif path:
@@ -38,3 +39,19 @@ def _without_contradiction(entries: list[Entry], where: str) -> list[Entry]:
 def _parents(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def check_legacy(storage: Storage, ref: ArtifactRef, there: Absent) -> None:
+    """Pass when `there` is an upload of an earlier release.
+
+    Raises:
+        NotFound: nothing is there.
+        UnfinishedUpload: an upload of this release that did not commit.
+    """
+    if there.reason == "nothing":
+        raise NotFound(f"{ref} is not in {storage.url}", hint="`wabucket ls` shows what is there")
+    if there.reason == "unfinished":
+        raise UnfinishedUpload(
+            f"{ref} is an unfinished upload, not one of an earlier release",
+            hint="finish it: repeat the upload or run `wabucket sync`",
+        )

@@ -16,7 +16,7 @@ from wabucketref.errors import Conflict, IntegrityError, NotFound, UnfinishedUpl
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.take import take_claim
-from wabucketref.store.header import entries_of, read_header
+from wabucketref.store.header import Absent, entries_of, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import MARKS, Layout, base_prefix, mark_of, mark_prefixes, marked_base
 
@@ -98,10 +98,10 @@ def check_sources(storage: Storage, base: str, objects: Iterable[ObjectInfo], me
         cancel.check()
         ref = ArtifactRef(*directory.split("/"))
         if read_header(storage, ref) is None:
-            raise _unfinished(ref)
+            raise _unsettled(storage, ref)
         with take_claim(storage, ref, me, f"link-{uuid.uuid4()}", cancel) as claim:
             if read_header(storage, ref) is None:
-                raise _unfinished(ref)
+                raise _unsettled(storage, ref)
             claim.untouched()
 
 
@@ -209,7 +209,11 @@ def _is_artifact(directory: str) -> bool:
     return True
 
 
-def _unfinished(ref: ArtifactRef) -> UnfinishedUpload:
+def _unsettled(storage: Storage, ref: ArtifactRef) -> UnfinishedUpload | UploadInProgress:
+    there = look(storage, ref)
+    if isinstance(there, Absent) and there.reason == "legacy":
+        hint = f"wait for it, or finish it: wabucket adopt {ref}; then link again"
+        return UploadInProgress(f"{ref}, of an earlier release, is being adopted", hint=hint)
     return UnfinishedUpload(
         f"files below {ref.directory} are those of an upload that is not finished or is being removed",
         hint=f"wait for it, repeat it, or remove it: wabucket rm {ref}; then link again",

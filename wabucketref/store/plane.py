@@ -14,7 +14,7 @@ from wabucketref.errors import NotFound, UnfinishedUpload, Unsupported, UsageErr
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
-from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
+from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
@@ -36,6 +36,7 @@ from wabucketref.store.receiving.download import check_digest_known, download, w
 from wabucketref.store.receiving.staging import real_destination
 from wabucketref.store.references import references
 from wabucketref.store.selection import Selection
+from wabucketref.store.sending.adopt import adopt
 from wabucketref.store.sending.committed import committed
 from wabucketref.store.sending.link import check_source, link
 from wabucketref.store.sending.unfinished import give_unfinished_back, is_for_good
@@ -126,6 +127,19 @@ class DataPlane:
         """
         with self._crew(cancel, progress) as crew:
             return link(self._storage(plan.bucket), plan, self._me, crew)
+
+    def adopt(self, plan: AdoptPlan, *, progress: Progress, cancel: Cancel) -> Committed:
+        """Give an upload of an earlier release a manifest; its files are read once and stay where they are. One that
+        has a manifest already stays as it is.
+
+        Raises:
+            NotFound: nothing is there; UnfinishedUpload: an upload of this release that did not commit.
+            IntegrityError: a key is no path that an artifact may have.
+            SourceChanged: a file changed while it was read.
+            UploadInProgress, Interrupted: as :meth:`upload`.
+        """
+        with self._crew(cancel, progress) as crew:
+            return adopt(self._storage(plan.bucket), plan, self._me, crew)
 
     def download(self, plan: DownloadPlan, *, progress: Progress, cancel: Cancel) -> Fetched:
         """Bring the files to the destination, verified; on failure the destination is as before.
@@ -246,7 +260,8 @@ class DataPlane:
         header = self.find(bucket, ref)
         check_digest_known(ref, expected, header)
         if header is None:
-            raise Unsupported(f"{ref} has no manifest to verify against", hint="an earlier release uploaded it")
+            hint = f"an earlier release uploaded it; `wabucket adopt {ref}` makes one"
+            raise Unsupported(f"{ref} has no manifest to verify against", hint=hint)
         return self.compare(bucket, ref, header, deep=deep, progress=progress, cancel=cancel)
 
     def compare(

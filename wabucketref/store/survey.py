@@ -28,7 +28,7 @@ _PASSING: Final = f"{RESERVED_DIRECTORY}-"
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Something below an alias, and no header."""
+    """Something of ours below an alias, and no header."""
 
     ref: ArtifactRef
     since: str | None
@@ -43,6 +43,10 @@ class Survey:
     uploads: tuple[ArtifactRef, ...]
     """Those with a header, in order."""
     unfinished: tuple[Unfinished, ...]
+    adopting: tuple[Unfinished, ...]
+    """Uploads of earlier releases, whole and readable, that are being adopted or were until their writer died."""
+    legacy: tuple[ArtifactRef, ...]
+    """What may be uploads of earlier releases, in order: files in the place of an upload, and nothing of ours."""
     orphans: tuple[str, ...]
     """Keys of claims, tokens, marks and trial objects whose makers are gone."""
 
@@ -50,6 +54,7 @@ class Survey:
 def survey(storage: Storage, me: Identity, cancel: Cancel) -> Survey:
     """Look at everything in `storage`."""
     controls: defaultdict[str, list[str]] = defaultdict(list)
+    plain: dict[str, None] = {}
     marks, passing = [], []
     for info in storage.list(""):
         cancel.check()
@@ -59,13 +64,21 @@ def survey(storage: Storage, me: Identity, cancel: Cancel) -> Survey:
             passing.append(info.key)
         elif (directory := _directory(info.key)) is not None:
             controls[directory].append(info.key)
+        elif (directory := _plain_directory(info.key)) is not None:
+            plain[directory] = None
     looking = _Looking(storage, me)
     for directory in sorted(controls):
         cancel.check()
         looking.look(ArtifactRef(*directory.split("/")), controls[directory])
     looking.marks(marks)
     looking.passing(passing)
-    return Survey(tuple(looking.uploads), tuple(looking.unfinished), tuple(sorted(looking.orphans)))
+    return Survey(
+        uploads=tuple(looking.uploads),
+        unfinished=tuple(looking.unfinished),
+        adopting=tuple(looking.adopting),
+        legacy=tuple(ArtifactRef(*directory.split("/")) for directory in sorted(plain) if directory not in controls),
+        orphans=tuple(sorted(looking.orphans)),
+    )
 
 
 def _directory(key: str) -> str | None:
@@ -79,12 +92,22 @@ def _directory(key: str) -> str | None:
         return None
 
 
+def _plain_directory(key: str) -> str | None:
+    """The directory of the artifact whose file `key` may be."""
+    parts = key.split("/", 3)
+    try:
+        return ArtifactRef(*parts[:3]).directory if len(parts) == 4 else None
+    except UsageError:
+        return None
+
+
 class _Looking:
     def __init__(self, storage: Storage, me: Identity) -> None:
         self._storage = storage
         self._me = me
         self.uploads: list[ArtifactRef] = []
         self.unfinished: list[Unfinished] = []
+        self.adopting: list[Unfinished] = []
         self.orphans: list[str] = []
 
     def look(self, ref: ArtifactRef, keys: Iterable[str]) -> None:
@@ -99,7 +122,8 @@ class _Looking:
             self._orphaned(dead if live else [*dead, *tokens])
         elif claims or any(map(self._is_there, set(keys).difference(tokens))):
             since = min((found.body.since for found in claims if found.body), default=None)
-            self.unfinished.append(Unfinished(ref, since, bool(live)))
+            adopting = bool(claims) and all(found.adopts for found in claims)
+            (self.adopting if adopting else self.unfinished).append(Unfinished(ref, since, bool(live)))
         else:
             self._orphaned(tokens)
 
@@ -122,7 +146,7 @@ class _Looking:
 
     def marks(self, keys: Iterable[str]) -> None:
         """Those of links that are not there and that nobody makes; damaged ones, which only stand in the way."""
-        made = {one.ref for one in self.unfinished if one.live}
+        made = {one.ref for one in (*self.unfinished, *self.adopting) if one.live}
         self._orphaned(key for key in keys if self._is_dead_mark(key, made))
 
     def _is_dead_mark(self, key: str, made: Container[ArtifactRef]) -> bool:

@@ -10,6 +10,7 @@ from tests.faults import trees
 from tests.faults.crash.enumeration import Trouble
 from tests.faults.crash.facts import Facts, Run, facts, leftovers
 from tests.faults.procs import COMMAND_LINE, Ended, World
+from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.download import download
@@ -176,6 +177,39 @@ class Link(Journaled):
     def prepare(self, world: World) -> None:
         super().prepare(world)
         world.ok("upload", "src", "-n", "cats", "-t", "raw", "-a", "one")
+
+
+class Adopt(Journaled):
+    """Of files that an earlier release uploaded: readers get them at all times, and nothing ever takes them for what
+    nobody finishes."""
+
+    name = "adopt"
+    argv = ("adopt", REF)
+    readable = (NEW,)
+
+    def prepare(self, world: World) -> None:
+        super().prepare(world)
+        with world.open() as workspace:
+            storage = workspace.open_storage(workspace.bucket)
+            for path, content in NEW.items():
+                if content is not None:
+                    storage.put(f"dataset/cats/one/{path}", content)
+
+    def look(self, world: World) -> tuple[Seen, list[Trouble]]:
+        known, found = super().look(world)
+        with world.open(tracker="disabled") as workspace:
+            survey = workspace.plane.survey(workspace.bucket, cancel=Cancel())
+        found += [Trouble("half-visible", f"{one.ref} is taken for unfinished") for one in survey.unfinished]
+        return known, found
+
+    def _read(self, world: World) -> Iterator[Trouble]:
+        target = world.directory / "reader"
+        with world.open(tracker="disabled") as workspace:
+            got = download(workspace, ArtifactRef.parse(REF), target)
+            committed = workspace.plane.find(workspace.bucket, ArtifactRef.parse(REF)) is not None
+        if trees.read(target) != NEW or got.verified != committed:
+            yield Trouble("half-visible", f"{sorted(trees.read(target))}, verified {got.verified}")
+        shutil.rmtree(target)
 
 
 class Download(Journaled):

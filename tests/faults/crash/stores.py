@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults.crash.commands import Alias, Command, Download, Link, Overwrite, Remove, Sync, Upload
+from tests.faults.crash.commands import Adopt, Alias, Command, Download, Link, Overwrite, Remove, Sync, Upload
 from tests.faults.crash.enumeration import Enumeration
 from tests.faults.crash.sessions import Session
 from tests.faults.procs import World, Zygote
 
 STORES = ("local", "moto", "rclone")
-OPERATIONS = (Upload, Overwrite, Download, Link, Remove, Sync, Alias, Session)
+OPERATIONS = (Upload, Overwrite, Download, Link, Adopt, Remove, Sync, Alias, Session)
 """Those that a bucket takes part in."""
 
 Enumerate = Callable[[type[Command], str], Enumeration]

@@ -14,6 +14,7 @@ from wabucketref.cli.main import main
 FLOORS = {
     "upload": ("upload",),
     "link": ("link",),
+    "adopt": ("adopt", "adopt_all"),
     "download": ("download",),
     "look": ("list_artifacts", "show", "lineage", "list_runs", "get_run"),
     "aliases": ("set_aliases", "remove_alias"),

@@ -14,6 +14,7 @@ from wabucketref.errors import NotFound
 from wabucketref.model.audit import CheckedVersion, Finding
 from wabucketref.model.garbage import Kept
 from wabucketref.model.rebuilt import Skipped
+from wabucketref.operations.adopt import Adopted
 
 Run = Callable[..., Ran]
 IDENTITY = ("-n", "cats", "-t", "dataset")
@@ -23,6 +24,9 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("upload", ("upload", "d", *IDENTITY), {"upload": samples.upload_result()}),
     ("upload", ("upload", "d", *IDENTITY), {"upload": samples.upload_result(run=None, dry_run=True)}),
     ("link", ("link", "d", *IDENTITY), {"link": samples.upload_result(artifact=samples.artifact(version=None))}),
+    ("adopt", ("adopt", REF), {"adopt": samples.upload_result()}),
+    ("adopt", ("adopt", REF, "--dry-run"), {"adopt": samples.upload_result(run=None, dry_run=True)}),
+    ("adopt-all", ("adopt", "dataset/cats"), {"adopt_all": Adopted([samples.upload_result()])}),
     ("download", ("download", REF), {"download": samples.download_result()}),
     (
         "download",

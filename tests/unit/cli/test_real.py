@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,32 @@ def test_the_documents_of_a_round_trip(wabucket: Run, source: Path) -> None:
     assert document(wabucket, "rm", "rm", "dataset/cats:one")["artifact"]["alias"] == "one"
     assert document(wabucket, "sync", "sync")["items"] == []
     assert document(wabucket, "status", "status")["items"] == []
+
+
+def test_uploads_of_earlier_releases_are_adopted(wabucket: Run, source: Path) -> None:
+    uri = document(wabucket, "upload", "upload", "data", *IDENTITY)["artifact"]["uri"]
+    kind = Path(uri.removeprefix("file://")).parent.parent
+    for alias in ("old", "older"):
+        shutil.copytree(source, kind / "dogs" / alias)
+    plain = document(wabucket, "download", "download", "dataset/dogs:old")
+    assert (plain["verified"], plain["artifact"]["version"], plain["artifact"]["digest"]) == (False, "v0", None)
+    document(wabucket, "alias", "alias", "dataset/dogs:old", "prod")
+    told = document(wabucket, "adopt", "adopt", "dataset/dogs:prod")
+    assert (told["artifact"]["version"], told["tracking"]) == ("v0", "recorded")
+    assert told["artifact"]["aliases"] == ["old", "prod", "latest"]
+    assert document(wabucket, "adopt", "adopt", "dataset/dogs:old")["run"] is None
+    assert len(document(wabucket, "adopt-all", "adopt", "dataset", "--dry-run")["items"]) == 1
+    (other,) = document(wabucket, "adopt-all", "adopt", "dataset")["items"]
+    assert (other["artifact"]["alias"], other["artifact"]["version"]) == ("older", "v1")
+    assert document(wabucket, "adopt-all", "adopt", "dataset/dogs")["items"] == []
+    for name in ("v0", "v1", "prod"):
+        assert document(wabucket, "download", "download", f"dataset/dogs:{name}", "-d", name)["verified"] is True
+    assert wabucket("verify", "--all", "--deep").code == 0
+    lineage = document(wabucket, "lineage", "lineage", "dataset/dogs:old")
+    assert lineage["produced_by"]["id"] == told["run"]["id"]
+    assert len(lineage["used_by"]) == 3
+    for missing in ("dataset/dogs:never", "dataset/birds", "nothing"):
+        assert wabucket("adopt", missing).code == 3
 
 
 def test_a_dry_run_leaves_nothing(wabucket: Run, source: Path) -> None:

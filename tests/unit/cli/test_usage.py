@@ -8,6 +8,8 @@ import pytest
 from tests.unit.cli.conftest import Floors, Ran
 from tests.unit.cli.samples import artifact, download_result, upload_result
 from wabucketref.cli.root import COMMANDS
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.operations.adopt import Adopted
 
 Run = Callable[..., Ran]
 UPLOAD = ("upload", "data", "-n", "cats", "-t", "dataset")
@@ -217,6 +219,19 @@ def test_link_passes_everything_on(wabucket: Run, floors: Floors) -> None:
     floors.answers["link"] = upload_result()
     assert wabucket("link", "raw/x", "-n", "cats", "-t", "dataset", "-m", "a=b").out == "dataset/cats:first\n"
     assert floors.calls[0][1:] == (("raw/x", "cats", "dataset", None), {"metadata": {"a": "b"}, "suffix": None})
+
+
+def test_adopt_takes_one_or_all_of_a_kind(wabucket: Run, floors: Floors) -> None:
+    floors.answers |= {"adopt": upload_result(), "adopt_all": Adopted([upload_result(), upload_result()])}
+    assert wabucket("adopt", "dataset/cats:first").out == "dataset/cats:first\n"
+    assert wabucket("adopt", "dataset/cats", "--dry-run").out == "dataset/cats:first\n" * 2
+    wabucket("adopt", "dataset")
+    assert [call[1:] for call in floors.calls] == [
+        ((ArtifactRef("dataset", "cats", "first"),), {"dry_run": False}),
+        (("dataset", "cats"), {"dry_run": True}),
+        (("dataset", None), {"dry_run": False}),
+    ]
+    assert wabucket("adopt", "a/b/c").code == 2
 
 
 @pytest.mark.parametrize("spelling", ["-a", "--run_args", "--run-args"])

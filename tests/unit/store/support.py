@@ -11,7 +11,7 @@ from typing import Any
 from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.contracts.transfer import Cancel, NoMemory, OpenUpload, StoredFile, StoredPart, TransferMemory
-from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, UploadPlan
+from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.memory import MemoryStorage
@@ -59,6 +59,10 @@ def link_plan(base: str, xid: str = "x1", ref: ArtifactRef = REF) -> LinkPlan:
     return LinkPlan(xid, base, "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED)
 
 
+def adopt_plan(xid: str = "x1", ref: ArtifactRef = REF, **more: Any) -> AdoptPlan:
+    return AdoptPlan(xid, "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED, **more)
+
+
 def download_plan(destination: Path, ref: ArtifactRef = REF, **more: Any) -> DownloadPlan:
     return DownloadPlan("d1", str(destination), "memory://b", ref.type, ref.name, ref.alias, **more)
 
@@ -74,6 +78,10 @@ def fetch(storage: Storage, plan: DownloadPlan, **more: Any) -> Fetched:
 
 def connect(storage: Storage, plan: LinkPlan, **more: Any) -> Committed:
     return plane(storage, **more).link(plan, progress=SilentProgress(), cancel=Cancel())
+
+
+def take_over(storage: Storage, plan: AdoptPlan, **more: Any) -> Committed:
+    return plane(storage, **more).adopt(plan, progress=SilentProgress(), cancel=Cancel())
 
 
 def make_tree(root: Path, files: Mapping[str, bytes | None]) -> Path:

@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from wabucketref.errors import WaBucketError
 from wabucketref.service.wabucket_pb2 import Record
-from wabucketref.service.work.artifact import CommittedWork, FailedWork, FetchedWork, LinkWork, UploadWork, UseWork
+from wabucketref.service.work.artifact import (
+    AdoptWork,
+    CommittedWork,
+    FailedWork,
+    FetchedWork,
+    LinkWork,
+    UploadWork,
+    UseWork,
+)
 from wabucketref.service.work.base import Outbox, Plan, RunState, Work
 from wabucketref.service.work.history import HistoryWork, OutputWork, flush_partial_row
 from wabucketref.service.work.note import AcknowledgedWork
@@ -21,6 +29,7 @@ KINDS: Final[Mapping[str, Callable[[Record, Any], Work]]] = MappingProxyType(
         "output": OutputWork,
         "artifact": UploadWork,
         "link": LinkWork,
+        "adopt": AdoptWork,
         "use_artifact": UseWork,
         "exit": ExitWork,
         "committed": CommittedWork,

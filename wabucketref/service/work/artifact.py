@@ -8,6 +8,7 @@ from wabucketref.errors import WaBucketError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact, Standing
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import (
+    AdoptRecord,
     ArtifactDone,
     ArtifactRecord,
     CommittedRecord,
@@ -51,6 +52,22 @@ class LinkWork(Work):
 
     def __str__(self) -> str:
         return f"link {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
+
+
+@dataclass
+class AdoptWork(Work):
+    """Give an upload of an earlier release a manifest; it becomes an output of the run."""
+
+    record: AdoptRecord
+
+    def accept(self, run: RunState) -> None:
+        run.xids.add(self.record.xid)
+
+    def process(self, out: Outbox, position: int) -> None:
+        out.transfer(convert.adopt_from_record(self.record, out.key))
+
+    def __str__(self) -> str:
+        return f"adopt {self.record.type}/{self.record.name}:{self.record.alias} xid={self.record.xid}"
 
 
 @dataclass

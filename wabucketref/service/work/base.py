@@ -8,14 +8,14 @@ from typing import ClassVar, Protocol, TypeVar
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.model.artifact import LoggedArtifact
-from wabucketref.model.plan import DownloadPlan, LinkPlan, UploadPlan
+from wabucketref.model.plan import AdoptPlan, DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
 from wabucketref.service.filestream import Item
 from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord, Record
 
 T = TypeVar("T")
-Plan = UploadPlan | LinkPlan | DownloadPlan
+Plan = UploadPlan | LinkPlan | AdoptPlan | DownloadPlan
 
 
 @dataclass

@@ -31,10 +31,13 @@ class Body:
     """``waiting`` (stores without conditional writes), ``holding`` or ``released``."""
     clean: bool = True
     """Nobody who may still wake up has seen the files below; only then may an earlier try's files be kept."""
+    adopts: bool = False
+    """The files below were there before and stay as they are: until a header is there, they are an upload of an earlier
+    release, whatever becomes of this writer."""
 
     @classmethod
-    def new(cls, who: Identity, xid: str, nonce: str, state: str = "holding") -> "Body":
-        return cls(xid, nonce, who, datetime.now(UTC).isoformat(timespec="seconds"), state=state)
+    def new(cls, who: Identity, xid: str, nonce: str, state: str = "holding", *, adopts: bool = False) -> "Body":
+        return cls(xid, nonce, who, datetime.now(UTC).isoformat(timespec="seconds"), state=state, adopts=adopts)
 
     def next(self, state: str | None = None) -> "Body":
         """The same claim, renewed."""
@@ -54,7 +57,7 @@ class Body:
             "renewals": self.renewals,
             "state": self.state,
             "clean": self.clean,
-        }
+        } | ({"adopts": True} if self.adopts else {})
         return json.dumps(found, indent=2).encode() + b"\n"
 
     @classmethod
@@ -66,7 +69,8 @@ class Body:
             who = Identity(home, host, boot, int(found["pid"]), float(found["started"]))
             texts = [_text(found, key) for key in ("xid", "nonce")]
             renewals, clean = int(found["renewals"]), found["clean"] is True
-            return cls(texts[0], texts[1], who, _text(found, "since"), renewals, _text(found, "state"), clean)
+            since, state, adopts = _text(found, "since"), _text(found, "state"), found.get("adopts") is True
+            return cls(texts[0], texts[1], who, since, renewals, state, clean, adopts)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
             return None
 
@@ -117,6 +121,11 @@ class Found:
     def is_of(self, xid: str) -> bool:
         """Whether it is the claim of this operation, in whatever process."""
         return self.body is not None and self.body.xid == xid
+
+    @property
+    def adopts(self) -> bool:
+        """Whether its writer leaves the files as they are."""
+        return self.body is not None and self.body.adopts
 
     def describe(self) -> str:
         """Who and since when, for messages."""

@@ -15,7 +15,7 @@ from wabucketref.errors import PreconditionFailed
 from wabucketref.failpoints import hit
 from wabucketref.store.claims.body import Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
-from wabucketref.store.claims.single import in_progress, inherits_clean, read_claim
+from wabucketref.store.claims.single import check_untouched, in_progress, inherits_clean, read_claim
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 
@@ -23,20 +23,25 @@ _PATIENCE = 50
 _PAUSE = 0.2
 
 
-def take_listed(storage: Storage, layout: Layout, me: Identity, xid: str, pause: Callable[[float], None]) -> Taken:
+def take_listed(
+    storage: Storage, layout: Layout, me: Identity, xid: str, pause: Callable[[float], None], *, adopts: bool = False
+) -> Taken:
     """Take ``claims/<xid>.json`` and go on only when alone. `pause` sleeps between two looks.
 
     Raises:
         UploadInProgress: a live writer holds the alias or comes before this one; the own claim is withdrawn.
+        UnfinishedUpload: with `adopts`, a dead one held it that may have changed the files.
     """
     before = _others(storage, layout, "")
     own = next((found for found in before if found.info.key == layout.claim_of(xid)), None)
     if own is not None and own.is_live(me, xid, lambda: store_now(storage, layout, xid)):
         raise in_progress(layout, own)
     clean = all(inherits_clean(found, me, xid) for found in before)
-    dead = [found.info.key for found in before if not found.is_live(me, xid, lambda: store_now(storage, layout, xid))]
-    body = replace(Body.new(me, xid, secrets.token_hex(8), "waiting"), clean=clean)
-    lease = ListedLease(storage, layout, body, dead)
+    dead = [found for found in before if not found.is_live(me, xid, lambda: store_now(storage, layout, xid))]
+    if adopts:
+        check_untouched(layout, dead)
+    body = replace(Body.new(me, xid, secrets.token_hex(8), "waiting", adopts=adopts), clean=clean)
+    lease = ListedLease(storage, layout, body, [found.info.key for found in dead])
     lease.put("waiting")
     hit("claim.waiting")
     try:

@@ -1,10 +1,18 @@
 """The claim on stores with conditional writes: one object, created if absent, replaced only as it was seen."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.errors import AlreadyExists, NotFound, OutcomeUnknown, PreconditionFailed, UploadInProgress
+from wabucketref.errors import (
+    AlreadyExists,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    UnfinishedUpload,
+    UploadInProgress,
+)
 from wabucketref.store.claims.body import MAX_CLAIM_BYTES, Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
 from wabucketref.store.identity import Identity
@@ -14,13 +22,14 @@ from wabucketref.store.withdraw import delete_seen
 _TRIES = 5
 
 
-def take_single(storage: Storage, layout: Layout, me: Identity, xid: str) -> Taken:
+def take_single(storage: Storage, layout: Layout, me: Identity, xid: str, *, adopts: bool = False) -> Taken:
     """Take ``claim.json``.
 
     Raises:
         UploadInProgress: a live writer holds it.
+        UnfinishedUpload: with `adopts`, a dead one held it that may have changed the files.
     """
-    body, fresh = Body.new(me, xid, secrets.token_hex(8)), True
+    body, fresh = Body.new(me, xid, secrets.token_hex(8), adopts=adopts), True
     for _ in range(_TRIES):
         try:
             info = storage.put(layout.claim, body.encode(), if_absent=True)
@@ -35,6 +44,8 @@ def take_single(storage: Storage, layout: Layout, me: Identity, xid: str) -> Tak
             return Taken(lease, reusable=not fresh and found.body.clean, fresh=fresh)
         if found.is_live(me, xid, lambda: store_now(storage, layout, xid)):
             raise in_progress(layout, found)
+        if adopts:
+            check_untouched(layout, [found])
         fresh = False
         taken = _take_over(storage, layout, replace(body, clean=inherits_clean(found, me, xid)), found)
         if taken is not None:
@@ -62,6 +73,19 @@ def read_claim(storage: Storage, key: str) -> Found | None:
     except NotFound:
         return None
     return Found(Body.decode(data), info)
+
+
+def check_untouched(layout: Layout, dead: Sequence[Found]) -> None:
+    """Refuse to adopt files that a dead writer may have changed.
+
+    Raises:
+        UnfinishedUpload: one may have.
+    """
+    if not all(found.adopts for found in dead):
+        raise UnfinishedUpload(
+            f"{layout.directory} has an unfinished upload, which may have replaced files",
+            hint="finish it: repeat the upload or run `wabucket sync`",
+        )
 
 
 def in_progress(layout: Layout, found: Found) -> UploadInProgress:

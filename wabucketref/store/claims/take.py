@@ -14,17 +14,20 @@ from wabucketref.store.layout import Layout
 from wabucketref.store.withdraw import delete_seen
 
 
-def take_claim(storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cancel: Cancel) -> Held:
-    """Become the one writer of `ref`.
+def take_claim(
+    storage: Storage, ref: ArtifactRef, me: Identity, xid: str, cancel: Cancel, *, adopts: bool = False
+) -> Held:
+    """Become the one writer of `ref`. `adopts`: one that leaves the files as they are.
 
     Raises:
         UploadInProgress: another live writer has it.
+        UnfinishedUpload: files shall be adopted that a dead writer may have changed.
     """
     layout, able = Layout.of(ref), storage.capabilities
     if able.create_if_absent and able.replace_if_match:
-        taken = take_single(storage, layout, me, xid)
+        taken = take_single(storage, layout, me, xid, adopts=adopts)
     else:
-        taken = take_listed(storage, layout, me, xid, cancel.wait)
+        taken = take_listed(storage, layout, me, xid, cancel.wait, adopts=adopts)
     hit("claim.taken")
     return Held(taken, str(ref))
 

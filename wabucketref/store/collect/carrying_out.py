@@ -21,7 +21,7 @@ from wabucketref.store.collect.age import Clock
 from wabucketref.store.collect.finding import GC_XID, Item
 from wabucketref.store.collect.inventory import modified
 from wabucketref.store.collect.orphans import orphans
-from wabucketref.store.header import read_header
+from wabucketref.store.header import Absent, look, read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 from wabucketref.store.linked import check_unlinked, read_mark, settle_mark
@@ -83,6 +83,8 @@ class _Collecting:
 
     def _unfinished(self, item: Item) -> None:
         ref, layout = _ref(item), Layout.of(_ref(item))
+        if self._is_legacy(ref):
+            raise Spared("it is an upload of an earlier release")
         self._check_quiet(ref, layout)
         with self._claim(ref) as claim:
             self._check_no_header(ref, claim)
@@ -96,6 +98,11 @@ class _Collecting:
                 self._delete(claim, info)
             claim.check()
             claim.commit_done()
+
+    def _is_legacy(self, ref: ArtifactRef) -> bool:
+        """No claim of ours may come to lie there, since it would make of it what nobody finishes."""
+        there = look(self._storage, ref)
+        return isinstance(there, Absent) and there.reason == "legacy"
 
     def _check_quiet(self, ref: ArtifactRef, layout: Layout) -> None:
         """Before the claim is taken, since that hides when the last one was renewed."""
@@ -128,7 +135,7 @@ class _Collecting:
 
     def _parts(self, item: Item) -> None:
         assert item.write is not None
-        if item.ref is None:
+        if item.ref is None or self._is_legacy(item.ref):
             self._storage.discard(item.write)
             return
         with self._claim(item.ref) as claim:

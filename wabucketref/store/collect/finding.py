@@ -99,6 +99,8 @@ class _Finding:
             self._xids.update(found.body.xid for found in claims if found.body)
         if alias.header:
             return self._committed(ref, alias, claims)
+        if alias.files and not (alias.others and not claims) and all(one.adopts for one in claims):
+            return []  # an upload of an earlier release, as header.look sees it
         newest = max([alias.newest, *(modified(one.info) for one in claims if not _is_ours(one))])
         if directory in self.found.live or not self._clock.is_old(newest):
             return []

@@ -10,12 +10,13 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import explain_paths, path_problem
 from wabucketref.model.plan import Committed, LinkPlan
 from wabucketref.model.redact import public_place
-from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.digest import ManifestDigest
 from wabucketref.store.header import read_header
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import base_prefix, is_control, mark_of
 from wabucketref.store.linked import Mark, check_sources
 from wabucketref.store.pool import Crew
+from wabucketref.store.sending.inplace import hash_object
 from wabucketref.store.sending.writing import Moved, Room, Writing
 
 
@@ -151,22 +152,9 @@ class _Linking:
         return self._entries
 
     def _entry(self, info: ObjectInfo) -> Entry:
-        digest, step = Digest(), self._crew.limits.part_size
-        held = self._crew.budget.acquire(min(step, info.size), self._crew.check)
-        try:
-            for start in range(0, info.size, step):
-                self._crew.check()
-                data = self._storage.read_range(info.key, start, min(step, info.size - start))
-                digest.update(data)
-                self._crew.progress.advance(bytes=len(data))
-        finally:
-            self._crew.budget.release(held)
-        now = self._storage.head(info.key)
-        if now is None or (now.size, now.etag) != (info.size, info.etag or now.etag):
-            raise SourceChanged(f"{info.key!r} changed in the bucket while it was read", hint="link it again")
+        digest, now = hash_object(self._storage, info.key, info.size, info.etag, self._crew)
         hit("link.file_hashed")
-        self._crew.progress.advance(files=1)
-        return Entry(info.key[len(self._prefix) :], info.size, digest.value(), "file", now.etag, now.version)
+        return Entry(info.key[len(self._prefix) :], info.size, digest, "file", now.etag, now.version)
 
 
 def _seen(objects: Sequence[ObjectInfo]) -> list[tuple[str, int, str | None]]:

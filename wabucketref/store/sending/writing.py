@@ -1,4 +1,4 @@
-"""One write to an alias, common to upload and link: look, claim, withdraw, fill, commit."""
+"""One write to an alias, common to upload, link and adopt: look, claim, withdraw, fill, commit."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ from wabucketref.errors import (
 )
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
-from wabucketref.model.plan import Committed, LinkPlan, TransferFigures, UploadPlan
+from wabucketref.model.plan import AdoptPlan, Committed, LinkPlan, TransferFigures, UploadPlan
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim, tidy_claims
 from wabucketref.store.entries import EntriesWriter, Totals
@@ -26,6 +26,7 @@ from wabucketref.store.folding import check_spelling
 from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout, mark_of
+from wabucketref.store.legacy import check_legacy
 from wabucketref.store.linked import check_unlinked, mark_again, unmark, unmark_all
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
@@ -71,7 +72,12 @@ class Writing:
     """A write of `plan`. `same(header)` says whether the source has the content of `header`, without sending."""
 
     def __init__(
-        self, storage: Storage, plan: UploadPlan | LinkPlan, me: Identity, crew: Crew, same: Callable[[Header], bool]
+        self,
+        storage: Storage,
+        plan: UploadPlan | LinkPlan | AdoptPlan,
+        me: Identity,
+        crew: Crew,
+        same: Callable[[Header], bool],
     ) -> None:
         self._storage = storage
         self._plan = plan
@@ -82,6 +88,7 @@ class Writing:
         self._same = same
         self._moved = Moved()
         self._overwrite = isinstance(plan, UploadPlan) and plan.overwrite
+        self._adopts = isinstance(plan, AdoptPlan)
         if len(self._header(_NOTHING).encode()) > MAX_HEADER_BYTES - 4096:
             raise UsageError("the metadata does not fit into a manifest", hint="store large metadata as a file")
 
@@ -92,6 +99,7 @@ class Writing:
             AliasTaken: the alias holds other content.
             UploadInProgress: another writer is at it.
             Conflict: it shall be replaced, but links refer to its files; or the disk takes its name for another's.
+            NotFound, UnfinishedUpload: it shall be adopted, but there is no upload of an earlier release.
         """
         check_spelling(self._storage, self._ref)
         there = look_past_damage(self._storage, self._ref)
@@ -99,7 +107,9 @@ class Writing:
         if done is not None:
             return done
         try:
-            claim = take_claim(self._storage, self._ref, self._me, self._plan.xid, self._crew.cancel)
+            claim = take_claim(
+                self._storage, self._ref, self._me, self._plan.xid, self._crew.cancel, adopts=self._adopts
+            )
         except UploadInProgress:
             done = self._settled(read_any(self._storage, self._ref))
             if done is not None and not self._overwrite:
@@ -115,17 +125,14 @@ class Writing:
         Raises:
             AliasTaken: it holds other content and may not be overwritten.
             IntegrityError: its manifest is damaged and may not be overwritten.
+            NotFound, UnfinishedUpload: as :meth:`run`.
         """
         if isinstance(there, Damaged):
             if not self._overwrite:
                 raise there.error
             return None
         if isinstance(there, Absent):
-            if there.reason == "legacy" and not self._overwrite:
-                raise AliasTaken(
-                    f"{self._ref} holds an upload of an earlier release, without a manifest",
-                    hint="choose another alias, or replace it with --overwrite",
-                )
+            self._check_absent(there)
             return None
         if there is None:
             return None
@@ -141,6 +148,15 @@ class Writing:
     def _may_stay(self, header: Header) -> bool:
         """Overwriting is also how damage is mended."""
         return not self._overwrite or is_whole(self._storage, self._ref, header, self._crew)
+
+    def _check_absent(self, there: Absent) -> None:
+        if self._adopts:
+            check_legacy(self._storage, self._ref, there)
+        elif there.reason == "legacy" and not self._overwrite:
+            raise AliasTaken(
+                f"{self._ref} holds an upload of an earlier release, without a manifest",
+                hint=f"`wabucket adopt {self._ref}` gives it one; choose another alias, or replace it with --overwrite",
+            )
 
     def _already(self, header: Header) -> Committed:
         tidy_claims(self._storage, self._ref, self._me, self._plan.xid)
@@ -173,7 +189,8 @@ class Writing:
                 writer.add(entry)
             totals = writer.finish()
             hit("upload.files_stored")
-            self._remove_leftovers(room)
+            if not self._adopts:
+                self._remove_leftovers(room)
             self._put_entries(room, spool)
         return self._commit(claim, self._header(totals))
 

@@ -3,7 +3,7 @@
 All of it happens under the lock of one artifact sequence, so that version numbers are dense and names agree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, case, func, select
@@ -37,7 +37,7 @@ def log(connection: Connection, key: RunKey, artifact: LoggedArtifact) -> int:
     if known is not None:
         return known
     place, number = _lock(connection, project_pk, artifact)
-    pk, standing = _living_content(connection, place, artifact), artifact.standing or Standing()
+    pk, standing = _known_content(connection, place, artifact), artifact.standing or Standing()
     if artifact.standing is not None and standing.current:
         _check_holder(connection, place, artifact.alias, pk, standing.holder)
     if pk is not None:
@@ -199,6 +199,19 @@ def _living_content(connection: Connection, place: Place, artifact: LoggedArtifa
             version.c.content == _content(artifact),
         )
     )
+
+
+def _known_content(connection: Connection, place: Place, artifact: LoggedArtifact) -> int | None:
+    """The living version of this content; what an earlier release uploaded is it too, once it is adopted."""
+    pk = _living_content(connection, place, artifact)
+    if pk is not None or not artifact.adopted:
+        return pk
+    pk = _living_content(connection, place, replace(artifact, digest=""))
+    if pk is not None:
+        known = {"digest": artifact.digest, "content": _content(artifact)}
+        counted = {"files": artifact.files, "bytes": artifact.bytes}
+        connection.execute(version.update().where(version.c.id == pk).values(**known, **counted))
+    return pk
 
 
 def _content(artifact: LoggedArtifact) -> str:

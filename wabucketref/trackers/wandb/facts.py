@@ -17,9 +17,10 @@ _STATES: Final = {"running": RunState.RUNNING, "finished": RunState.FINISHED, "c
 _LATEST: Final = "latest"
 
 
-def metadata_of(artifact: LoggedArtifact, job: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's metadata, and ours under one key: all that is needed to find the upload again."""
+def metadata_of(artifact: LoggedArtifact, job: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's metadata, and ours under one key: all that is needed to find the upload again, and `more`."""
     facts: dict[str, Any] = {
+        **more,
         "bucket": artifact.bucket,
         "uri": artifact.uri,
         "alias": artifact.alias,

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from wabucketref.contracts.tracker import FileReference
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.jsonvalue import without_nan
 from wabucketref.model.run import RunUpdate
+from wabucketref.trackers.wandb.adopting import Predecessor
 from wabucketref.trackers.wandb.entries import entry_fields
 from wabucketref.trackers.wandb.facts import metadata_of
 from wabucketref.trackers.wandb.live import LiveRun
@@ -15,24 +16,32 @@ from wabucketref.trackers.wandb.sdk import LOG_SECONDS, load
 
 log = logging.getLogger(__name__)
 
+_NONE: Final = Predecessor()
+
 
 def log_references(
-    live: LiveRun, artifact: LoggedArtifact, references: Sequence[FileReference], *, as_input: bool = False
+    live: LiveRun,
+    artifact: LoggedArtifact,
+    references: Sequence[FileReference],
+    *,
+    before: Predecessor = _NONE,
+    as_input: bool = False,
 ) -> Any:
     """Log an upload as references to its files, and wait until the server has it; the SDK's artifact.
 
-    `as_input`: it becomes an input of the run, not an output.
+    `before`: whose names it takes. `as_input`: it becomes an input of the run, not an output.
     """
     wandb = load()
     from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
 
-    made = wandb.Artifact(artifact.name, artifact.type, metadata=metadata_of(artifact, live.said.job or {}))
+    metadata = metadata_of(artifact, live.said.job or {}, before.facts)
+    made = wandb.Artifact(artifact.name, artifact.type, metadata=metadata)
     for reference in references:
         made.manifest.add_entry(ArtifactManifestEntry(**entry_fields(reference)))
     if as_input:
         live.sdk.use_artifact(made, aliases=[artifact.alias])
     else:
-        live.sdk.log_artifact(made, aliases=[artifact.alias])
+        live.sdk.log_artifact(made, aliases=[artifact.alias, *before.names])
     made.wait(timeout=LOG_SECONDS)
     return made
 

@@ -13,7 +13,7 @@ from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
-from wabucketref.trackers.wandb import aliases, facts, logging_artifacts
+from wabucketref.trackers.wandb import adopting, aliases, facts, logging_artifacts
 from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
 from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
 from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
@@ -193,15 +193,16 @@ class WandbTracker:
         live, place = self._live(key), self._queries.place(key.entity, key.project)
         known = self._recorded(place, artifact) if live.sdk.resumed or artifact.xid in live.logged else None
         if known is not None and self._made_by(known, key):
-            return self._queries.info(place, known)
+            return self._queries.info(place, adopting.give_latest_back(self._queries, place, known))
         if artifact.standing is not None and not artifact.standing.current:
             log.warning("%s was replaced or removed before it was recorded: W&B does not get it", artifact.ref)
             return artifact.unrecorded()
         live.logged.add(artifact.xid)
         references = self._references(artifact)
+        before = adopting.predecessor(self._queries, place, artifact)
         with mapped(f"logging {artifact.ref}"):
-            found = logging_artifacts.log_references(live, artifact, references)
-        return self._queries.info(place, found)
+            found = logging_artifacts.log_references(live, artifact, references, before=before)
+        return self._queries.info(place, adopting.give_latest_back(self._queries, place, found))
 
     def _references(self, artifact: LoggedArtifact) -> Sequence[Any]:
         if self._files is None:
