@@ -38,13 +38,10 @@ proto: $(VENV)-proto/tools ## generate the protocol's Python code
 check-proto: proto ## fail when the generated code is not what the protocol says
 	git diff --exit-code -- wabucketref/service
 
-sdks: $(VENV)/tests ## the tests of serve against the releases of wandb in SDKS
-	for release in $(SDKS); do \
-		sh .ci/venv $(PYTHON) $(VENV)-wandb-$$release && \
-		$(VENV)-wandb-$$release/bin/python -m pip install --quiet "wandb==$$release" && \
-		SDK_PYTHON="$(abspath $(VENV)-wandb-$$release/bin/python)" $(BIN)/python -m pytest tests/server -k sdk -n $(WORKERS) \
-		|| exit 1; \
-	done
+sdks: $(VENV)/tests ## serve against the releases of W&B's SDK in SDKS, each in a virtual environment of its own
+	$(MAKE) --no-print-directory -j 2 $(SDKS:%=$(VENV)-wandb-%/made)
+	SDK_PYTHONS="$(foreach release,$(SDKS),$(release)=$(abspath $(VENV)-wandb-$(release)/bin/python))" \
+		$(BIN)/python -m pytest tests/releases -n $(WORKERS)
 
 soak: $(VENV)/tests ## what takes too long for every day: tests/load; SOAK="--seed N" repeats its plans
 	$(BIN)/python -m pytest tests/load -n $(WORKERS) $(SOAK)
@@ -65,6 +62,11 @@ clean: ## remove what was built, the virtual environment included
 # Each stamp is one set of extras, installed again when what is to be installed changes.
 $(VENV)/made: .ci/venv
 	sh .ci/venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)-wandb-%/made: $(VENV)/made
+	$(BIN)/python -m venv --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --no-compile "wandb==$*"
 	@touch $@
 
 # The generator has a virtual environment of its own: it needs an older protobuf than the one that we run with.

@@ -18,7 +18,7 @@ from wabucketref.testing.server import LiveServer
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
 SDK_PYTHON = os.environ.get("SDK_PYTHON", sys.executable)
-"""A Python with another release of ``wandb``: CI runs these tests with each that is supported."""
+"""A Python with another release of ``wandb``. What CI runs with each that is supported lies in ``tests/releases``."""
 
 _FRAME = """
 import json, os, sys
@@ -37,12 +37,13 @@ class Sdk:
     server: LiveServer
     user: str
     directory: Path
+    python: str = SDK_PYTHON
 
     def start(self, script: str, **environ: str) -> "subprocess.Popen[str]":
         """A script in a process that goes on meanwhile."""
         self.directory.mkdir(parents=True, exist_ok=True)
         return subprocess.Popen(
-            [SDK_PYTHON, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
+            [self.python, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
             env=self._environ(environ),
             cwd=self.directory,
             stdout=subprocess.PIPE,
@@ -82,7 +83,7 @@ class Sdk:
     def process(self, script: str, *, timeout: float = 100, **environ: str) -> "subprocess.CompletedProcess[str]":
         """The ended process of a script."""
         return subprocess.run(
-            [SDK_PYTHON, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
+            [self.python, "-I", "-c", _FRAME.format(script=textwrap.dedent(script))],
             env=self._environ(environ),
             cwd=self.directory,
             capture_output=True,
@@ -93,7 +94,7 @@ class Sdk:
     def cli(self, *arguments: str, timeout: float = 100, **environ: str) -> "subprocess.CompletedProcess[str]":
         """``wandb ARGUMENTS``."""
         return subprocess.run(
-            [SDK_PYTHON, "-I", "-m", "wandb", *arguments],
+            [self.python, "-I", "-m", "wandb", *arguments],
             env=self._environ(environ),
             cwd=self.directory,
             capture_output=True,

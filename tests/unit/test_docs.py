@@ -1,6 +1,7 @@
 """Documentation that cannot rot: what the program says and what the pages say are compared."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -79,3 +80,14 @@ def test_global_options_name_their_variables() -> None:
         if parameter.expose_value and isinstance(parameter, click.Option):
             assert parameter.name in ENVIRONMENT
             assert f"[env: {ENVIRONMENT[parameter.name]}" in (parameter.help or "")
+
+
+def test_the_page_on_serve_names_the_releases_that_are_tested() -> None:
+    page = (DOCS / "how-to" / "serve.md").read_text(encoding="utf-8")
+    makefile = (DOCS.parent / "Makefile").read_text(encoding="utf-8")
+    sdks = re.search(r"^SDKS \?= (.+)$", makefile, re.MULTILINE)
+    assert sdks is not None
+    shown = dict(re.findall(r"^\| ([0-9.]+)[^|]*\| `make (\w+)` \|", page, re.MULTILINE))
+    newest = ".".join(version("wandb").split(".")[:2])
+    assert {release for release, target in shown.items() if target == "sdks"} == set(sdks[1].split())
+    assert [release for release, target in shown.items() if target == "test" and release.startswith(f"{newest}.")]
