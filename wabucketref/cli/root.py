@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "runs": "List runs, or show one.",
     "alias": "Give an artifact further names.",
     "verify": "Check an artifact's bytes against its manifest.",
+    "attest": "Sign where an artifact comes from.",
     "rm": "Remove an artifact.",
     "gc": "Collect what nothing refers to.",
     "rebuild": "Make the catalog anew from the bucket.",
