@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "rm": "Remove an artifact.",
     "gc": "Collect what nothing refers to.",
     "rebuild": "Make the catalog anew from the bucket.",
+    "relocate": "Let records follow a bucket that was moved.",
     "sync": "Record what the tracker does not know yet.",
     "service": "Run transfers in a background service.",
     "status": "Show what is under way.",
