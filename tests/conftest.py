@@ -13,6 +13,11 @@ from tests.postgres import Cluster, cluster
 from tests.servers import STARTERS, Server, missing
 
 IN_CI = bool(os.environ.get("CI"))
+PLANES = ("native", "fsspec")
+SLOWER = "fsspec"
+FEW = 40
+SHARE = 0.2
+"""Of the tests on the slower plane are run, when there are more than a few."""
 _FOREIGN = ("WANDB_", "AWS_", "WABUCKET_", "GOOGLE_", "AZURE_", "STORAGE_EMULATOR_", "NEURO_", "APOLO_", "XDG_")
 _CI = ("GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_", "CIRCLE")
 
@@ -76,8 +81,23 @@ def require(part: str) -> None:
         pytest.skip(reason)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``pytest -k W1`` finds the tests of row W1 of the reliability matrix by their mark."""
+@pytest.fixture(params=PLANES)
+def plane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What carries the bytes of s3 and gs in this test, in this process and (tests/faults) those of its worlds."""
+    monkeypatch.setenv("WABUCKET_DATA_PLANE", request.param)
+    return str(request.param)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``pytest -k W1`` finds the tests of row W1 of the reliability matrix by their mark.
+
+    Of many tests of both planes only some are run on the slower one, others with each seed.
+    """
+    slower = [item for item in items if getattr(item, "callspec", None) and item.callspec.params.get("plane") == SLOWER]
+    if len(slower) > FEW:
+        left_out = {item for item in slower if random.Random(f"{config.option.seed} {item.nodeid}").random() > SHARE}
+        config.hook.pytest_deselected(items=sorted(left_out, key=lambda item: item.nodeid))
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         for mark in item.iter_markers("row"):
             item.extra_keyword_matches.update(mark.args)

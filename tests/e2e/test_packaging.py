@@ -139,7 +139,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     foreign = {name for name in imported if name not in sys.stdlib_module_names} - {"wabucketref"}
     covered = {modules.get(name, name) for name in declared}
     # What the drivers share with s3fs and gcsfs comes with them, in the version that they need.
-    with_them = {"botocore", "aiobotocore", "aiohttp", "google", "requests", "yarl"}
+    with_them = {"botocore", "aiobotocore", "aiohttp", "certifi", "google", "requests", "yarl"}
     only_for_tests = {"_typeshed", "pytest", "tests"}
     for_extras = {"grpc", "graphql", "starlette", "uvicorn", "psycopg"}  # `service`, `server` and `postgres`
     only_if_there = {"apolo_sdk"}

@@ -64,7 +64,8 @@ def make_world(zygote: Zygote, place: Path) -> MakeWorld:
         directory.mkdir()
         if server is None:
             return World(zygote, directory, {}, f"file://{directory}/bucket")
-        return World(zygote, directory, dict(server.environ), server.url(server.make_bucket()))
+        plane = {name: os.environ[name] for name in ("WABUCKET_DATA_PLANE",) if name in os.environ}
+        return World(zygote, directory, {**server.environ, **plane}, server.url(server.make_bucket()))
 
     return make
 

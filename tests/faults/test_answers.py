@@ -8,6 +8,8 @@ from tests.faults.proxy import Cut, Flip, Mishap, Rewrite, Rule, Status
 from tests.faults.test_network import getting, putting
 from tests.servers import Server
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 PAGE = b"<html><body>Please log in to the guest network</body></html>"
 PORTAL = Status(200, body=PAGE)
 ERROR = Status(200, "InternalError")

@@ -16,6 +16,8 @@ from tests.faults.test_answers import LARGE
 from tests.servers import ACCESS_KEY, SECRET_KEY, Server, faketime_library
 from wabucketref.errors import NotAuthorised
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 UPLOAD = ("upload", "src", "-n", "cats", "-t", "dataset", "-a")
 
 

@@ -14,6 +14,8 @@ from tests.faults.proxy import Cut, Proxy, Reset, Rule, Status
 from tests.servers import Server
 from wabucketref.errors import NotAuthorised, TransientError, WaBucketError
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_EC2_METADATA_DISABLED": "true"}
 FirstError = Callable[..., WaBucketError]
 

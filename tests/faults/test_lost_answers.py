@@ -13,6 +13,8 @@ from tests.faults.test_network import putting
 from tests.servers import Server
 from wabucketref.errors import AliasTaken, OutcomeUnknown
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 HEADER = r"manifest\.json"
 NO_SUCH_UPLOAD = b"<Error><Code>NoSuchUpload</Code><Message>it is over</Message></Error>"
 INTERNAL = b"<Error><Code>InternalError</Code><Message>or not</Message></Error>"

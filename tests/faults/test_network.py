@@ -10,6 +10,8 @@ from tests.faults.conftest import MakeNet
 from tests.faults.proxy import Cut, DropAnswer, Mishap, Reset, Rule, Status
 from tests.servers import Server
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 A = r"/a\.txt$"
 FOREVER = "@1+"
 UP: list[Mishap] = [

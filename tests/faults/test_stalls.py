@@ -12,14 +12,16 @@ import pytest
 from tests.faults.conftest import MakeNet
 from tests.faults.network import FILES
 from tests.faults.proxy import Drip, Rule, Stall
+from tests.planes import S3
 from tests.servers import Server, start_rclone
 from wabucketref.errors import OutcomeUnknown, TransientError
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.gcs import FACTORY as GCS
-from wabucketref.store.drivers.s3 import FACTORY as S3
 from wabucketref.store.wrappers.retrying import Retrying
 
-STALL = 0.4
+pytestmark = pytest.mark.usefixtures("plane")
+
+STALL = 0.8
 LARGE = b"large" * (1 << 20)
 """More than the sockets on the way hold."""
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}

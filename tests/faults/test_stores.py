@@ -16,6 +16,8 @@ from wabucketref.operations.doctor import doctor
 from wabucketref.operations.remove import remove
 from wabucketref.operations.verify import verify
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 REF = ArtifactRef.parse("dataset/cats:one")
 
 

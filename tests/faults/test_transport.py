@@ -16,6 +16,8 @@ from tests.logs import said
 from tests.servers import Server
 from wabucketref.errors import TransientError
 
+pytestmark = pytest.mark.usefixtures("plane")
+
 TOKEN = "a-session-token-of-aws"
 
 

@@ -41,7 +41,8 @@ class StorageFactory(Protocol):
         """The bucket behind `url`. Cheap: nothing is asked of the store yet.
 
         `environ` is the process's, in which ``WABUCKET_STALL_TIMEOUT`` is always set: the seconds without progress
-        after which a request is to fail with ``TransientError`` (``OutcomeUnknown``, if it writes).
+        after which a request is to fail with ``TransientError`` (``OutcomeUnknown``, if it writes), and
+        ``WABUCKET_DATA_PLANE``, for those that have the choice.
 
         Raises:
             UsageError: the URL is malformed.

@@ -120,7 +120,9 @@ def _storage(storage: Storage) -> Iterator[Probe]:
         listed = any(one.key == key for one in storage.list(".wabucket-probe/"))
     finally:
         storage.delete(key)
-    yield Probe("bucket", True, f"{storage.url} can be written, read, listed and deleted" if listed else storage.url)
+    named = getattr(storage, "plane", None)
+    plane = f", by the {named} data plane" if named else ""
+    yield Probe("bucket", True, storage.url + f" can be written, read, listed and deleted{plane}" * listed)
     if not listed:
         yield Probe("listing", False, "an object just written is not listed", "this store cannot hold artifacts safely")
     yield _conditional(storage)

@@ -26,6 +26,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "memory": "WABUCKET_MEMORY",
     "deadline": "WABUCKET_DEADLINE",
     "stall_timeout": "WABUCKET_STALL_TIMEOUT",
+    "data_plane": "WABUCKET_DATA_PLANE",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
     "stat_cache": "WABUCKET_STAT_CACHE",
@@ -77,7 +78,7 @@ FLAGS: Final = ("help", "json", "no-progress", "quiet", "verbose", "version")
 ENFORCED: Final = "WABUCKET_ENFORCED"
 DEFAULTS: Final = "WABUCKET_DEFAULTS"
 OTHER_VARIABLES: Final = frozenset(
-    {ENFORCED, DEFAULTS, "WABUCKET_DOTENV", "WABUCKET_OUTPUT_FILE", "WABUCKET_KEY_PASSWORD", "WABUCKET_FAILPOINTS"}
+    {ENFORCED, DEFAULTS, "WABUCKET_DOTENV", "WABUCKET_OUTPUT_FILE", "WABUCKET_FAILPOINTS"}
 )
 """Variables of ours that are not settings."""
 

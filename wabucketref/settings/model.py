@@ -35,6 +35,7 @@ _SHARED = (
     "memory",
     "deadline",
     "stall_timeout",
+    "data_plane",
     "finish_timeout",
     "journal_sync",
     "plugins",
@@ -76,6 +77,8 @@ class Settings(BaseModel):
     """Seconds in all for one request with its retries."""
     stall_timeout: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 60.0
     """Seconds without progress (less than 1 KiB/s) after which a request counts as failed."""
+    data_plane: Literal["auto", "native", "fsspec"] = "auto"
+    """What carries bytes from and to s3 and gs; ``auto``: the native plane where it can be configured."""
     finish_timeout: Seconds = 3600.0
     """Seconds for a run to finish, transfers under way included."""
     journal_sync: Literal["full", "normal"] = "full"

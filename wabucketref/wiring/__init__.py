@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 STORAGES: Final = {
     "file": "wabucketref.store.drivers.local:FACTORY",
     "memory": "wabucketref.store.drivers.memory:FACTORY",
-    "s3": "wabucketref.store.drivers.s3:FACTORY",
+    "s3": "wabucketref.store.native.factory:S3",
     "gs": "wabucketref.store.drivers.gcs:FACTORY",
 }
 OTHER_SCHEMES: Final = "wabucketref.store.drivers.generic:FACTORY"
@@ -136,7 +136,8 @@ class Storages:
         """`below` and `above` wrap the storage beneath and on top of the retries: for tests."""
         self._settings = settings
         self._registry = registry
-        self._environ = {**environ, ENVIRONMENT["stall_timeout"]: str(settings.stall_timeout)}
+        passed_on = {"stall_timeout": str(settings.stall_timeout), "data_plane": settings.data_plane}
+        self._environ = {**environ, **{ENVIRONMENT[name]: value for name, value in passed_on.items()}}
         self._policy = policy
         self._below = below
         self._above = above

@@ -23,7 +23,6 @@ FLOORS = {
     "remove": ("remove",),
     "gc": ("gc",),
     "rebuild": ("rebuild",),
-    "relocate": ("relocate",),
     "sync": ("sync",),
     "status": ("status",),
     "doctor": ("doctor",),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.planes import S3
 from wabucketref.errors import SettingsError, TimedOut, TransientError, WaBucketError
 from wabucketref.store.drivers import s3_session
 from wabucketref.store.drivers.probe import settle
-from wabucketref.store.drivers.s3 import FACTORY
 
+pytestmark = pytest.mark.usefixtures("plane")
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -23,7 +24,7 @@ def environment(directory: Path, config: bytes, **more: str) -> dict[str, str]:
 
 def refusal(environ: dict[str, str], probes: Path) -> WaBucketError:
     """What the first request says."""
-    store = settle(FACTORY.open("s3://bucket", environ), probes)
+    store = settle(S3.open("s3://bucket", environ), probes)
     with pytest.raises(WaBucketError) as caught:
         store.capabilities  # noqa: B018  # asks the store
     store.close()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.planes import S3
 from wabucketref.errors import SettingsError
 from wabucketref.store.drivers.probe import settle
-from wabucketref.store.drivers.s3 import FACTORY
 
+pytestmark = pytest.mark.usefixtures("plane")
 Answer = tuple[int, dict[str, str], str]
 
 
@@ -63,7 +64,7 @@ def test_a_bucket_in_another_region_is_said_with_it_and_nothing_is_learned(
     tmp_path: Path, answer: Callable[[str], Answer]
 ) -> None:
     with serving(answer) as environ:
-        store = settle(FACTORY.open("s3://bucket", environ), tmp_path / "probes")
+        store = settle(S3.open("s3://bucket", environ), tmp_path / "probes")
         calls = (
             lambda: store.capabilities,
             lambda: store.put("a", b"1"),
@@ -82,6 +83,6 @@ def test_a_bucket_in_another_region_is_said_with_it_and_nothing_is_learned(
 @pytest.mark.timeout(10)
 def test_a_server_that_never_says_continue_gets_the_body_nevertheless() -> None:
     with serving(lambda method: (200, {"ETag": '"1"'}, "")) as environ:
-        store = FACTORY.open("s3://bucket", environ)
+        store = S3.open("s3://bucket", environ)
         assert store.put("a", b"1").etag == "1"
         store.close()

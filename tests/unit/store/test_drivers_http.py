@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.planes import S3
 from tests.servers import Server
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.errors import (
@@ -20,15 +21,17 @@ from wabucketref.errors import (
 )
 from wabucketref.store.drivers import s3_copy
 from wabucketref.store.drivers.gcs import FACTORY as GCS
-from wabucketref.store.drivers.s3 import FACTORY as S3
 from wabucketref.store.drivers.s3 import S3Storage
 from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import parse_bucket_url
+from wabucketref.store.native.s3 import NativeS3
+
+pytestmark = pytest.mark.usefixtures("plane")
 
 
 @pytest.fixture
-def moto(moto_s3: Server) -> Iterator[S3Storage]:
+def moto(moto_s3: Server, plane: str) -> Iterator[S3Storage]:
     store = S3.open(moto_s3.url(moto_s3.make_bucket()), moto_s3.environ)
     yield store
     store.close()
@@ -125,9 +128,13 @@ class LosingAnswers(S3Storage):
 
 @pytest.mark.needs("moto")
 @pytest.mark.parametrize("lost", [OutcomeUnknown("lost"), NotFound("NoSuchUpload")])
-def test_the_end_of_an_upload_is_read_back(moto_s3: Server, lost: Exception) -> None:
+def test_the_end_of_an_upload_is_read_back(moto_s3: Server, lost: Exception, plane: str) -> None:
     address = parse_bucket_url(moto_s3.url(moto_s3.make_bucket()), "s3")
-    store = LosingAnswers(address, S3Client(options_from(moto_s3.environ), AwsFiles.of(moto_s3.environ)))
+    environ = moto_s3.environ
+    client = (
+        NativeS3(address, environ, 60.0) if plane == "native" else S3Client(options_from(environ), AwsFiles.of(environ))
+    )
+    store = LosingAnswers(address, client)
     store.lost = lost
 
     def upload() -> ObjectInfo:

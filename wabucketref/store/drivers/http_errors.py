@@ -3,9 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass
 
 from wabucketref.errors import NotAuthorised, OutcomeUnknown, TransientError
 
@@ -17,6 +15,8 @@ def header_date(headers: Mapping[str, str], name: str = "date") -> float | None:
     text = headers.get(name) or headers.get(name.title())
     if not text:
         return None
+    from email.utils import parsedate_to_datetime  # slow to import
+
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:
@@ -70,6 +70,8 @@ def tls_hint(url: str) -> str:
 
 def proxy_variable(url: str) -> str | None:
     """The environment variable that sends requests for `url` through a proxy, with its value; None without one."""
+    from urllib.request import proxy_bypass  # slow to import
+
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc):
         return None

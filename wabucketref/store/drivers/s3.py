@@ -10,11 +10,12 @@ from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_copy import Copies
 from wabucketref.store.drivers.s3_multipart import S3Multipart
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.s3_request import S3Calls
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.s3_stream import put_stream
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
-_CAPABILITIES = Capabilities(
+CAPABILITIES = Capabilities(
     create_if_absent=True,
     replace_if_match=True,
     server_side_copy=True,
@@ -22,6 +23,7 @@ _CAPABILITIES = Capabilities(
     resumable=True,
     lists_unfinished=True,
 )
+"""Of the protocol."""
 
 
 class S3Storage(S3Objects):
@@ -31,13 +33,15 @@ class S3Storage(S3Objects):
     ``probe.settle`` around it.
     """
 
-    def __init__(self, address: BucketUrl, client: S3Client) -> None:
+    plane = "fsspec"
+
+    def __init__(self, address: BucketUrl, client: S3Calls) -> None:
         super().__init__(address, client)
         self._copies = Copies(self)
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return CAPABILITIES
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         return put_stream(self, key, chunks, size, if_absent=if_absent)
@@ -74,7 +78,7 @@ class S3Factory:
     """Opens ``s3://BUCKET[/PREFIX]`` with the AWS tools' credentials, region and ``AWS_ENDPOINT_URL[_S3]``."""
 
     api_version = API_VERSION
-    capabilities = _CAPABILITIES
+    capabilities = CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> S3Storage:
         address = parse_bucket_url(url, "s3")

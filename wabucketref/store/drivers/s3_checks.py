@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import NotFound, WrittenWrong
 from wabucketref.store.drivers.s3_request import AGAIN, S3Request
 
@@ -25,7 +26,7 @@ class Checksums:
         self._is_md5: bool | None = None
         """Whether etags are; None: not known yet."""
 
-    def of(self, data: bytes) -> dict[str, str]:
+    def of(self, data: Buffer) -> dict[str, str]:
         """The argument of the request with the checksum."""
         return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
 
@@ -49,7 +50,7 @@ class Checksums:
             self._compare(request, sent["Body"], etag, again)
         return etag
 
-    def _compare(self, request: S3Request, data: bytes, etag: str, again: Callable[[], bytes] | None) -> None:
+    def _compare(self, request: S3Request, data: Buffer, etag: str, again: Callable[[], bytes] | None) -> None:
         """The etag is not the MD5 of what was sent: is it of other bytes, or no MD5?"""
         with suppress(NotFound):  # removed by another writer since
             if again is not None and again() == data:
@@ -76,3 +77,8 @@ def etag_of(answer: Mapping[str, Any]) -> str | None:
     """The etag without quotes."""
     etag = answer.get("ETag")
     return etag.strip('"') if etag else None
+
+
+def seconds_of(moment: Any) -> float | None:
+    """A date in an answer as seconds since the epoch; the AWS library has dates of Python's, others these seconds."""
+    return moment if moment is None or isinstance(moment, float) else float(moment.timestamp())

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from wabucketref.errors import NotAuthorised
 from wabucketref.store.drivers.http_session import aws_session_class
 from wabucketref.store.drivers.loop import PerProcess, run
-from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace
+from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
 from wabucketref.store.drivers.s3_errors import translate
-from wabucketref.store.drivers.s3_request import S3Request
+from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Request, Wanted
 from wabucketref.store.drivers.s3_session import AwsFiles, open_session
 
 T = TypeVar("T")
@@ -38,7 +38,32 @@ class S3Client:
         endpoint = self._options.get("endpoint_url")
         return str(endpoint) if endpoint else None
 
-    def call(self, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    def call(self, request: S3Request, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Implements S3Calls."""
+        if "Body" in arguments:
+            arguments = {**arguments, "Body": bytes(arguments["Body"])}
+        found: Mapping[str, Any] = self._run(request, lambda s3: getattr(s3, operation)(**arguments))
+        return found
+
+    def get(
+        self, request: S3Request, arguments: Mapping[str, Any], wanted: Wanted
+    ) -> tuple[bytes | None, Mapping[str, Any]]:
+        """Implements S3Calls."""
+
+        async def work(s3: Any) -> tuple[bytes | None, Mapping[str, Any]]:
+            try:
+                answer = await s3.get_object(**arguments)
+            except s3.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("InvalidRange", "416"):
+                    return b"", {OUT_OF_RANGE: True}
+                raise
+            async with answer["Body"] as body:
+                limit = wanted(answer)
+                return None if limit is None else await read_body(body.read, limit), answer
+
+        return self._run(request, work)
+
+    def _run(self, request: S3Request, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run ``work(client)``, `client` being aiobotocore's, and wait.
 
         It may run twice: when the store says that the credentials have expired, their provider is asked again.

@@ -90,12 +90,13 @@ def translate(error: Exception, request: S3Request, endpoint: str | None = None)
     if isinstance(error, WaBucketError):
         return error
     if isinstance(error, ClientError):
-        return _answer(error.response, request, endpoint or _AWS)
+        return answered(error.response, request, endpoint)
     return failure(error, request, endpoint or _AWS)
 
 
-def _answer(response: Mapping[str, Any], request: S3Request, endpoint: str) -> WaBucketError:
-    """The store answered with an error."""
+def answered(response: Mapping[str, Any], request: S3Request, endpoint: str | None = None) -> WaBucketError:
+    """Our kind for an error that the store answered, in the shape that the AWS library gives it."""
+    endpoint = endpoint or _AWS
     meta = response.get("ResponseMetadata", {})
     headers = {str(name).lower(): str(value) for name, value in meta.get("HTTPHeaders", {}).items()}
     details = response.get("Error", {})
@@ -113,6 +114,8 @@ def _answer(response: Mapping[str, Any], request: S3Request, endpoint: str) -> W
         return transient
     kind, hint = _CODES.get(code) or _CODES.get(str(status)) or (None, "")
     region = headers.get("x-amz-bucket-region") or details.get("Region")
+    if code == "301" and not region:
+        return request.failed(message)  # of a portal or proxy: a store says where the bucket is
     if kind is SettingsError or (code == "400" and region):  # to a HEAD the store can say no more
         return SettingsError(message, hint=f"set AWS_REGION={region}" if region else hint)
     if kind is NotAuthorised:

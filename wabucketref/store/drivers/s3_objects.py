@@ -8,11 +8,9 @@ from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, UnfinishedWr
 from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.store.drivers.chunks import read_in_steps
 from wabucketref.store.drivers.keys import check_key, check_prefix
-from wabucketref.store.drivers.pace import read_body
 from wabucketref.store.drivers.pages import PagedListing
-from wabucketref.store.drivers.s3_checks import Checksums, etag_of, field
-from wabucketref.store.drivers.s3_client import S3Client
-from wabucketref.store.drivers.s3_request import S3Request
+from wabucketref.store.drivers.s3_checks import Checksums, etag_of, field, seconds_of
+from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Calls, S3Request
 from wabucketref.store.drivers.urls import BucketUrl
 
 
@@ -22,7 +20,7 @@ class S3Objects:
     page_size = 1000
     """Objects a page of a listing."""
 
-    def __init__(self, address: BucketUrl, client: S3Client) -> None:
+    def __init__(self, address: BucketUrl, client: S3Calls) -> None:
         self._address = address
         self._client = client
         self._bucket_seen = False
@@ -48,7 +46,7 @@ class S3Objects:
     def head(self, key: str) -> ObjectInfo | None:
         names, request = self.names(key), self.request(key)
         try:
-            answer = self._client.call(request, lambda s3: s3.head_object(**names))
+            answer = self._client.call(request, "head_object", names)
         except NotFound:
             self._check_bucket()
             return None
@@ -61,15 +59,10 @@ class S3Objects:
         return _info(key, int(answer["ContentLength"]), answer)
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
-        names = self.names(key)
+        def wanted(answer: Mapping[str, Any]) -> int | None:
+            return None if int(answer.get("ContentLength") or 0) > limit else limit
 
-        async def get(s3: Any) -> tuple[bytes | None, Any]:
-            answer = await s3.get_object(**names)
-            async with answer["Body"] as body:
-                too_long = int(answer.get("ContentLength") or 0) > limit
-                return None if too_long else await read_body(body.read, limit), answer
-
-        data, answer = self._client.call(self.request(key), get)
+        data, answer = self._client.get(self.request(key), self.names(key), wanted)
         if data is None:
             size = answer.get("ContentLength", "more")
             raise IntegrityError(f"bucket {self.url}, object {key!r}: {size} bytes, at most {limit} expected")
@@ -78,36 +71,30 @@ class S3Objects:
     def read_range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
             return b""
-        names = self.names(key)
-        wanted = f"bytes={start}-{start + length - 1}"
-
-        async def get(s3: Any) -> tuple[bytes | None, str]:
-            try:
-                answer = await s3.get_object(**names, Range=wanted)
-            except s3.exceptions.ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("InvalidRange", "416"):
-                    return b"", f"bytes {start}-"
-                raise
-            async with answer["Body"] as body:
-                got = answer.get("ContentRange") or "bytes 0-"
-                # An answer that is not the range asked for may be the whole object: do not take it into memory.
-                return await read_body(body.read, length) if got.startswith(f"bytes {start}-") else None, got
-
-        data, got = self._client.call(self.request(key), get)
+        asked = {**self.names(key), "Range": f"bytes={start}-{start + length - 1}"}
+        data, answer = self._client.get(
+            self.request(key), asked, lambda answer: length if begins_at(answer, start) else None
+        )
+        if OUT_OF_RANGE in answer:
+            return b""
         if data is None:
-            raise TransientError(
-                f"bucket {self.url}, object {key!r}: asked for {wanted}, the store sent {got!r}", hint="try again"
-            )
+            raise self.other_range(key, asked["Range"], answer)
         return data
+
+    def other_range(self, key: str, asked: str, answer: Mapping[str, Any]) -> TransientError:
+        """For an answer that is not the range asked for; as it may be the whole object, it is not read."""
+        sent = answer.get("ContentRange") or "the whole object"
+        return TransientError(
+            f"bucket {self.url}, object {key!r}: asked for {asked}, the store sent {sent!r}", hint="try again"
+        )
 
     def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
         return read_in_steps(partial(self.read_range, key), start, length, sink)
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
-        data = bytes(data)
         arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **_condition(if_absent, if_match)}
         request = self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None)
-        answer = self._client.call(request, lambda s3: s3.put_object(**arguments))
+        answer = self._client.call(request, "put_object", arguments)
         self._checksums.check(request, arguments, answer, lambda: self.read(key, limit=len(data))[0])
         return _info(key, len(data), answer)
 
@@ -119,7 +106,7 @@ class S3Objects:
             if token:
                 arguments["ContinuationToken"] = token
             request = self.request(prefix)
-            answer = self._client.call(request, lambda s3: s3.list_objects_v2(**arguments))
+            answer = self._client.call(request, "list_objects_v2", arguments)
             field(request, answer, "Name", "KeyCount", "IsTruncated")
             return self._listed(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
 
@@ -128,7 +115,7 @@ class S3Objects:
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         arguments = {**self.names(key), **_condition(False, if_match)}
         request = self.request(key, writing=True, if_match=if_match is not None)
-        self._client.call(request, lambda s3: s3.delete_object(**arguments))
+        self._client.call(request, "delete_object", arguments)
 
     def list_uploads(self, prefix: str) -> Iterator[UnfinishedWrite]:
         """Multipart uploads that are not over. Their size would take a request each, and is left out."""
@@ -140,7 +127,7 @@ class S3Objects:
                 arguments |= {"KeyMarker": token[0], "UploadIdMarker": token[1]}
             request = self.request(prefix)
             try:
-                answer = self._client.call(request, lambda s3: s3.list_multipart_uploads(**arguments))
+                answer = self._client.call(request, "list_multipart_uploads", arguments)
             except NotFound:  # so servers say, too, that there is none
                 self._check_bucket()
                 return (), None
@@ -153,13 +140,13 @@ class S3Objects:
     def _unfinished(self, answer: Mapping[str, Any], root: str) -> Iterator[UnfinishedWrite]:
         for item in answer.get("Uploads", ()):
             if item["Key"].startswith(root):
-                begun = item["Initiated"].timestamp() if "Initiated" in item else None
+                begun = seconds_of(item.get("Initiated"))
                 yield UnfinishedWrite(self._address.relative(item["Key"]), str(item["UploadId"]), begun)
 
     def start_upload(self, key: str) -> str:
         """Begin a multipart upload; its id."""
         names, request = self.names(key), self.request(key, writing=True)
-        answer = self._client.call(request, lambda s3: s3.create_multipart_upload(**names))
+        answer = self._client.call(request, "create_multipart_upload", names)
         return str(field(request, answer, "UploadId"))
 
     def check_upload(self, key: str, upload_id: str) -> None:
@@ -172,17 +159,16 @@ class S3Objects:
         """
         arguments = {**self.names(key), "UploadId": upload_id, "MaxParts": 1}
         try:
-            self._client.call(self.request(key), lambda s3: s3.list_parts(**arguments))
+            self._client.call(self.request(key), "list_parts", arguments)
         except (NotAuthorised, UsageError):
             return
 
     def send_part(self, key: str, upload_id: str, number: int, data: Buffer) -> str:
         """Store one part of a multipart upload; its etag."""
-        data = bytes(data)
         arguments = {**self.names(key), "UploadId": upload_id, "PartNumber": number, "Body": data}
         arguments |= self._checksums.of(data)
         request = self.request(key, writing=True)
-        answer = self._client.call(request, lambda s3: s3.upload_part(**arguments))
+        answer = self._client.call(request, "upload_part", arguments)
         return self._checksums.check(request, arguments, answer, None)
 
     def finish_upload(
@@ -197,7 +183,7 @@ class S3Objects:
             **_condition(if_absent, None),
         }
         request = self.request(key, writing=True, if_absent=if_absent)
-        answer = self._client.call(request, lambda s3: s3.complete_multipart_upload(**arguments))
+        answer = self._client.call(request, "complete_multipart_upload", arguments)
         field(request, answer, "ETag")
         return _info(key, size, answer)
 
@@ -205,7 +191,7 @@ class S3Objects:
         """Give the parts of an upload back; harmless when it is gone."""
         arguments = {**self.names(key), "UploadId": upload_id}
         try:
-            self._client.call(self.request(key), lambda s3: s3.abort_multipart_upload(**arguments))
+            self._client.call(self.request(key), "abort_multipart_upload", arguments)
         except NotFound:
             return
 
@@ -215,7 +201,7 @@ class S3Objects:
         """Copy an object of at most 5 GiB within the store, which is to have this `etag`."""
         arguments = {**self.names(key), **self._source(source, etag), **_condition(if_absent, None)}
         request = self.request(key if if_absent else source, writing=True, if_absent=if_absent, if_match=bool(etag))
-        answer = self._client.call(request, lambda s3: s3.copy_object(**arguments))
+        answer = self._client.call(request, "copy_object", arguments)
         return _info(key, size, {**answer, **field(request, answer, "CopyObjectResult")})
 
     def copy_part(
@@ -225,7 +211,7 @@ class S3Objects:
         arguments = {**self.names(key), **self._source(source, etag), "UploadId": upload_id, "PartNumber": number}
         arguments["CopySourceRange"] = f"bytes={start}-{start + length - 1}"
         request = self.request(source, writing=True, if_match=bool(etag))
-        answer = self._client.call(request, lambda s3: s3.upload_part_copy(**arguments))
+        answer = self._client.call(request, "upload_part_copy", arguments)
         return str(field(request, field(request, answer, "CopyPartResult"), "ETag").strip('"'))
 
     def _source(self, key: str, etag: str | None) -> dict[str, Any]:
@@ -237,17 +223,15 @@ class S3Objects:
             if item["Key"].endswith("/"):
                 continue  # the mark some tools leave for a directory
             key = self._address.relative(item["Key"])
-            modified = item["LastModified"].timestamp() if "LastModified" in item else None
-            yield ObjectInfo(key, int(item["Size"]), etag_of(item), modified=modified)
+            yield ObjectInfo(key, int(item["Size"]), etag_of(item), modified=seconds_of(item.get("LastModified")))
 
     def _check_bucket(self) -> None:
         """A HEAD's 404 does not say whether the object or the whole bucket is missing: ask once."""
         if self._bucket_seen:
             return
         request = S3Request(f"bucket {self.url}")
-        bucket = self._address.bucket
         try:
-            self._client.call(request, lambda s3: s3.list_objects_v2(Bucket=bucket, MaxKeys=1))
+            self._client.call(request, "list_objects_v2", {"Bucket": self._address.bucket, "MaxKeys": 1})
         except NotFound as error:
             raise NotFound(
                 f"bucket {self.url} does not exist", hint="buckets are not created: make it, or check its name"
@@ -262,6 +246,12 @@ def _condition(if_absent: bool, if_match: str | None) -> dict[str, str]:
 
 
 def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
-    modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
     version = answer.get("VersionId")
-    return ObjectInfo(key, size, etag_of(answer), None if version == "null" else version, modified)
+    return ObjectInfo(
+        key, size, etag_of(answer), None if version == "null" else version, seconds_of(answer.get("LastModified"))
+    )
+
+
+def begins_at(answer: Mapping[str, Any], start: int) -> bool:
+    """Whether what comes is a range from `start` on."""
+    return str(answer.get("ContentRange") or "bytes 0-").startswith(f"bytes {start}-")

@@ -97,9 +97,7 @@ class Helper:
         try:
             return cls(await asyncio.create_subprocess_exec(*command, **streams))
         except OSError as error:
-            raise SettingsError(
-                f"{_PROCESS}, {command[0]!r}, cannot be run: {error.strerror}", hint="correct the profile"
-            ) from error
+            raise helper_failed_to_start(command[0], error) from error
 
     async def communicate(self) -> tuple[bytes, bytes]:
         """What it printed, once it has ended well.
@@ -113,26 +111,46 @@ class Helper:
             async with asyncio.timeout(CREDENTIAL_SECONDS):
                 out, err = await self._process.communicate()
         except TimeoutError as error:
-            raise TimedOut(
-                f"{_PROCESS} gave no credentials within {CREDENTIAL_SECONDS:.0f} s",
-                hint="run it by hand to see what it waits for",
-                retryable=False,
-            ) from error
+            raise helper_hangs() from error
         finally:
             if self._process.returncode is None:
                 self._process.kill()
-        if self._process.returncode:
-            said = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            raise TransientError(
-                f"{_PROCESS} failed with exit code {self._process.returncode}: {said[0][:200]}",
-                hint="run it by hand; you may have to log in again",
-                retryable=False,
-            )
-        try:
-            json.loads(out)
-        except ValueError as error:
-            raise SettingsError(f"{_PROCESS} printed something else than JSON", hint="correct the profile") from error
+        check_helper(self._process.returncode or 0, out, err)
         return out, err
+
+
+def helper_failed_to_start(program: str, error: OSError) -> SettingsError:
+    """The credential process cannot be run."""
+    return SettingsError(f"{_PROCESS}, {program!r}, cannot be run: {error.strerror}", hint="correct the profile")
+
+
+def helper_hangs() -> TimedOut:
+    """The credential process did not end in time."""
+    return TimedOut(
+        f"{_PROCESS} gave no credentials within {CREDENTIAL_SECONDS:.0f} s",
+        hint="run it by hand to see what it waits for",
+        retryable=False,
+    )
+
+
+def check_helper(code: int, out: bytes, err: bytes) -> None:
+    """Judge how a credential process ended.
+
+    Raises:
+        TransientError: it failed.
+        SettingsError: it printed something else than credentials.
+    """
+    if code:
+        said = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise TransientError(
+            f"{_PROCESS} failed with exit code {code}: {said[0][:200]}",
+            hint="run it by hand; you may have to log in again",
+            retryable=False,
+        )
+    try:
+        json.loads(out)
+    except ValueError as error:
+        raise SettingsError(f"{_PROCESS} printed something else than JSON", hint="correct the profile") from error
 
 
 def _expanded(path: str) -> str:

@@ -48,6 +48,11 @@ class Wrapper:
         return self.inner.url
 
     @property
+    def plane(self) -> str | None:
+        """What carries the bytes, where there is a choice; for people."""
+        return getattr(self.inner, "plane", None)
+
+    @property
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 

@@ -1,1 +1,0 @@
-"""Signed statements on where an artifact comes from: in-toto, SLSA provenance, DSSE."""

@@ -1,0 +1,61 @@
+"""Which plane carries a bucket: the native one where it can, else that of fsspec; or the one that the user wants."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wabucketref.contracts.factories import API_VERSION, StorageFactory
+from wabucketref.contracts.storage import Capabilities, Storage
+from wabucketref.errors import SettingsError
+from wabucketref.store.drivers import s3 as s3_driver
+from wabucketref.store.drivers.http_session import tell_plain_http
+from wabucketref.store.drivers.pace import stall_seconds
+from wabucketref.store.drivers.urls import parse_bucket_url, public
+from wabucketref.store.native.http import Unfit
+from wabucketref.store.native.s3 import NativeS3, NativeS3Storage
+
+PLANE: Final = "WABUCKET_DATA_PLANE"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A storage factory over two. ``WABUCKET_DATA_PLANE`` is ``auto`` (as when unset), ``native`` or ``fsspec``."""
+
+    native: Callable[[str, Mapping[str, str]], Storage]
+    """Raises Unfit when it cannot be configured."""
+    fsspec: StorageFactory
+    capabilities: Capabilities
+    api_version: int = API_VERSION
+
+    def open(self, url: str, environ: Mapping[str, str]) -> Storage:
+        """Implements StorageFactory."""
+        plane = environ.get(PLANE) or "auto"
+        if plane == "fsspec":
+            return self.fsspec.open(url, environ)
+        try:
+            return self.native(url, environ)
+        except Unfit as why:
+            if plane == "native":
+                raise SettingsError(
+                    f"the native data plane cannot carry {public(url)}: it has no {why}", hint=f"unset {PLANE}"
+                ) from why
+            _log.info("%s is carried by fsspec, since the native data plane has no %s", public(url), why)
+        return self.fsspec.open(url, environ)
+
+
+def open_s3(url: str, environ: Mapping[str, str]) -> NativeS3Storage:
+    """``s3://BUCKET[/PREFIX]`` with the AWS tools' credentials, region and ``AWS_ENDPOINT_URL[_S3]``.
+
+    Raises:
+        Unfit: the other plane is needed.
+    """
+    address = parse_bucket_url(url, "s3")
+    client = NativeS3(address, environ, stall_seconds(environ))
+    client.look_ahead()
+    tell_plain_http(str(address), client.endpoint)
+    return NativeS3Storage(address, client)
+
+
+S3 = Planes(open_s3, s3_driver.FACTORY, s3_driver.CAPABILITIES)

@@ -1,0 +1,210 @@
+"""The operations of S3 as requests of HTTP, and their answers, both with the names of the AWS library."""
+
+import calendar
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
+from typing import Any, Final
+from urllib.parse import quote, unquote_plus
+from xml.etree.ElementTree import Element
+
+from wabucketref.store.native.sigv4 import query_of
+from wabucketref.store.native.wire import Head
+
+_XML_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_HEADERS: Final = {
+    "ContentMD5": "content-md5",
+    "IfNoneMatch": "if-none-match",
+    "IfMatch": "if-match",
+    "Range": "range",
+    "CopySourceRange": "x-amz-copy-source-range",
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+}
+_PARAMETERS: Final = {
+    "UploadId": "uploadId",
+    "PartNumber": "partNumber",
+    "Prefix": "prefix",
+    "MaxKeys": "max-keys",
+    "ContinuationToken": "continuation-token",
+    "MaxParts": "max-parts",
+    "MaxUploads": "max-uploads",
+    "KeyMarker": "key-marker",
+    "UploadIdMarker": "upload-id-marker",
+}
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How one operation is asked."""
+
+    method: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Of each request."""
+    read: Callable[[Element], dict[str, Any]] | None = None
+    """Makes an answer of the document in the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, before it is signed."""
+
+    method: str
+    key: str | None
+    query: str
+    headers: dict[str, str]
+    body: bytes | memoryview
+
+
+def asked(operation: str, arguments: Mapping[str, Any]) -> Asked:
+    """The request that carries out `operation` with `arguments`."""
+    how = OPERATIONS[operation]
+    headers = {_HEADERS[name]: value for name, value in arguments.items() if name in _HEADERS}
+    parameters = [(_PARAMETERS[name], str(value)) for name, value in arguments.items() if name in _PARAMETERS]
+    query = query_of([*how.parameters, *parameters]) if parameters or how.parameters else ""
+    source = arguments.get("CopySource")
+    if source is not None:
+        headers["x-amz-copy-source"] = f"{source['Bucket']}/{encoded(source['Key'])}"
+    body = arguments.get("Body", b"")
+    if "MultipartUpload" in arguments:
+        body = _parts(arguments["MultipartUpload"]["Parts"])
+    if body or how.method in ("PUT", "POST"):
+        headers["content-length"] = str(len(body))
+    return Asked(how.method, arguments.get("Key"), query, headers, body)
+
+
+def encoded(key: str) -> str:
+    """A key as a path, without the slash at its beginning."""
+    return quote(key, safe="/-_.~")
+
+
+def _parts(parts: Iterable[Mapping[str, Any]]) -> bytes:
+    listed = "".join(
+        f"<Part><PartNumber>{part['PartNumber']}</PartNumber><ETag>{_escaped(part['ETag'])}</ETag></Part>"
+        for part in parts
+    )
+    return f'<CompleteMultipartUpload xmlns="{_XML_NAMESPACE}">{listed}</CompleteMultipartUpload>'.encode()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def facts_of(head: Head) -> dict[str, Any]:
+    """What the headers of an answer say of an object."""
+    headers = head.headers
+    facts: dict[str, Any] = {
+        field: headers[name]
+        for field, name in (("ETag", "etag"), ("ContentRange", "content-range"), ("VersionId", "x-amz-version-id"))
+        if name in headers
+    }
+    if (length := headers.get("content-length")) is not None:
+        facts["ContentLength"] = int(length)
+    if (modified := http_date(headers.get("last-modified", ""))) is not None:
+        facts["LastModified"] = modified
+    return facts
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of a date as headers have it; None for anything else."""
+    words = text.split()
+    try:
+        _, day, month, year, clock, _ = words
+        hour, minute, second = clock.split(":")
+        return float(calendar.timegm((int(year), _month(month), int(day), int(hour), int(minute), int(second))))
+    except ValueError:
+        return None
+
+
+def _month(name: str) -> int:
+    return _MONTHS.index(name) // 4 + 1
+
+
+def document(operation: str, body: bytes) -> dict[str, Any]:
+    """The facts in the body of an answer; those of an ``Error`` under that name, and none if it is no document."""
+    from xml.etree.ElementTree import ParseError, fromstring
+
+    read = OPERATIONS[operation].read
+    if read is None or b"<!DOCTYPE" in body:
+        return {}
+    try:
+        root = fromstring(body)  # noqa: S314  # without a DOCTYPE it has no entities of its own
+    except ParseError:
+        return {}
+    if _name(root) == "Error":
+        return {"Error": _fields(root)}
+    return read(root)
+
+
+def error_of(head: Head, body: bytes, *, inside: bool = False) -> dict[str, Any]:
+    """An error in the shape that the AWS library gives it. `inside`: it came in the body of a good answer."""
+    text = body.decode(errors="replace")
+    found = {name: _between(text, name) for name in ("Code", "Message", "Region", "RequestId")}
+    status = 500 if inside else head.status
+    if not found["Code"]:
+        found |= {"Code": str(status), "Message": head.reason}
+    headers = head.headers
+    identity = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or found.pop("RequestId")
+    return {
+        "Error": {name: value for name, value in found.items() if value},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers, "RequestId": identity},
+    }
+
+
+def _between(text: str, name: str) -> str:
+    match = re.search(rf"<{name}>([^<]{{0,2000}})</{name}>", text)
+    return unescape(match[1]) if match else ""
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _fields(element: Element) -> dict[str, Any]:
+    """The fields of a document or of one item in it, dates in seconds. Its own name says nothing: servers differ."""
+    found: dict[str, Any] = {_name(child): child.text or "" for child in element}
+    for name in ("LastModified", "Initiated"):
+        if name in found:
+            try:
+                found[name] = datetime.fromisoformat(found[name]).timestamp()
+            except ValueError:
+                del found[name]
+    return found
+
+
+def _under(name: str) -> Callable[[Element], dict[str, Any]]:
+    """All fields of the document under this name."""
+    return lambda root: {name: _fields(root)}
+
+
+def _list(element: str, name: str) -> Callable[[Element], dict[str, Any]]:
+    """A listing, whose items are elements of this name, and come under that."""
+
+    def read(root: Element) -> dict[str, Any]:
+        found, items = _fields(root), [_fields(child) for child in root if _name(child) == element]
+        if found.get("EncodingType") == "url":
+            items = [{**item, "Key": unquote_plus(item["Key"])} for item in items]
+        if "IsTruncated" in found:
+            found["IsTruncated"] = found["IsTruncated"] == "true"
+        return {**found, name: items}
+
+    return read
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "head_object": Operation("HEAD"),
+    "get_object": Operation("GET"),
+    "put_object": Operation("PUT"),
+    "delete_object": Operation("DELETE"),
+    "list_objects_v2": Operation("GET", (("list-type", "2"), ("encoding-type", "url")), _list("Contents", "Contents")),
+    "create_multipart_upload": Operation("POST", (("uploads", ""),), _fields),
+    "upload_part": Operation("PUT"),
+    "complete_multipart_upload": Operation("POST", (), _fields),
+    "abort_multipart_upload": Operation("DELETE"),
+    "list_multipart_uploads": Operation("GET", (("uploads", ""),), _list("Upload", "Uploads")),
+    "list_parts": Operation("GET", (), _fields),
+    "copy_object": Operation("PUT", (), _under("CopyObjectResult")),
+    "upload_part_copy": Operation("PUT", (), _under("CopyPartResult")),
+}

@@ -1,0 +1,325 @@
+"""One connection that speaks HTTP/1.1: a request, its answer, the next request. Blocking, for threads that wait.
+
+Sockets stay in blocking mode, since a timeout of Python's costs a system call more for each read. The kernel is told
+how long it may wait (``SO_RCVTIMEO``, ``SO_SNDTIMEO``), and the pace of bodies is watched here.
+"""
+
+import fcntl
+import socket
+import ssl
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wabucketref.contracts.storage import Buffer, Sink
+from wabucketref.store.drivers.pace import SLOWEST, Stalled
+
+PIECE: Final = 256 << 10
+"""Bytes that are handed over at once."""
+_HEAD: Final = 64 << 10
+"""Of a head, at most."""
+_TOGETHER: Final = 128 << 10
+"""A body up to so long goes in one piece with its head."""
+_THINKING: Final = 10
+"""How many times as long as a body may stand still a server may take for an answer."""
+_NO_BODY: Final = frozenset({204, 304})
+
+
+class NotHttp(Exception):
+    """What came is no answer of an HTTP server."""
+
+
+class CutShort(ConnectionError):
+    """The connection ended before the answer did."""
+
+
+@dataclass(slots=True)
+class Head:
+    """Status and headers, by lower-case names."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    length: int | None
+    """Bytes of the body; None: in chunks, or to the end of the connection."""
+
+
+class Connection:
+    """A connection that is open. `stall`: seconds without progress after which a request has failed.
+
+    After any error it must be closed.
+    """
+
+    __slots__ = ("_at", "_buffer", "_end", "_large", "_stall", "_unsent", "_view", "lasting", "sock")
+
+    def __init__(self, sock: socket.socket, stall: float) -> None:
+        self.sock = sock
+        self.lasting = True
+        """Whether another request may follow once the answer is read."""
+        self._stall = stall
+        self._buffer = bytearray(_HEAD)
+        self._view = memoryview(self._buffer)
+        self._large: memoryview | None = None
+        self._at = self._end = 0
+        self._unsent = 0
+        """Bytes of the request that the kernel still had when last looked at: they move, though nothing comes."""
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def send(self, head: bytes, body: Buffer = b"") -> None:
+        """Raises OSError, Stalled."""
+        together = len(body) <= _TOGETHER
+        try:
+            self.sock.sendall(b"".join((head, body)) if together else head)
+            if not together:
+                self._send_all(memoryview(body))
+                self._unsent = _unsent(self.sock)
+        except (BlockingIOError, ssl.SSLWantWriteError) as error:
+            raise _stalled(self._stall) from error
+
+    def _send_all(self, body: memoryview) -> None:
+        pace, at, send = _Pace(self._stall), 0, self.sock.send
+        while at < len(body):
+            count = send(body[at : at + PIECE])
+            at += count
+            pace.move(count)
+
+    def receive(self, *, bodiless: bool = False) -> Head:
+        """The head of the answer; `bodiless`: no body follows whatever it says, as to HEAD.
+
+        Raises OSError, Stalled, NotHttp.
+        """
+        deadline = time.monotonic() + _THINKING * self._stall
+        while True:
+            text = self._head(deadline)
+            head = _parsed(text)
+            if head.status >= 200:
+                break
+        headers = head.headers
+        if bodiless or head.status in _NO_BODY:
+            head.length = 0
+        last = "close" in headers.get("connection", "").lower() or text.startswith(b"HTTP/1.0")
+        unbounded = head.length is None and "transfer-encoding" not in headers
+        self.lasting = not last and not unbounded
+        return head
+
+    def _head(self, deadline: float) -> bytes:
+        if self._at == self._end:
+            self._at = self._end = 0
+        searched = self._at
+        while (found := self._buffer.find(b"\r\n\r\n", searched, self._end)) < 0:
+            searched = max(self._at, self._end - 3)
+            if self._end == _HEAD:
+                if self._at == 0:
+                    raise NotHttp("its head has no end")
+                self._shift()
+                searched = 0
+            if self._end - self._at >= 5 and self._buffer[self._at : self._at + 5] != b"HTTP/":
+                raise NotHttp(f"it begins with {bytes(self._buffer[self._at : self._at + 20])!r}")
+            self._fill()
+            if time.monotonic() > deadline:
+                raise Stalled(f"no answer for {_THINKING * self._stall:g} s")
+        text = bytes(self._view[self._at : found])
+        self._at = found + 4
+        return text
+
+    def _fill(self) -> None:
+        """Read what is there, at least one byte."""
+        count = self._recv_into(self._view[self._end :])
+        self._end += count
+
+    def _shift(self) -> None:
+        rest = bytes(self._view[self._at : self._end])
+        self._at, self._end = 0, len(rest)
+        self._view[: self._end] = rest
+
+    def _recv_into(self, view: memoryview) -> int:
+        while True:
+            try:
+                count = self.sock.recv_into(view)
+                break
+            except (BlockingIOError, ssl.SSLWantReadError) as error:
+                before, self._unsent = self._unsent, _unsent(self.sock)
+                if before - self._unsent < self._stall * SLOWEST:
+                    raise _stalled(self._stall) from error
+        if not count:
+            raise CutShort("the connection was closed before the answer was whole")
+        return count
+
+    def body(self, head: Head, limit: int) -> bytes | None:
+        """The whole body; None (and the connection is of no more use) when it is longer than `limit`."""
+        length = head.length
+        if length is None:
+            return self._gathered(head, limit)
+        if length > limit:
+            self.lasting = False
+            return None
+        here = self._view[self._at : min(self._end, self._at + length)]
+        if len(here) == length:
+            self._at += length
+            return bytes(here)
+        data = bytearray(length)
+        view, at, pace = memoryview(data), len(here), _Pace(self._stall)
+        view[:at] = here
+        self._at = self._end = 0
+        while at < length:
+            count = self._recv_into(view[at:])
+            at += count
+            pace.move(count)
+        return bytes(data)
+
+    def _gathered(self, head: Head, limit: int) -> bytes | None:
+        pieces = bytearray()
+
+        def take(piece: memoryview) -> None:
+            if len(pieces) + len(piece) > limit:
+                raise _TooLong
+            pieces.extend(piece)
+
+        try:
+            self.pour(head, take)
+        except _TooLong:
+            self.lasting = False
+            return None
+        return bytes(pieces)
+
+    def pour(self, head: Head, sink: Sink) -> None:
+        """Hand the body to `sink` as it comes. Raises OSError, Stalled, NotHttp, and what `sink` raises."""
+        if head.length is not None:
+            self._pour(head.length, sink, _Pace(self._stall))
+        elif "chunked" in head.headers.get("transfer-encoding", "").lower():
+            self._pour_chunks(sink)
+        else:
+            self._pour_rest(sink)
+
+    def _pour(self, left: int, sink: Sink, pace: "_Pace") -> None:
+        here = min(left, self._end - self._at)
+        if here:
+            sink(self._view[self._at : self._at + here])
+            self._at += here
+            left -= here
+        if not left:
+            return
+        if self._large is None:
+            self._large = memoryview(bytearray(PIECE))
+        large, filled = self._large, 0
+        while left:
+            count = self._recv_into(large[filled : filled + left])
+            filled += count
+            left -= count
+            if filled == PIECE or not left:
+                sink(large[:filled])
+                filled = 0
+            pace.move(count)
+
+    def _pour_chunks(self, sink: Sink) -> None:
+        pace = _Pace(self._stall)
+        while True:
+            text = self._line().split(b";", 1)[0].strip()
+            try:
+                size = int(text, 16)
+            except ValueError as error:
+                raise NotHttp(f"a chunk of {text[:20]!r} bytes") from error
+            if not size:
+                break
+            self._pour(size, sink, pace)
+            if self._line():
+                raise NotHttp("a chunk longer than it says")
+        while self._line():
+            pass
+
+    def _line(self) -> bytes:
+        if self._at == self._end:
+            self._at = self._end = 0
+        while (found := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
+            if self._end == _HEAD:
+                if self._at == 0:
+                    raise NotHttp("a line without end")
+                self._shift()
+            self._fill()
+        line = bytes(self._view[self._at : found])
+        self._at = found + 2
+        return line
+
+    def _pour_rest(self, sink: Sink) -> None:
+        pace = _Pace(self._stall)
+        try:
+            while True:
+                if self._at == self._end:
+                    self._at = self._end = 0
+                    self._fill()
+                count = self._end - self._at
+                sink(self._view[self._at : self._end])
+                self._at = self._end
+                pace.move(count)
+        except CutShort:
+            return
+
+    def was_closed(self) -> bool:
+        """Whether the server has ended it meanwhile (or said something out of turn)."""
+        try:
+            socket.socket.recv(self.sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # below TLS
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+class _TooLong(Exception):
+    """More than the limit."""
+
+
+class _Pace:
+    """Watches that a body moves: at least 1 KiB/s within `seconds`."""
+
+    __slots__ = ("_begun", "_enough", "_moved", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._enough = seconds * SLOWEST
+        self._moved = 0
+        self._begun = time.monotonic()
+
+    def move(self, count: int) -> None:
+        self._moved += count
+        if self._moved >= self._enough:
+            self._moved, self._begun = 0, time.monotonic()
+        elif time.monotonic() - self._begun > self._seconds:
+            raise _stalled(self._seconds)
+
+
+def _stalled(seconds: float) -> Stalled:
+    return Stalled(f"no progress for {seconds:g} s (less than 1 KiB/s)")
+
+
+def _unsent(sock: socket.socket) -> int:
+    """Bytes that were sent and that the other side has not confirmed; 0 where the system does not tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder)
+    except OSError:
+        return 0
+
+
+def _parsed(text: bytes) -> Head:
+    first, *lines = text.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    status, _, reason = rest.partition(" ")
+    if not version.startswith("HTTP/1.") or len(status) != 3 or not status.isdigit():
+        raise NotHttp(f"it begins with {first[:40]!r}")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, mark, value = line.partition(":")
+        if not mark:
+            raise NotHttp(f"a header without a colon: {line[:40]!r}")
+        headers[name.lower()] = value.strip()
+    length = headers.get("content-length")
+    if length is None or "transfer-encoding" in headers:
+        return Head(int(status), reason, headers, None)
+    if not length.isdecimal():
+        raise NotHttp(f"a body of {length[:20]!r} bytes")
+    return Head(int(status), reason, headers, int(length))
