@@ -66,6 +66,8 @@ POINTS = frozenset(
         "probe.tried",
         "rebuild.header_read",
         "rebuild.recorded",
+        "relocate.done",
+        "relocate.looked",
         "remove.done",
         "remove.file_gone",
         "remove.files_gone",

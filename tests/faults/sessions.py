@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wabucketref import WaBucketRefAPI
+from wabucketref.cli.main import main
+from wabucketref.errors import NotFound
 from wabucketref.failpoints import install_from_environment
+from wabucketref.store.collect import age
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.migrate import Scripts, ensure_schema
 
@@ -27,6 +30,18 @@ def session(argv: Sequence[str]) -> int:
         note("summary")
     note("finished")
     return 0
+
+
+def collect(argv: Sequence[str]) -> int:
+    """A command line on the day after tomorrow: all that lies in the bucket is old enough to be collected."""
+    age.AGE = -60.0
+    return main(argv)
+
+
+def relocate(argv: Sequence[str]) -> int:
+    """Let the records follow from the bucket `argv[0]` to `argv[1]`; that they are there already is as good."""
+    code = main(["relocate", *argv, "--apply"])
+    return 0 if code == NotFound.exit_code else code
 
 
 def migrate(argv: Sequence[str]) -> int:

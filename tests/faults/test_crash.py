@@ -11,7 +11,7 @@ from tests.faults import invariants, trees
 from tests.faults.conftest import MakeWorld
 from tests.faults.crash.commands import NEW, REF, UPLOAD, Command, Upload
 from tests.faults.crash.sessions import Migration
-from tests.faults.crash.stores import OPERATIONS, Enumerate, on_stores
+from tests.faults.crash.stores import OPERATIONS, UPKEEP, Enumerate, on_stores
 from tests.faults.procs import World
 from tests.faults.steps import DOWNLOAD_STEPS, UPLOAD_STEPS
 from tests.servers import Server
@@ -35,6 +35,16 @@ def test_points(enumerate_points: Enumerate, operation: type[Command], store: st
     found = enumerate_points(operation, store)
     rng = random.Random(f"{seed} {operation.name} {store}")
     points = rng.sample(range(1, found.tally.points + 1), min(DRAWN[store], found.tally.points))
+    assert not found.kill_at(sorted(points)).troubles
+
+
+@pytest.mark.row("K1", "O7", "R2")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("operation", "store"), on_stores(UPKEEP, among=("local", "moto")))
+def test_points_of_the_upkeep(enumerate_points: Enumerate, operation: type[Command], store: str, seed: int) -> None:
+    found = enumerate_points(operation, store)
+    rng = random.Random(f"{seed} {operation.name} {store}")
+    points = rng.sample(range(1, found.tally.points + 1), {"local": 4, "moto": 2}[store])
     assert not found.kill_at(sorted(points)).troubles
 
 

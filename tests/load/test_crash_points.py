@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.crash.commands import Command, Download, Overwrite, Upload
 from tests.faults.crash.sessions import Session
-from tests.faults.crash.stores import OPERATIONS, Enumerate, on_stores
+from tests.faults.crash.stores import OPERATIONS, UPKEEP, Enumerate, on_stores
 
 MANY = 1000
 PAIRED = (Upload, Overwrite, Download, Session)
@@ -16,7 +16,7 @@ STRIDE = 5
 
 @pytest.mark.row("K1")
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("operation", "store"), on_stores(OPERATIONS))
+@pytest.mark.parametrize(("operation", "store"), on_stores((*OPERATIONS, *UPKEEP)))
 def test_every_point(enumerate_points: Enumerate, operation: type[Command], store: str) -> None:
     found = enumerate_points(operation, store)
     tally = found.kill_at(range(1, MANY))

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from wabucketref.conformance import tracker_artifacts, tracker_found, tracker_runs
+from wabucketref.conformance import tracker_artifacts, tracker_found, tracker_moved, tracker_runs
 from wabucketref.conformance.results import CheckResult, NotApplicable, run_check, same
 from wabucketref.conformance.tracker_bench import BUCKET, Bench, OpenTracker, logged, ref, refused, together
 from wabucketref.contracts.tracker import Tracker
@@ -40,6 +40,7 @@ CHECKS: Final[Sequence[Check]] = (
     *tracker_runs.CHECKS,
     *tracker_artifacts.CHECKS,
     *tracker_found.CHECKS,
+    *tracker_moved.CHECKS,
     version_aliases,
     refuses_questions,
 )

@@ -34,6 +34,8 @@ class TrackerCapabilities:
     keeps them all."""
     rebuilds: bool = False
     """It can be filled from what lies in a bucket, and is a :class:`RebuildableTracker`."""
+    relocates: bool = False
+    """Its records can follow a bucket to another URL, and it is a :class:`RelocatableTracker`."""
     keeps_removed: bool = True
     """A removed version is remembered: it is said that it was removed, and a replay does not bring it back."""
     latest_is_newest: bool = True
@@ -232,4 +234,30 @@ class RebuildableTracker(Tracker, Protocol):
         A run that is not known is recorded as finished when the upload was committed, with a note that says where it is
         known from. A version that was removed is there again if its upload is. Of each upload what was new; where the
         alias names other content than its standing knows, nothing is recorded of it, and the refusal is returned.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAt:
+    """A version and where it is recorded."""
+
+    project: tuple[str, str]
+    """(entity, project)."""
+    artifact: ArtifactInfo
+
+
+class RelocatableTracker(Tracker, Protocol):
+    """A tracker with the capability ``relocates``."""
+
+    def recorded_in(self, bucket: str) -> Sequence[RecordedAt]:
+        """The versions of all projects whose files are in `bucket`, newest first."""
+
+    def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
+        """Record in `new` all that is recorded in `old`, in one transaction; versions keep their numbers and names.
+
+        What was recorded in both places with the same content is one version afterwards.
+
+        Raises:
+            TransientError: what is recorded in `old` is not what was `seen`.
+            Conflict: a name means other content in `new`.
         """

@@ -94,6 +94,20 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """A signed statement on an artifact that was found to be right."""
+
+    keyid: str
+    """SHA-256 of the public key that signed it."""
+    predicate_type: str
+    digest: str
+    """The manifest digest that it is on."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"keyid": self.keyid, "predicate_type": self.predicate_type, "digest": self.digest}
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyResult:
     """What ``verify`` saw; `damage` is empty when all is well."""
 
@@ -104,10 +118,14 @@ class VerifyResult:
     damage: tuple[Damage, ...]
     extra: tuple[str, ...] = ()
     """Objects below the alias that the manifest does not list."""
+    attestation: Attestation | None = None
+    """That was checked, if one was given."""
 
     def to_dict(self) -> dict[str, Any]:
+        attested = {"attestation": self.attestation.to_dict()} if self.attestation else {}
         return {
             "artifact": self.artifact.to_dict(),
+            **attested,
             "deep": self.deep,
             "files": self.files,
             "bytes": self.bytes,

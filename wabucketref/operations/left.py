@@ -68,6 +68,20 @@ def under_way(settings: Settings) -> set[ArtifactRef]:
     return found
 
 
+def runs_in(settings: Settings, bucket: str) -> set[str]:
+    """Runs of this home, of whatever project, whose journals have to do with `bucket`."""
+    found = set[str]()
+    for path in journals(settings):
+        try:
+            with Journal.look(path) as journal:
+                records = (getattr(one, one.WhichOneof("kind") or "run") for _, one in journal.scan())
+                if any(getattr(record, "bucket", None) == bucket for record in records):
+                    found.add(path.stem)
+        except WaBucketError:
+            continue  # recorded meanwhile, or damaged: nobody goes on with it
+    return found
+
+
 def _wanted(journal: Journal, kinds: Collection[str] = _MAKING) -> Iterator[tuple[str, ArtifactRef]]:
     """The operations of these kinds: xid and reference."""
     for _, record in journal.scan():

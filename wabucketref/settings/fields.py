@@ -78,7 +78,7 @@ FLAGS: Final = ("help", "json", "no-progress", "quiet", "verbose", "version")
 ENFORCED: Final = "WABUCKET_ENFORCED"
 DEFAULTS: Final = "WABUCKET_DEFAULTS"
 OTHER_VARIABLES: Final = frozenset(
-    {ENFORCED, DEFAULTS, "WABUCKET_DOTENV", "WABUCKET_OUTPUT_FILE", "WABUCKET_FAILPOINTS"}
+    {ENFORCED, DEFAULTS, "WABUCKET_DOTENV", "WABUCKET_OUTPUT_FILE", "WABUCKET_KEY_PASSWORD", "WABUCKET_FAILPOINTS"}
 )
 """Variables of ours that are not settings."""
 

@@ -13,7 +13,7 @@ class UnavailableTracker:
 
     def __init__(self, name: str, reason: WaBucketError) -> None:
         self.name = name
-        self.capabilities = TrackerCapabilities(rebuilds=True)
+        self.capabilities = TrackerCapabilities(rebuilds=True, relocates=True)
         self.reason = reason
 
     def default_entity(self) -> str | None:

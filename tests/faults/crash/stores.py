@@ -10,21 +10,28 @@ import pytest
 from tests.faults.crash.commands import Adopt, Alias, Command, Download, Link, Overwrite, Remove, Sync, Upload
 from tests.faults.crash.enumeration import Enumeration
 from tests.faults.crash.sessions import Session
+from tests.faults.crash.upkeep import Collect, Rebuild, Relocate
 from tests.faults.procs import World, Zygote
 
 STORES = ("local", "moto", "rclone")
 OPERATIONS = (Upload, Overwrite, Download, Link, Adopt, Remove, Sync, Alias, Session)
 """Those that a bucket takes part in."""
+UPKEEP = (Collect, Rebuild, Relocate)
+"""Those that nobody waits for."""
 
 Enumerate = Callable[[type[Command], str], Enumeration]
 
 
-def on_stores(operations: Sequence[type[Command]], without: tuple[type[Command], str] | None = None) -> list[Any]:
-    """Parameters: each operation on each store, but for the pair `without`."""
+def on_stores(
+    operations: Sequence[type[Command]],
+    without: tuple[type[Command], str] | None = None,
+    among: Sequence[str] = STORES,
+) -> list[Any]:
+    """Parameters: each operation on each store `among` these, but for the pair `without`."""
     return [
         pytest.param(operation, store, id=f"{operation.name}-{store}", marks=_needs(store))
         for operation in operations
-        for store in STORES
+        for store in among
         if (operation, store) != without
     ]
 

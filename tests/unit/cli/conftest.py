@@ -23,6 +23,7 @@ FLOORS = {
     "remove": ("remove",),
     "gc": ("gc",),
     "rebuild": ("rebuild",),
+    "relocate": ("relocate",),
     "sync": ("sync",),
     "status": ("status",),
     "doctor": ("doctor",),

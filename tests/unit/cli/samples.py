@@ -10,6 +10,7 @@ from wabucketref.model.garbage import Garbage, GcResult, Kept
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import TransferFigures
 from wabucketref.model.rebuilt import RebuildResult, Skipped
+from wabucketref.model.relocation import Moved, RelocateResult, State
 from wabucketref.model.result import Damage, DownloadResult, RunSummary, UploadResult, VerifyResult
 from wabucketref.model.run import Lineage, RunInfo, RunState
 
@@ -107,6 +108,10 @@ def rebuild_result(*skipped: Skipped, **changes: Any) -> RebuildResult:
     result = RebuildResult("file:///b", skipped=list(skipped), **changes)
     result.count(("ada", "demo"), added=True)
     return result
+
+
+def relocate_result(state: State = "ok", explanation: str | None = None) -> RelocateResult:
+    return RelocateResult("file:///a", "file:///b", False, [Moved(("ada", "demo"), artifact(), state, explanation)])
 
 
 def garbage(**changes: Any) -> Garbage:

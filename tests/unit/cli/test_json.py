@@ -73,6 +73,7 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ),
     ("rebuild", ("rebuild",), {"rebuild": samples.rebuild_result(set_aside="/home/catalog.sqlite.damaged-1")}),
     ("rebuild", ("rebuild",), {"rebuild": samples.rebuild_result(Skipped("a/b:c", "skipped", "of no project"))}),
+    ("relocate", ("relocate", "a", "b"), {"relocate": samples.relocate_result()}),
     ("completion", ("completion", "zsh"), {}),
     ("version", ("--version",), {}),
     ("error", ("show", REF), {"show": NotFound("gone", hint="look elsewhere")}),
@@ -111,7 +112,7 @@ def test_schemas_are_schemas() -> None:
 
 def test_every_schema_is_used() -> None:
     parts = {"artifact", "run", "run-status", "run-summary"}
-    elsewhere = {"config-list", "doctor", "plugins", "serve", "sync", "status"} | {
+    elsewhere = {"attest", "config-list", "doctor", "plugins", "serve", "sync", "status"} | {
         "service-start",
         "service-status",
         "service-stop",

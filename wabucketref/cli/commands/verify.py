@@ -19,35 +19,54 @@ if TYPE_CHECKING:
     "verify",
     cls=TeachingCommand,
     short_help="Check an artifact's bytes against its manifest.",
-    examples=("wabucket -p demo verify dataset/cats:latest --deep", "wabucket -p demo verify --all"),
+    examples=(
+        "wabucket -p demo verify dataset/cats:latest --deep",
+        "wabucket -p demo verify --all",
+        "wabucket -p demo verify model/cat-finder:latest --attestation cat-finder.json --key key.pub",
+    ),
 )
 @optional_reference
 @click.option("--all", "everything", is_flag=True, help="Check all versions; compare bucket, tracker and journal.")
 @click.option("--deep", is_flag=True, help="Read every byte; without it, presence and sizes are checked.")
+@click.option("--attestation", metavar="FILE", help="Check this attestation first: see `wabucket attest`.")
+@click.option("--key", metavar="FILE", help="Public key in PEM that must have signed the attestation.")
 @command_flags
 @pass_invocation
-def command(invocation: Invocation, ref: ArtifactRef | None, everything: bool, deep: bool) -> None:
+def command(
+    invocation: Invocation,
+    ref: ArtifactRef | None,
+    everything: bool,
+    deep: bool,
+    attestation: str | None,
+    key: str | None,
+) -> None:
     """Check what lies in the bucket against the manifest; any damage is listed and ends with exit code 7.
 
     With --all every version of the project in this bucket is checked, and bucket, tracker and journal are compared:
     exit code 7 when bytes or digests differ or a version is gone, 8 when something only waits to be recorded, 0 when
     all agree. Uploads that nobody finishes and objects that nobody needs are listed too.
+
+    With --attestation an attestation must have been signed with the key and be on this very content, else exit code 7.
     """
+    if (attestation is None) != (key is None):
+        raise UsageError("--attestation and --key need each other", hint="give both, or neither")
+    if attestation is not None and everything:
+        raise UsageError("--all and --attestation exclude each other", hint="an attestation is on one artifact")
     if everything == (ref is not None):
         problem = "--all and an artifact exclude each other" if everything else "nothing to verify is given"
         raise UsageError(problem, hint="wabucket verify TYPE/NAME:ALIAS, or wabucket verify --all")
     if ref is not None:
-        _verify_one(invocation, ref, deep)
+        _verify_one(invocation, ref, deep, (attestation, key) if attestation and key else None)
     else:
         _verify_all(invocation, deep)
 
 
-def _verify_one(invocation: Invocation, ref: ArtifactRef, deep: bool) -> None:
+def _verify_one(invocation: Invocation, ref: ArtifactRef, deep: bool, signed: tuple[str, str] | None) -> None:
     from wabucketref.cli.render.artifacts import verify_lines
     from wabucketref.operations.verify import verify
 
     with invocation.workspace() as workspace:
-        result = verify(workspace, ref, deep, invocation.progress())
+        result = verify(workspace, ref, deep, invocation.progress(), **({"signed": signed} if signed else {}))
     if not result.damage:
         invocation.show(result.to_dict, lambda: verify_lines(result))
         return

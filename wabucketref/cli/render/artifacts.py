@@ -61,6 +61,8 @@ def verify_lines(result: VerifyResult) -> list[str]:
     how = "every byte read" if result.deep else "presence and sizes"
     state = f"{count(len(result.damage), 'file')} damaged" if result.damage else "ok"
     lines = [f"{result.artifact.ref}: {state} ({count(result.files, 'file')}, {size(result.bytes)}, {how})"]
+    if result.attestation:
+        lines.append(f"  attested with the key {result.attestation.keyid}")
     for one in result.damage:
         lines.append(printable(f"  {one.path}: {one.problem}, expected {one.expected}, found {one.found}"))
     lines += [printable(f"  {path}: not in the manifest") for path in result.extra]

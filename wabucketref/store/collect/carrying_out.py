@@ -36,16 +36,18 @@ class Spared(Exception):
 def carry_out(
     storage: Storage, me: Identity, crew: Crew, clock: Clock, items: Sequence[Item]
 ) -> Iterator[tuple[Item, str | None]]:
-    """Remove `items`; of each, in order, None or why it was kept. What belongs to one alias is removed in series.
+    """Remove `items`; of each None or why it was kept. What belongs to one alias is removed in series, and marks go
+    before all else: whoever removes files looks at marks of links, and must not meet one that is just being looked at.
 
     Raises:
         WaBucketError: the first failure; what was yielded before stays true, and doing it again goes on.
     """
-    ordered = sorted(items, key=_alias)
-    groups = ([*group] for _, group in groupby(ordered, key=_alias))
     collecting = _Collecting(storage, me, crew, clock)
-    for done in crew.in_order(collecting.group, groups, window=64):
-        yield from done
+    marks, others = [one for one in items if one.kind == "mark"], [one for one in items if one.kind != "mark"]
+    for phase in (marks, others):
+        groups = ([*group] for _, group in groupby(sorted(phase, key=_alias), key=_alias))
+        for done in crew.in_order(collecting.group, groups, window=64):
+            yield from done
 
 
 def _alias(item: Item) -> str:

@@ -14,7 +14,7 @@ class EmbeddedFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
-    capabilities = TrackerCapabilities(rebuilds=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True)
 
     def open(self, settings: Settings) -> Tracker:
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker

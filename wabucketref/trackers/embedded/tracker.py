@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, TrackerCapabilities
+from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, RecordedAt, TrackerCapabilities
 from wabucketref.errors import NotFound
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
@@ -13,7 +13,7 @@ from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.trackers.embedded import aliases, artifacts, infos, labels, rebuilding, runs
+from wabucketref.trackers.embedded import aliases, artifacts, infos, labels, rebuilding, relocating, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
@@ -29,7 +29,7 @@ class EmbeddedTracker:
     """Keeps everything in the catalog. Thread-safe, and many processes may have one catalog open."""
 
     name = "embedded"
-    capabilities = TrackerCapabilities(rebuilds=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True)
 
     def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0) -> None:
         """Open the catalog at `url` (``sqlite:////path`` or ``postgresql://…``); make or migrate it when needed.
@@ -85,6 +85,14 @@ class EmbeddedTracker:
     def add_found(self, uploads: Sequence[FoundUpload]) -> Sequence[Added | AliasHeld]:
         with self._catalog.write() as connection:
             return rebuilding.add(connection, uploads)
+
+    def recorded_in(self, bucket: str) -> Sequence[RecordedAt]:
+        with self._catalog.read() as connection:
+            return relocating.recorded_in(connection, bucket)
+
+    def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
+        with self._catalog.write_in_turn() as connection:
+            relocating.relocate(connection, old, new, seen)
 
     def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
         with self._catalog.write() as connection:

@@ -1,0 +1,1 @@
+"""Signed statements on where an artifact comes from: in-toto, SLSA provenance, DSSE."""
