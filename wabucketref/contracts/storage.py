@@ -45,6 +45,8 @@ class Capabilities:
     """It can say which writes have begun and are not over: uploads in parts, hidden files of killed processes."""
     min_part_bytes: int = 5 << 20
     max_key_bytes: int = 1024
+    refused_characters: str = ""
+    """What no key can hold, because the store would take it for something else: refused with ``UsageError``."""
     local: bool = False
     """Keys are paths on a disk of this machine."""
 

@@ -12,13 +12,26 @@ if TYPE_CHECKING:
     from wabucketref.contracts.context import Context, Facts
     from wabucketref.contracts.factories import API_VERSION, Configurable, StorageFactory, TrackerFactory
     from wabucketref.contracts.outputs import OutputFacts, Outputs
-    from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Sink, Storage
+    from wabucketref.contracts.storage import (
+        Buffer,
+        Capabilities,
+        Multipart,
+        ObjectInfo,
+        Part,
+        Sink,
+        Storage,
+        UnfinishedWrite,
+    )
     from wabucketref.contracts.tracker import Tracker, TrackerCapabilities
+    from wabucketref.model.redact import redact
     from wabucketref.plugin.filesystem import FsspecPlugin
     from wabucketref.store.drivers.chunks import blocks, read_in_steps
     from wabucketref.store.drivers.generic import GenericStorage
-    from wabucketref.store.drivers.keys import changed, check_key, check_prefix, check_seen
+    from wabucketref.store.drivers.http_errors import clock_hint, retry_after, unanswered, unreachable
+    from wabucketref.store.drivers.http_session import tell_plain_http
+    from wabucketref.store.drivers.keys import changed, check_characters, check_key, check_prefix, check_seen
     from wabucketref.store.drivers.loop import PerProcess
+    from wabucketref.store.drivers.pace import stall_seconds
     from wabucketref.store.drivers.parts import in_a_row
     from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
@@ -27,14 +40,18 @@ _HOMES = {
     "wabucketref.contracts.factories": ("API_VERSION", "Configurable", "StorageFactory", "TrackerFactory"),
     "wabucketref.contracts.outputs": ("OutputFacts", "Outputs"),
     "wabucketref.contracts.storage": (
-        "Buffer", "Capabilities", "Multipart", "ObjectInfo", "Part", "Sink", "Storage",
+        "Buffer", "Capabilities", "Multipart", "ObjectInfo", "Part", "Sink", "Storage", "UnfinishedWrite",
     ),
     "wabucketref.contracts.tracker": ("Tracker", "TrackerCapabilities"),
+    "wabucketref.model.redact": ("redact",),
     "wabucketref.plugin.filesystem": ("FsspecPlugin",),
     "wabucketref.store.drivers.chunks": ("blocks", "read_in_steps"),
     "wabucketref.store.drivers.generic": ("GenericStorage",),
-    "wabucketref.store.drivers.keys": ("changed", "check_key", "check_prefix", "check_seen"),
+    "wabucketref.store.drivers.http_errors": ("clock_hint", "retry_after", "unanswered", "unreachable"),
+    "wabucketref.store.drivers.http_session": ("tell_plain_http",),
+    "wabucketref.store.drivers.keys": ("changed", "check_characters", "check_key", "check_prefix", "check_seen"),
     "wabucketref.store.drivers.loop": ("PerProcess",),
+    "wabucketref.store.drivers.pace": ("stall_seconds",),
     "wabucketref.store.drivers.parts": ("in_a_row",),
     "wabucketref.store.drivers.urls": ("BucketUrl", "parse_bucket_url"),
 }  # fmt: skip
@@ -61,14 +78,23 @@ __all__ = [
     "Tracker",
     "TrackerCapabilities",
     "TrackerFactory",
+    "UnfinishedWrite",
     "blocks",
     "changed",
+    "check_characters",
     "check_key",
     "check_prefix",
     "check_seen",
+    "clock_hint",
     "in_a_row",
     "parse_bucket_url",
     "read_in_steps",
+    "redact",
+    "retry_after",
+    "stall_seconds",
+    "tell_plain_http",
+    "unanswered",
+    "unreachable",
 ]
 
 

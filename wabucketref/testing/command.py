@@ -11,7 +11,7 @@ _FILES = {
     "a.txt": b"alpha",
     "deep/er/b.bin": bytes(range(256)) * 4096,
     "empty": b"",
-    "large.bin": os.urandom(1) * (20 << 20),
+    "large.bin": os.urandom(1) * (9 << 20),
 }
 
 

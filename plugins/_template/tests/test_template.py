@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from wabucketref_template import PLUGIN, Options
 
 from wabucketref.testing import StorageConformance, round_trip
+from wabucketref_template import PLUGIN, Options
 
 
 class TestTemplate(StorageConformance):

@@ -16,12 +16,25 @@ FORWARDED: Final = frozenset(
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_S3",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AZURE_STORAGE_ACCOUNT",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_ACCOUNT_NAME",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "AZURE_STORAGE_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
         "GOOGLE_CLOUD_PROJECT",
         "STORAGE_EMULATOR_HOST",
     }
 )
 """Variables that drivers are given: the service acts with those of its client."""
-SECRET: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+SECRET: Final = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+)
 """Of those, what must never be shown."""
 AMBIENT: Final = frozenset(
     {
@@ -33,6 +46,12 @@ AMBIENT: Final = frozenset(
         "AWS_ROLE_ARN",
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_CONFIG_DIR",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_TENANT_ID",
         "GOOGLE_APPLICATION_CREDENTIALS",
         "HTTPS_PROXY",
         "HTTP_PROXY",

@@ -1,6 +1,6 @@
 """What every driver checks of a key before anything is sent, and of the source of a copy."""
 
-from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.contracts.storage import Capabilities, ObjectInfo
 from wabucketref.errors import PreconditionFailed, UsageError
 
 
@@ -21,6 +21,17 @@ def check_key(key: str, max_bytes: int = 1024) -> str:
             f"object key has {length} bytes, this storage takes {max_bytes}: {key[:80]}…", hint="shorten the path"
         )
     return key
+
+
+def check_characters(key: str, able: Capabilities) -> None:
+    """Refuse a key that the store would change.
+
+    Raises:
+        UsageError: it has one of the refused characters.
+    """
+    for character in able.refused_characters:
+        if character in key:
+            raise UsageError(f"this storage takes no {character!r} in a name: {key!r}", hint="rename the file")
 
 
 def check_prefix(prefix: str) -> str:

@@ -1,0 +1,60 @@
+"""What the entry point gives: options, and the opening of a bucket. The SDK is loaded when it is first used."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field, SecretStr
+
+from wabucketref.plugin import API_VERSION, Capabilities, Storage, parse_bucket_url, stall_seconds, tell_plain_http
+
+CAPABILITIES = Capabilities(
+    create_if_absent=True,
+    replace_if_match=True,
+    server_side_copy=True,
+    multipart=True,
+    resumable=True,
+    lists_unfinished=True,
+    min_part_bytes=1,
+    refused_characters="\\",  # the service takes it for a slash
+)
+
+
+class AzureOptions(BaseModel):
+    """Where the account is and who asks; what is not given is taken from the variables of Azure's own tools."""
+
+    account_name: str | None = Field(default=None, description="Storage account.  [default: AZURE_STORAGE_ACCOUNT]")
+    account_key: SecretStr | None = Field(default=None, description="Its key.  [default: AZURE_STORAGE_KEY]")
+    sas_token: SecretStr | None = Field(
+        default=None, description="Shared access signature.  [default: AZURE_STORAGE_SAS_TOKEN]"
+    )
+    connection_string: SecretStr | None = Field(
+        default=None, description="Account, key and address in one.  [default: AZURE_STORAGE_CONNECTION_STRING]"
+    )
+    endpoint: str | None = Field(
+        default=None, description="Address of the blob service.  [default: https://ACCOUNT.blob.core.windows.net]"
+    )
+
+
+class AzurePlugin:
+    """Implements StorageFactory and Configurable."""
+
+    api_version = API_VERSION
+    capabilities = CAPABILITIES
+    Options = AzureOptions
+
+    def __init__(self, options: AzureOptions | None = None) -> None:
+        self._options = options or AzureOptions()
+
+    def configured(self, options: AzureOptions) -> "AzurePlugin":
+        return AzurePlugin(options)
+
+    def open(self, url: str, environ: Mapping[str, str]) -> Storage:
+        from wabucketref_azure.access import Access
+        from wabucketref_azure.storage import AzureStorage
+
+        address = parse_bucket_url(url, "az")
+        access = Access.of(self._options, environ)
+        tell_plain_http(str(address), access.endpoint)
+        return AzureStorage(address, access, stall_seconds(environ))
+
+
+PLUGIN = AzurePlugin()

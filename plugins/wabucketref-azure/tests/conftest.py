@@ -1,0 +1,3 @@
+from azurite_server import azurite, backdoor_of, container
+
+__all__ = ["azurite", "backdoor_of", "container"]
