@@ -80,6 +80,8 @@ POINTS = frozenset(
         "upload.claim_removed",
         "upload.claimed",
         "upload.completed",
+        "upload.copied",
+        "upload.copying",
         "upload.entries_put",
         "upload.file_sent",
         "upload.file_stored",

@@ -15,6 +15,7 @@ UPLOAD_STEPS: Mapping[str, tuple[str, ...]] = {
     "P07 part k of file i put": ("upload.parts_begun", "upload.part"),
     "P08 multipart completed": ("upload.completed",),
     "P09 file checksum known": ("upload.file_sent", "upload.file_stored"),
+    "P10 server-side copy": ("upload.copying", "upload.copied"),
     "P11 last file done": ("upload.files_stored", "upload.leftovers_removed"),
     "P12 entries put": ("upload.entries_put",),
     "P13 header put sent": ("upload.header_sent",),
@@ -57,9 +58,7 @@ OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "verify": ("verify.file",),
     "the first look at a store": ("probe.tried",),
 }
-WITHOUT_POINT: Mapping[str, str] = {
-    "P10": "server-side copy: no upload copies within the store in this release",
-}
+WITHOUT_POINT: Mapping[str, str] = {}
 
 
 def all_steps() -> Mapping[str, tuple[str, ...]]:

@@ -104,12 +104,14 @@ def test_after_a_killed_removal_the_alias_can_be_used_again(world: World, point:
 
 
 def test_an_upload_and_a_download_pass_every_step(world: World) -> None:
-    """The second try of a session with rows, lines of a terminal, small files and a large one."""
+    """Two tries of a session with rows, lines of a terminal, small files, a large one, and one uploaded before."""
+    trees.make(world.directory / "before", {"a.txt": NEW["a.txt"]})
+    world.ok("upload", "before", "-n", "cats", "-t", "dataset", "-a", "zero")
     trees.make(world.directory / "src", NEW)
     with open(world.directory / "src/large", "wb") as file:
         file.truncate(17 << 20)
-    assert world.run(*UPLOAD, points="upload.file_stored=kill").code == -9
     log = world.directory / "passed"
+    assert world.run(*UPLOAD, points=f"*=log:{log},upload.file_stored=kill").code == -9
     ended = world.run(points=f"*=log:{log}", call="tests.faults.sessions:session")
     assert ended.code == 0, ended
     _every_step(UPLOAD_STEPS, log.read_text().split())

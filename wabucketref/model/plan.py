@@ -41,6 +41,9 @@ class UploadPlan:
     replaces: str = ""
     """The write id of what an overwrite found at the alias when it was asked for; empty: nothing. After a crash it goes
     on only to replace that."""
+    earlier: tuple[str, ...] | None = ()
+    """Aliases of earlier uploads of the artifact, the newest first, whose equal files need not be sent; None: the
+    bucket shall tell which there are."""
 
     @property
     def ref(self) -> ArtifactRef:

@@ -12,6 +12,7 @@ from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import UploadResult
 from wabucketref.model.text import check_patterns, check_unicode
+from wabucketref.operations.earlier import earlier_uploads
 from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
 from wabucketref.operations.outcome import settle, uploaded
@@ -174,6 +175,7 @@ def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run |
         exclude=selection.exclude,
         overwrite=selection.overwrite,
         replaces=_replaced(ws, artifact) if selection.overwrite and run is not None else "",
+        earlier=earlier_uploads(ws, artifact.type, artifact.name),
     )
 
 

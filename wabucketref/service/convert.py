@@ -93,6 +93,8 @@ def upload_to_record(plan: UploadPlan) -> pb.ArtifactRecord:
         exclude=plan.exclude,
         overwrite=plan.overwrite,
         replaces=plan.replaces,
+        earlier=plan.earlier,
+        find_earlier=plan.earlier is None,
     )
 
 
@@ -111,6 +113,7 @@ def upload_from_record(record: pb.ArtifactRecord, key: RunKey) -> UploadPlan:
         exclude=tuple(record.exclude),
         overwrite=record.overwrite,
         replaces=record.replaces,
+        earlier=None if record.find_earlier else tuple(record.earlier),
     )
 
 

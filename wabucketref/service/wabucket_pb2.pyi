@@ -189,7 +189,7 @@ class OutputRecord(_message.Message):
     def __init__(self, index: _Optional[int] = ..., stream: _Optional[str] = ..., time: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ArtifactRecord(_message.Message):
-    __slots__ = ("xid", "source", "bucket", "type", "name", "alias", "created", "metadata_json", "include", "exclude", "overwrite", "replaces")
+    __slots__ = ("xid", "source", "bucket", "type", "name", "alias", "created", "metadata_json", "include", "exclude", "overwrite", "replaces", "earlier", "find_earlier")
     XID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,8 @@ class ArtifactRecord(_message.Message):
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
     REPLACES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
+    FIND_EARLIER_FIELD_NUMBER: _ClassVar[int]
     xid: str
     source: str
     bucket: str
@@ -214,7 +216,9 @@ class ArtifactRecord(_message.Message):
     exclude: _containers.RepeatedScalarFieldContainer[str]
     overwrite: bool
     replaces: str
-    def __init__(self, xid: _Optional[str] = ..., source: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., overwrite: bool = ..., replaces: _Optional[str] = ...) -> None: ...
+    earlier: _containers.RepeatedScalarFieldContainer[str]
+    find_earlier: bool
+    def __init__(self, xid: _Optional[str] = ..., source: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., overwrite: bool = ..., replaces: _Optional[str] = ..., earlier: _Optional[_Iterable[str]] = ..., find_earlier: bool = ...) -> None: ...
 
 class LinkRecord(_message.Message):
     __slots__ = ("xid", "base", "bucket", "type", "name", "alias", "created", "metadata_json")

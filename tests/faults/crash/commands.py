@@ -155,6 +155,16 @@ class Upload(Journaled):
     readable = (NEW,)
 
 
+class UploadAgain(Upload):
+    """What is sent otherwise is copied here."""
+
+    name = "upload-again"
+
+    def prepare(self, world: World) -> None:
+        super().prepare(world)
+        world.ok("upload", "src", "-n", "cats", "-t", "dataset", "-a", "zero")
+
+
 class Overwrite(Journaled):
     name = "overwrite"
     argv = (*UPLOAD, "--overwrite")

@@ -7,14 +7,25 @@ from typing import Any
 
 import pytest
 
-from tests.faults.crash.commands import Adopt, Alias, Command, Download, Link, Overwrite, Remove, Sync, Upload
+from tests.faults.crash.commands import (
+    Adopt,
+    Alias,
+    Command,
+    Download,
+    Link,
+    Overwrite,
+    Remove,
+    Sync,
+    Upload,
+    UploadAgain,
+)
 from tests.faults.crash.enumeration import Enumeration
 from tests.faults.crash.sessions import Session
 from tests.faults.crash.upkeep import Collect, Rebuild, Relocate
 from tests.faults.procs import World, Zygote
 
 STORES = ("local", "moto", "rclone")
-OPERATIONS = (Upload, Overwrite, Download, Link, Adopt, Remove, Sync, Alias, Session)
+OPERATIONS = (Upload, UploadAgain, Overwrite, Download, Link, Adopt, Remove, Sync, Alias, Session)
 """Those that a bucket takes part in."""
 UPKEEP = (Collect, Rebuild, Relocate)
 """Those that nobody waits for."""

@@ -3,13 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from wabucketref.contracts.storage import Buffer, Multipart, ObjectInfo, Part, Storage
-from wabucketref.errors import AlreadyExists, OutcomeUnknown, PreconditionFailed, TransientError, WaBucketError
+from wabucketref.errors import (
+    AlreadyExists,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    TransientError,
+    WaBucketError,
+)
 from wabucketref.retry import retry
 from wabucketref.store.claims.held import Held
 from wabucketref.store.pool import Crew
 from wabucketref.store.withdraw import delete_seen
 
 _CONFLICTS = (AlreadyExists, PreconditionFailed)
+
+
+class SourceGone(Exception):
+    """The original of a copy was removed or changed."""
 
 
 class Guarded:
@@ -48,6 +59,24 @@ class Guarded:
             return send(self.storage.capabilities.create_if_absent)
 
         return self._repeated(key, attempt, seen, TransientError if streamed else OutcomeUnknown)
+
+    def copy(self, original: ObjectInfo, key: str, seen: ObjectInfo | None) -> ObjectInfo:
+        """Store a copy of another object in the place of `seen`. As for large objects, what was seen goes first.
+
+        Raises:
+            SourceGone: the original is not as it was seen any more.
+        """
+
+        def attempt(seen: ObjectInfo | None) -> ObjectInfo:
+            if seen is not None:
+                self.delete(seen)
+            try:
+                create_only = self.storage.capabilities.create_if_absent
+                return self.storage.copy(original.key, key, if_absent=create_only, seen=original)
+            except (NotFound, PreconditionFailed) as error:
+                raise SourceGone from error
+
+        return self._repeated(key, attempt, seen, OutcomeUnknown)
 
     def delete(self, seen: ObjectInfo) -> None:
         """Remove an object as it was seen.

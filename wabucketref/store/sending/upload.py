@@ -15,6 +15,7 @@ from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender
 from wabucketref.store.sending.readback import read_back
+from wabucketref.store.sending.reuse import Reuse, reusing
 from wabucketref.store.sending.unfinished import Unfinished
 from wabucketref.store.sending.writing import Moved, Room, Writing
 from wabucketref.store.source.read import Source
@@ -28,9 +29,14 @@ def upload(
     with Source(tree.root) as source, cache.of(tree.root, tree.files) as known:
         digests = SourceDigests(source, crew, known)
         writing = Writing(storage, plan, me, crew, Comparing(digests, tree, plan).same)
+
+        def fill(room: Room, moved: Moved) -> Iterator[Entry]:
+            with reusing(room, plan, digests, tree.files, crew) as reuse:
+                yield from _Filling(source, digests, reuse, tree, crew, memory, room, moved).entries()
+
         crew.progress.start("upload", tree.files, tree.bytes)
         try:
-            return writing.run(lambda room, moved: _Filling(source, digests, tree, crew, memory, room, moved).entries())
+            return writing.run(fill)
         finally:
             crew.progress.finish()
 
@@ -42,6 +48,7 @@ class _Filling:
         self,
         source: Source,
         digests: SourceDigests,
+        reuse: Reuse,
         tree: Tree,
         crew: Crew,
         memory: TransferMemory,
@@ -49,6 +56,7 @@ class _Filling:
         moved: Moved,
     ) -> None:
         self._digests = digests
+        self._reuse = reuse
         self._tree = tree
         self._crew = crew
         self._memory = memory
@@ -85,7 +93,9 @@ class _Filling:
         key = self._room.layout.file(found.path)
         seen = self._room.seen.take(key)
         left = self._unfinished.take(found, key)
-        kept = self._kept(found, seen) or self._completed(found, seen, left)
+        kept = self._kept(found, seen) or self._reuse.in_place(found, seen) or self._completed(found, seen, left)
+        if kept is None:
+            kept, seen = self._reuse.copied(found, key, seen)
         if kept is not None:
             if left is not None:
                 self._unfinished.give_back(left)

@@ -61,8 +61,12 @@ class Moved:
 class Room:
     """The artifact's directory while this writer holds the claim."""
 
-    def __init__(self, storage: Storage, layout: Layout, claim: Held, crew: Crew, seen: Seen) -> None:
+    def __init__(
+        self, storage: Storage, layout: Layout, claim: Held, crew: Crew, seen: Seen, replaced: Header | None = None
+    ) -> None:
         self.layout = layout
+        self.replaced = replaced
+        """The header of other content that was withdrawn, whose files are still there."""
         self.claim = claim
         self.seen = seen
         self.guarded = Guarded(storage, claim, crew)
@@ -182,7 +186,8 @@ class Writing:
             self._withdraw(claim, now)
         elif self._overwrite and before != Absent("nothing"):
             unmark_all(self._storage, self._ref)
-        room = Room(self._storage, self._layout, claim, self._crew, Seen(self._storage, self._layout))
+        seen = Seen(self._storage, self._layout)
+        room = Room(self._storage, self._layout, claim, self._crew, seen, self._replaced(now))
         with Spool(_SPOOL_BYTES) as spool:
             writer = EntriesWriter(spool, self._ref)
             for entry in fill(room, self._moved):
@@ -193,6 +198,12 @@ class Writing:
                 self._remove_leftovers(room)
             self._put_entries(room, spool)
         return self._commit(claim, self._header(totals))
+
+    def _replaced(self, there: StoredHeader | Damaged | None) -> Header | None:
+        """The header of an upload whose files may stay: not of one that is mended, nor of what lies elsewhere."""
+        if not isinstance(there, StoredHeader) or there.header.base is not None or self._same(there.header):
+            return None
+        return there.header
 
     def _withdraw(self, claim: Held, there: StoredHeader | Damaged) -> None:
         claim.touch()
