@@ -170,22 +170,44 @@ def test_numbers_that_json_lacks_come_back(sdk: Sdk) -> None:
 def test_an_offline_run_is_synced_once_however_often(sdk: Sdk) -> None:
     made = sdk.run(
         """
-        with wandb.init(project="p", id="off", mode="offline", config={"a": 1}) as run:
+        settings = wandb.Settings(console="wrap")
+        with wandb.init(project="p", id="off", mode="offline", config={"a": 1}, settings=settings) as run:
             for step in range(20):
+                print(step)
                 run.log({"x": step})
             answer = os.path.dirname(run.dir)
         """
     )
-    for _ in range(2):
-        synced = sdk.cli("sync", made)
+    for again in ([], [], ["--include-synced"]):
+        synced = sdk.cli("sync", *again, made)
         assert synced.returncode == 0, synced.stdout + synced.stderr
     found = sdk.run(
         """
         run = wandb.Api().run("p/off")
-        answer = [run.state, run.config, [row["x"] for row in run.scan_history()]]
+        asked = hasattr(run, "console_logs")  # since 0.31
+        lines = [line.content for line in run.console_logs()] if asked else list(map(str, range(20)))
+        answer = [run.state, run.config, [row["x"] for row in run.scan_history()], lines]
         """
     )
-    assert found == ["finished", {"a": 1}, list(range(20))]
+    assert found == ["finished", {"a": 1}, list(range(20)), list(map(str, range(20)))]
+
+
+def test_a_run_that_is_begun_anew_has_nothing_of_what_it_was(sdk: Sdk) -> None:
+    found = sdk.run(
+        """
+        for session, steps in ((1, 5), (2, 3)):
+            with wandb.init(project="p", id="same", settings=wandb.Settings(console="wrap")) as run:
+                for step in range(steps):
+                    print(f"line {step} of {session}")
+                    run.log({"x": [session, step]})
+        run = wandb.Api().run("p/same")
+        asked = hasattr(run, "console_logs")  # since 0.31
+        lines = [line.content for line in run.console_logs()] if asked else None
+        answer = [[row["x"] for row in run.scan_history()], lines]
+        """
+    )
+    assert found[0] == [[2, 0], [2, 1], [2, 2]]
+    assert found[1] in (None, [f"line {step} of 2" for step in range(3)])
 
 
 def test_files_console_and_metadata_of_a_run(sdk: Sdk) -> None:

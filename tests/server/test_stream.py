@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,74 @@ def test_a_run_that_is_begun_anew_replaces_what_it_had(app: Inside) -> None:
     events = {
         "wandb-events.jsonl": {"offset": 0, "content": [json.dumps({"cpu": n, "_timestamp": n}) for n in range(3)]}
     }
-    console = {"output.log": {"offset": 0, "content": ["one", "two"]}}
-    send(app, files=rows(0, 1, 2, 3) | events | console, complete=True)
+    send(app, files=rows(0, 1, 2, 3) | events | printed(9e8, "one", "two"), complete=True)
     send(app, files=rows(0, 1))
     assert values(app) == [1, 2, 3], "the same first row: sent again"
-    send(app, files={"output.log": {"offset": 0, "content": ["three"]}} | rows(0, 9))
+    send(app, files=printed(1e9, "three") | rows(0, 9))
     assert values(app) == [9]
-    found = read(app, "eventsLineCount logLines { edges { node { line } } }")
-    assert found["eventsLineCount"] == 0
-    assert [edge["node"]["line"] for edge in found["logLines"]["edges"]] == ["three"]
+    assert read(app, "eventsLineCount")["eventsLineCount"] == 0
+    assert lines_of(app) == ["three"]
+
+
+def session(offset: int, values: Sequence[Any], begun: float = 1e9) -> dict[str, Any]:
+    """What a session tells that began at `begun`: steps from 0, wherever its rows are put."""
+    lines = [
+        json.dumps({"x": value, "_step": at, "_timestamp": begun + at, "_runtime": at})
+        for at, value in enumerate(values)
+    ]
+    return {"wandb-history.jsonl": {"offset": offset, "content": lines}}
+
+
+def lines_of(app: Inside) -> list[str]:
+    edges = read(app, "logLines { edges { node { line } } }")["logLines"]["edges"]
+    return [edge["node"]["line"] for edge in edges]
+
+
+def printed(begun: float, *texts: str) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(begun, UTC).isoformat()[:19]
+    return {"output.log": {"offset": 0, "content": [f"{moment} {text}" for text in texts]}}
+
+
+def test_a_run_that_is_synced_again_behind_its_last_row_stays_as_it_was(app: Inside) -> None:
+    """Clients are told how many rows there are, and send all of them behind those."""
+    whole = session(0, [1, 2, 3])
+    send(app, files=whole | printed(1e9, "one", "two"), complete=True)
+    for _ in range(2):
+        count = read(app, "historyLineCount")["historyLineCount"]
+        send(app, files=session(count, [1, 2, 3]) | printed(1e9, "one", "two"), complete=True)
+        assert values(app) == [1, 2, 3]
+        assert lines_of(app) == ["one", "two"]
+
+
+def test_a_run_that_came_in_part_is_synced_whole(app: Inside) -> None:
+    send(app, files=session(0, [1, 2]))
+    send(app, files=session(2, [1, 2, 3, 4]), complete=True)
+    assert values(app) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("first", ["rows", "lines"])
+def test_a_run_that_is_begun_anew_behind_its_last_row_has_nothing_of_what_it_was(app: Inside, first: str) -> None:
+    send(app, files=session(0, [1, 2, 3]) | printed(1e9, "one", "two", "three"), complete=True)
+    told = [session(3, [7, 8], 2e9), printed(2e9, "four")]
+    for files in told if first == "rows" else reversed(told):
+        send(app, files=files)
+    send(app, files={"wandb-history.jsonl": {"offset": 5, "content": ['{"x": 9, "_step": 2, "_timestamp": 2e9}']}})
+    assert values(app) == [7, 8, 9]
+    assert lines_of(app) == ["four"]
+
+
+def test_a_run_of_one_row_is_begun_anew(app: Inside) -> None:
+    for number in range(3):
+        count = read(app, "historyLineCount")["historyLineCount"]
+        send(app, files=session(count, [number], 1e9 + 100 * number), complete=True)
+        assert values(app) == [number]
+
+
+def test_rows_that_a_client_gives_one_step_are_all_kept(app: Inside) -> None:
+    for start in (0, 2, 4):
+        lines = [json.dumps({"x": start + at, "_step": 0, "_timestamp": 1e9 + start}) for at in range(2)]
+        send(app, files={"wandb-history.jsonl": {"offset": start, "content": lines}})
+    assert values(app) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_gzipped_body_is_the_same(app: Inside) -> None:

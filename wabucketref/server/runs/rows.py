@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Row, Table, select
+from sqlalchemy import Connection, Dialect, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wabucketref.errors import UsageError
-from wabucketref.trackers.embedded.schema import history
 from wabucketref.trackers.embedded.types import encode
 
 STEP: Final = "_step"
@@ -71,20 +70,6 @@ def put(connection: Connection, table: Table, run_pk: int, rows: Rows) -> None:
     else:
         names = table.columns.keys()
         connection.exec_driver_sql(statement, [dict(zip(names, row, strict=True)) for row in whole])
-
-
-def begun_anew(connection: Connection, run_pk: int, rows: Rows) -> bool:
-    """Whether `rows` of history start over with another first row than the run has."""
-    if not rows or rows[0][0] != 0:
-        return False
-    first = select(history.c.step, history.c.time, history.c.data).where(
-        history.c.run_pk == run_pk, history.c.row_index == 0
-    )
-    before = connection.execute(first).first()
-    if before is None:
-        return False
-    _, step, moment, data = rows[0]
-    return (before.step, before.time, encode(before.data)) != (step, moment, data)
 
 
 @lru_cache

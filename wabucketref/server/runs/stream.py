@@ -1,8 +1,8 @@
 """``POST /files/ENTITY/PROJECT/RUN/file_stream``: history, events, console and summary as they come, and the end.
 
 Each chunk says at which index its rows start, and a row with a known index takes the place of the older one: sending
-again changes nothing. Another first row of history than before means that the run was begun anew under its old id
-(``init`` without ``resume``): then what it had goes.
+again changes nothing. Rows of history that do not go on where the run stopped come again, or the run was begun anew
+under its old id (``init`` without ``resume``): see ``again.py``.
 """
 
 import json
@@ -21,7 +21,7 @@ from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.server.access import require, require_json, site_of
 from wabucketref.server.bodies import read_body
-from wabucketref.server.runs import rows
+from wabucketref.server.runs import again, rows
 from wabucketref.server.runs.detail import change_detail
 from wabucketref.server.runs.upsert import parsed_object
 from wabucketref.server.site import Site
@@ -124,10 +124,8 @@ def store(site: Site, key: RunKey, told: Told) -> bool:
         if found is None:
             raise NotFound(f"run {key.run_id} is not in project {key.entity}/{key.project}")
         for table, some in told.rows:
-            if table is history and rows.begun_anew(connection, found.id, some):
-                for one in (history, run_event, console):
-                    connection.execute(one.delete().where(one.c.run_pk == found.id))
-            rows.put(connection, table, found.id, some)
+            at = again.placed(connection, found.id, some) if table is history and some else some
+            rows.put(connection, table, found.id, at)
         changes = _moved_on(RunState(found.state), told)
         if told.summary is not None:
             changes["summary"] = told.summary
