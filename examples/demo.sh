@@ -16,7 +16,7 @@ export WABUCKET_TRACKER=embedded WANDB_PROJECT=demo
 mkdir "$work/tmp"
 export TMPDIR="$work/tmp"
 
-if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 step() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 

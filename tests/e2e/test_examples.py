@@ -13,6 +13,7 @@ import yaml
 
 from tests.servers import Server
 from tests.tools.markdown import ROOT, blocks, shims
+from tests.unit.ci import readers
 
 EXAMPLES = ROOT / "examples"
 INSTALL = "pip install wabucketref"
@@ -64,21 +65,27 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", lambda match: values[match[1]], str(text))
 
 
-def github_steps(workflow: Mapping[str, Any], shell: Shell, secrets: Mapping[str, str]) -> list[str]:
-    """Run the workflow's only job; what its steps printed."""
-    (job,) = workflow["jobs"].values()
-    values = {f"secrets.{name}": value for name, value in secrets.items()}
+def github_job(
+    workflow: Mapping[str, Any],
+    name: str,
+    shell: Shell,
+    secrets: Mapping[str, str],
+    needs: Mapping[str, str] | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """Run one job of the workflow: what its steps printed, and its outputs. `needs`: outputs of earlier jobs."""
+    job = workflow["jobs"][name]
+    values = {f"secrets.{key}": value for key, value in secrets.items()} | dict(needs or {})
     common = dict(workflow.get("env", {})) | dict(job.get("env", {}))
     printed = []
     for number, step in enumerate(job["steps"]):
         if "uses" in step or step["run"] == INSTALL:
             continue
-        outputs = shell.checkout.parent / f"outputs-{number}"
-        variables = {name: filled(value, values) for name, value in (common | step.get("env", {})).items()}
+        outputs = shell.checkout.parent / f"outputs-{name}-{number}"
+        variables = {key: filled(value, values) for key, value in (common | step.get("env", {})).items()}
         printed.append(shell(filled(step["run"], values), **variables, GITHUB_OUTPUT=str(outputs)))
-        found = re.findall(r"^(\w+)<<(\w+)\n(.*)\n\2$", outputs.read_text() if outputs.exists() else "", re.MULTILINE)
-        values |= {f"steps.{step.get('id')}.outputs.{name}": value for name, _, value in found}
-    return printed
+        found = readers.github(outputs.read_text() if outputs.exists() else "")
+        values |= {f"steps.{step.get('id')}.outputs.{key}": value for key, value in found.items()}
+    return printed, {key: filled(value, values) for key, value in job.get("outputs", {}).items()}
 
 
 def github(tmp_path: Path) -> dict[str, str]:
@@ -97,9 +104,15 @@ def github(tmp_path: Path) -> dict[str, str]:
 def test_github_actions(checkout: Path, tmp_path: Path, team_bucket: Server) -> None:
     workflow = yaml.safe_load((EXAMPLES / "github-actions.yml").read_text())
     shell = Shell(checkout, {**team_bucket.environ, **github(tmp_path)})
-    printed = github_steps(workflow, shell, team_bucket.environ)
+    printed, outputs = github_job(workflow, "train", shell, team_bucket.environ)
     assert printed[0] == "dataset/cats:4f1c0ffee\n"
     assert subprocess.run(["diff", "-r", checkout / "data", checkout / "input"], check=False).returncode == 0
+    assert workflow["jobs"]["evaluate"]["needs"] == "train"
+    needs = {f"needs.train.outputs.{key}": value for key, value in outputs.items()}
+    another = {"WABUCKET_HOME": str(tmp_path / "another runner")}
+    elsewhere = Shell(tmp_path, {**team_bucket.environ, **github(tmp_path), **another})
+    told, _ = github_job(workflow, "evaluate", elsewhere, team_bucket.environ, needs)
+    assert told[-1] == (tmp_path / "model" / "model.txt").read_text() == "bytes seen: 262\n"
     summary = (tmp_path / "summary.md").read_text()
     assert "dataset/cats:4f1c0ffee" in summary
     assert "```mermaid" in summary
@@ -114,7 +127,8 @@ def test_the_workflow_in_the_readme(checkout: Path, tmp_path: Path, team_bucket:
     (block,) = [block for block in blocks(ROOT / "README.md") if block.language == "yaml"]
     workflow = yaml.safe_load(block.text)
     shell = Shell(checkout, {**team_bucket.environ, **github(tmp_path), "GITHUB_SHA": "readme"})
-    printed = github_steps(workflow, shell, {})
+    (name,) = workflow["jobs"]
+    printed, _ = github_job(workflow, name, shell, {})
     assert printed[0] == "dataset/cats:readme\n"
     assert subprocess.run(["diff", "-r", checkout / "data", checkout / "copy"], check=False).returncode == 0
 

@@ -9,7 +9,7 @@ from wabucketref.model.redact import MASK, public_url, redact
 from wabucketref.model.run import COMMIT, JOB_ID, MAX_TAG
 
 MAX_VALUE: Final = 1024
-_MAX_READ: Final = 1 << 16
+_MAX_READ: Final = 1 << 13
 
 RUN_ID: Final = "cicd.pipeline.run.id"
 TAGS: Final[Mapping[str, str]] = {
