@@ -1,5 +1,5 @@
 """Artifacts that this release did not log: those of earlier ones (one reference to the directory, no manifest, no
-digests), and those of other programs."""
+digests)."""
 
 import json
 
@@ -46,21 +46,6 @@ def test_they_can_be_linked(earlier: Desk) -> None:
     assert (linked["tracking"], linked["artifact"]["version"], linked["artifact"]["files"]) == ("recorded", "v1", 2)
     got = json.loads(earlier.wabucket("download", "kind/model:two", "-d", "got", "--json").stdout)
     assert got["verified"] is True
-
-
-def test_what_another_program_logged_says_how_to_fetch_it(desk: Desk) -> None:
-    desk.tree()
-    desk.python(
-        """
-import wandb
-with wandb.init(project="demo") as run:
-    artifact = wandb.Artifact("model", "kind")
-    artifact.add_dir("src")
-    run.log_artifact(artifact).wait()
-"""
-    )
-    assert "wandb.Api().artifact('model:v0')" in desk.wabucket("download", "kind/model:v0", code=2).stderr
-    assert json.loads(desk.wabucket("show", "kind/model:v0", "--json").stdout)["artifact"]["files"] == 2
 
 
 def versions(desk: Desk) -> dict[str, list[str]]:

@@ -101,6 +101,7 @@ class WaBucketRefAPI(Session):
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        follow_references: bool = False,
         wait: Literal[True] = True,
     ) -> DownloadResult: ...
 
@@ -114,6 +115,7 @@ class WaBucketRefAPI(Session):
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        follow_references: bool = False,
         wait: Literal[False],
     ) -> Ticket[DownloadResult]: ...
 
@@ -126,18 +128,21 @@ class WaBucketRefAPI(Session):
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        follow_references: bool = False,
         wait: bool = True,
     ) -> DownloadResult | Ticket[DownloadResult]:
         """Download an artifact as an input of the run. `destination`: default a new temporary directory.
+        `follow_references`: of an artifact that another program logged, also those that lead out of its bucket.
 
         Raises:
             WaBucketError: as ``operations.download.download``.
         """
         ws, ref = self._session(), ArtifactRef(type, name, alias)
         with temporary(destination) as target:
+            chosen: dict[str, Any] = {"include": include, "exclude": exclude, "follow_references": follow_references}
             if wait:
-                return download(ws, ref, target, include=include, exclude=exclude)
-            return self._kept(begin_download(ws, ref, target, include=include, exclude=exclude))
+                return download(ws, ref, target, **chosen)
+            return self._kept(begin_download(ws, ref, target, **chosen))
 
     def ticket(self, xid: str) -> Ticket[UploadResult | DownloadResult]:
         """The ticket of an operation that another process of this home left to the background service.

@@ -118,6 +118,15 @@ def filters(function: Decorated) -> Decorated:
     return click.option("--include", metavar="GLOB", multiple=True, help=text.format("Take only"))(function)
 
 
+def follow_references(function: Decorated) -> Decorated:
+    """``--follow-references``."""
+    return click.option(
+        "--follow-references",
+        is_flag=True,
+        help="Of an artifact that another program logged: also read what its references name out of its bucket.",
+    )(function)
+
+
 def _component(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     return check_component(value, "type" if parameter.name == "kind" else "name") if value is not None else None
 

@@ -5,7 +5,7 @@ answer changes nothing. Implementations are safe to call from many threads and r
 ``TransientError`` means "not now, keep it in the journal".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,8 @@ class TrackerCapabilities:
     """It can hold artifact files itself (``--no-reff``)."""
     refuses_version_aliases: bool = False
     """Aliases of the form ``vN`` cannot be used with it."""
+    keeps_files: bool = False
+    """Artifacts of other programs have files that it keeps itself, or refers to; it is a :class:`KeepingTracker`."""
     references: bool = False
     """It refers to the files of an upload one by one, and is a :class:`ReferringTracker`."""
     settles_at_end: bool = False
@@ -181,6 +183,37 @@ class FileReference:
     etag: str | None = None
     version: str | None = None
     """The store's version id or generation, when it keeps one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One file of an artifact that another program logged."""
+
+    path: str
+    """Inside the artifact, as that program gave it: to be checked."""
+    size: int | None
+    digest: str
+    """``md5:<base64>`` or ``blake3:<hex>`` of the bytes; empty when the tracker knows none."""
+    url: str | None = None
+    """Of what it refers to, literally as it was logged; None: the tracker has the bytes."""
+    etag: str | None = None
+    """Of the object at `url` when it was logged."""
+    version: str | None = None
+
+
+class KeepingTracker(Tracker, Protocol):
+    """A tracker with the capability ``keeps_files``."""
+
+    def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
+        """The files of a version that lies in no bucket of ours.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+
+    def kept_urls(self, ref: ArtifactRef, project: tuple[str, str], paths: Sequence[str]) -> Mapping[str, str]:
+        """Where the bytes of files without a reference can be had now, by path, without any credentials but those for
+        a bucket. They may hold for minutes only. Raises NotFound."""
 
 
 class ArtifactFiles(Protocol):

@@ -96,6 +96,11 @@ class ArtifactInfo:
     def ref(self) -> ArtifactRef:
         return ArtifactRef(self.type, self.name, self.alias)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether another program logged it, so that its files lie in no bucket of ours."""
+        return self.bucket.startswith(SERVED)
+
     def to_dict(self) -> dict[str, Any]:
         """The ``artifact`` object of ``--json``."""
         return {

@@ -89,6 +89,18 @@ class AdoptPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptIn:
+    """Where the files are of an artifact that another program logged, and which references may be followed."""
+
+    entity: str
+    project: str
+    inside: str = ""
+    """URL of the bucket in which references are followed; empty: the one in which all of them lie, if it is one."""
+    follow: bool = False
+    """Follow all."""
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadPlan:
     """Everything needed to fetch one artifact."""
 
@@ -105,6 +117,8 @@ class DownloadPlan:
     """The digest the tracker (or the user) knows; another one in the bucket is an integrity error."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    kept: KeptIn | None = None
+    """None: the files are in `bucket`."""
 
     @property
     def ref(self) -> ArtifactRef:

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from wabucketref.model.runargs import parse_run_args
 from wabucketref.model.text import check_patterns, check_unicode
 from wabucketref.operations.outcome import downloaded, settle
 from wabucketref.operations.replaced import explained
-from wabucketref.operations.resolve import resolve_files
+from wabucketref.operations.resolve import kept_in, resolve_readable
 from wabucketref.operations.workspace import Workspace
 from wabucketref.runs.ids import new_xid
 from wabucketref.runs.run import Run
@@ -31,9 +32,12 @@ def download(
     run_args: Mapping[str, Any] | str | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    follow_references: bool = False,
     dry_run: bool = False,
 ) -> DownloadResult:
     """Fetch an artifact into `destination` (default ``./TYPE/NAME/ALIAS``) and wait until its use is recorded.
+
+    `follow_references`: of an artifact that another program logged, also those that lead out of its bucket.
 
     Raises:
         UsageError, NotFound: before anything is recorded.
@@ -46,8 +50,9 @@ def download(
     config = parse_run_args(run_args)
     target = target_of(ref, destination)
     ws.project  # noqa: B018 - refuse a missing project before asking the tracker
-    artifact = resolve_files(ws, ref) if dry_run else _resolved(ws, ref, target)
+    artifact = resolve_readable(ws, ref) if dry_run else _resolved(ws, ref, target)
     plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
+    plan = replace(plan, kept=kept_in(ws, artifact, follow=follow_references))
     if dry_run:
         figures = _preview(ws, artifact, plan)
         return DownloadResult(artifact, None, "disabled", figures, target, verified=False, dry_run=True)
@@ -65,11 +70,13 @@ def begin_download(
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    follow_references: bool = False,
 ) -> Ticket[DownloadResult]:
     """As :func:`download`, in a session's run and without waiting."""
     target = target_of(ref, destination)
     artifact = _resolved(ws, ref, target)
     plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
+    plan = replace(plan, kept=kept_in(ws, artifact, follow=follow_references))
     return send_download(ws, ws.session_run(), artifact, plan)
 
 
@@ -127,7 +134,7 @@ def plan_download(
         type=artifact.type,
         name=artifact.name,
         alias=artifact.alias,
-        digest=artifact.digest if pinned or artifact.version else None,
+        digest=artifact.digest if (pinned or artifact.version) and not artifact.is_kept else None,
         include=check_patterns(include, "include"),
         exclude=check_patterns(exclude, "exclude"),
     )
@@ -143,7 +150,7 @@ def send_download(ws: Workspace, run: Run, artifact: ArtifactInfo, plan: Downloa
 def _resolved(ws: Workspace, ref: ArtifactRef, target: Path) -> ArtifactInfo:
     """As ``resolve``; what earlier tries left of an artifact that is gone goes too."""
     try:
-        return resolve_files(ws, ref)
+        return resolve_readable(ws, ref)
     except NotFound as error:
         ws.plane.forget_download(str(target), ref, error)
         raise

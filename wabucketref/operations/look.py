@@ -10,7 +10,7 @@ from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_component
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import Lineage, RunFilter, RunInfo, RunKey
-from wabucketref.operations.resolve import resolve, resolve_files
+from wabucketref.operations.resolve import kept_in, resolve, resolve_readable
 from wabucketref.operations.workspace import Workspace
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
@@ -46,9 +46,12 @@ def show(ws: Workspace, ref: ArtifactRef, files: bool = False) -> Shown:
     Raises:
         NotFound, UnfinishedUpload, IntegrityError: as ``resolve``, and for a damaged manifest.
     """
-    artifact = resolve_files(ws, ref) if files else resolve(ws, ref)
+    artifact = resolve_readable(ws, ref) if files else resolve(ws, ref)
     if not files:
         return Shown(artifact, None)
+    kept = kept_in(ws, artifact)
+    if kept is not None:
+        return Shown(artifact, ws.plane.kept.entries(artifact.ref, kept))
     header = ws.plane.find(artifact.bucket, artifact.ref)
     return Shown(artifact, list(ws.plane.entries(artifact.bucket, artifact.ref, header)))
 

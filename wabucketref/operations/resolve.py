@@ -9,6 +9,7 @@ from wabucketref.errors import NotAsRecorded, NotFound, TransientError, Unfinish
 from wabucketref.failpoints import hit
 from wabucketref.model.artifact import SERVED, ArtifactInfo
 from wabucketref.model.manifest import Header
+from wabucketref.model.plan import KeptIn
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.workspace import Workspace
 
@@ -50,13 +51,37 @@ def resolve_files(ws: Workspace, ref: ArtifactRef, *, strict: bool = False) -> A
         Unsupported: W&B's SDK logged it to ``wabucket serve`` or another server, which has the files.
     """
     found = resolve(ws, ref, strict=strict)
-    if found.bucket.startswith(SERVED):
-        keeper = "`wabucket serve`" if found.bucket == SERVED else "the W&B server"
-        raise Unsupported(
-            f"the files of {ref} were logged with W&B's SDK: {keeper} has them, and no bucket of yours",
-            hint=f"in a script with WANDB_BASE_URL: wandb.Api().artifact('{ref.name}:{ref.alias}').download()",
-        )
+    if found.is_kept:
+        raise _kept_elsewhere(ref, found)
     return found
+
+
+def resolve_readable(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
+    """As :func:`resolve`, of an artifact whose files can be read: in a bucket, or where another program logged them.
+
+    Raises:
+        Unsupported: the tracker does not give them out.
+    """
+    found = resolve(ws, ref)
+    if found.is_kept and not ws.tracker.capabilities.keeps_files:
+        raise _kept_elsewhere(ref, found)
+    return found
+
+
+def kept_in(ws: Workspace, artifact: ArtifactInfo, *, follow: bool = False) -> KeptIn | None:
+    """Where the files of `artifact` are when another program logged it. References are followed into the bucket that is
+    set; where none is, into the one in which all of them lie."""
+    if not artifact.is_kept:
+        return None
+    return KeptIn(*ws.project, ws.bucket if ws.settings.bucket is not None else "", follow)
+
+
+def _kept_elsewhere(ref: ArtifactRef, found: ArtifactInfo) -> Unsupported:
+    keeper = "`wabucket serve`" if found.bucket == SERVED else "the W&B server"
+    return Unsupported(
+        f"the files of {ref} were logged with W&B's SDK: {keeper} has them, and no bucket of yours",
+        hint=f"in a script with WANDB_BASE_URL: wandb.Api().artifact('{ref.name}:{ref.alias}').download()",
+    )
 
 
 def _in_bucket(ws: Workspace, ref: ArtifactRef, tracker_says: WaBucketError) -> ArtifactInfo:

@@ -7,7 +7,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import VerifyResult
 from wabucketref.operations.attest import check_attestation
 from wabucketref.operations.replaced import explained
-from wabucketref.operations.resolve import resolve_files
+from wabucketref.operations.resolve import kept_in, resolve_readable
 from wabucketref.operations.workspace import Workspace
 
 
@@ -18,6 +18,7 @@ def verify(
     progress: Progress | None = None,
     *,
     signed: tuple[str, str] | None = None,
+    follow_references: bool = False,
 ) -> VerifyResult:
     """Every damage found: missing files and wrong sizes; with `deep` every byte is read and hashed.
 
@@ -27,8 +28,14 @@ def verify(
         NotFound, UnfinishedUpload: there is nothing to verify.
         IntegrityError: the manifest itself is damaged, or is not the one the tracker recorded.
         ReplacedWhileReading: another upload took its place, which the tracker may not know yet.
+        UsageError: another program logged it, with references out of its bucket, and they are not to be followed.
     """
-    artifact = resolve_files(ws, ref)
+    artifact = resolve_readable(ws, ref)
+    kept = kept_in(ws, artifact, follow=follow_references)
+    if kept is not None:
+        watched = progress or SilentProgress()
+        found = ws.plane.verify_kept(artifact.ref, kept, deep=deep, progress=watched, cancel=Cancel())
+        return VerifyResult(artifact, deep, found.files, found.bytes, found.damage)
     known = artifact.digest if ref.digest is not None or artifact.version else None
     attested = check_attestation(artifact, *signed) if signed else None
     try:

@@ -12,6 +12,7 @@ from wabucketref.model.plan import (
     Committed,
     DownloadPlan,
     Fetched,
+    KeptIn,
     LinkPlan,
     RunFacts,
     TransferFigures,
@@ -180,7 +181,16 @@ def download_to_record(plan: DownloadPlan) -> pb.UseArtifactRecord:
         digest=plan.digest or "",
         include=plan.include,
         exclude=plan.exclude,
+        kept=None if plan.kept is None else _kept_to_message(plan.kept),
     )
+
+
+def _kept_to_message(kept: KeptIn) -> pb.KeptIn:
+    return pb.KeptIn(entity=kept.entity, project=kept.project, inside=kept.inside, follow=kept.follow)
+
+
+def _kept_from_message(message: pb.KeptIn) -> KeptIn:
+    return KeptIn(message.entity, message.project, message.inside, message.follow)
 
 
 def download_from_record(record: pb.UseArtifactRecord) -> DownloadPlan:
@@ -194,6 +204,7 @@ def download_from_record(record: pb.UseArtifactRecord) -> DownloadPlan:
         digest=record.digest or None,
         include=tuple(record.include),
         exclude=tuple(record.exclude),
+        kept=_kept_from_message(record.kept) if record.HasField("kept") else None,
     )
 
 

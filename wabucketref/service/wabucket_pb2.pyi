@@ -259,7 +259,7 @@ class AdoptRecord(_message.Message):
     def __init__(self, xid: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ...) -> None: ...
 
 class UseArtifactRecord(_message.Message):
-    __slots__ = ("xid", "destination", "bucket", "type", "name", "alias", "digest", "include", "exclude")
+    __slots__ = ("xid", "destination", "bucket", "type", "name", "alias", "digest", "include", "exclude", "kept")
     XID_FIELD_NUMBER: _ClassVar[int]
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
@@ -269,6 +269,7 @@ class UseArtifactRecord(_message.Message):
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     xid: str
     destination: str
     bucket: str
@@ -278,7 +279,20 @@ class UseArtifactRecord(_message.Message):
     digest: str
     include: _containers.RepeatedScalarFieldContainer[str]
     exclude: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, xid: _Optional[str] = ..., destination: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ...) -> None: ...
+    kept: KeptIn
+    def __init__(self, xid: _Optional[str] = ..., destination: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., kept: _Optional[_Union[KeptIn, _Mapping]] = ...) -> None: ...
+
+class KeptIn(_message.Message):
+    __slots__ = ("entity", "project", "inside", "follow")
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    INSIDE_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    entity: str
+    project: str
+    inside: str
+    follow: bool
+    def __init__(self, entity: _Optional[str] = ..., project: _Optional[str] = ..., inside: _Optional[str] = ..., follow: bool = ...) -> None: ...
 
 class ExitRecord(_message.Message):
     __slots__ = ("exit_code", "state")

@@ -1,8 +1,10 @@
 """Digests: BLAKE3 over bytes, and the manifest digest over everything that identifies an upload."""
 
+import base64
+import hashlib
 from collections.abc import Iterable
 from struct import Struct
-from typing import Final
+from typing import ClassVar, Final
 
 from blake3 import blake3
 
@@ -27,6 +29,31 @@ class Digest:
     def value(self) -> str:
         """``blake3:`` and 64 hex digits."""
         return DIGEST_PREFIX + self._state.hexdigest()
+
+
+class Md5:
+    """As :class:`Digest`, where another program chose MD5."""
+
+    __slots__ = ("_state",)
+    PREFIX: ClassVar = "md5:"
+
+    def __init__(self) -> None:
+        self._state = hashlib.md5(usedforsecurity=False)
+
+    def update(self, data: bytes | memoryview) -> None:
+        self._state.update(data)
+
+    def hex(self) -> str:
+        return self._state.hexdigest()
+
+    def value(self) -> str:
+        """``md5:`` and base64."""
+        return self.PREFIX + base64.b64encode(self._state.digest()).decode()
+
+
+def digest_like(digest: str) -> Digest | Md5:
+    """A new digest of the kind of `digest`."""
+    return Md5() if digest.startswith(Md5.PREFIX) else Digest()
 
 
 def digest_of(data: bytes | memoryview | Iterable[bytes]) -> str:

@@ -24,10 +24,11 @@ def legacy_entries(storage: Storage, ref: ArtifactRef) -> list[Entry]:
         elif path:
             entries.append(Entry(check_manifest_path(path, where), info.size, "", "file", info.etag, info.version))
     entries.sort(key=lambda entry: entry.path)
-    return _without_contradiction(entries, where)
+    return without_contradiction(entries, where)
 
 
-def _without_contradiction(entries: list[Entry], where: str) -> list[Entry]:
+def without_contradiction(entries: list[Entry], where: str) -> list[Entry]:
+    """`entries` without directories that are not empty. Raises IntegrityError for a file that is a directory, too."""
     files = {entry.path for entry in entries if entry.type == "file"}
     above = {parent for entry in entries for parent in _parents(entry.path)}
     both = next(iter(sorted(files & above)), None)

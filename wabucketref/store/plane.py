@@ -8,13 +8,22 @@ from contextlib import contextmanager
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker import FileReference, KeepingTracker
 from wabucketref.contracts.transfer import Cancel, TransferMemory
 from wabucketref.errors import NotFound, UnfinishedUpload, Unsupported, UsageError, WaBucketError
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import MAX_PATH_BYTES
-from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, TransferFigures, UploadPlan
+from wabucketref.model.plan import (
+    AdoptPlan,
+    Committed,
+    DownloadPlan,
+    Fetched,
+    KeptIn,
+    LinkPlan,
+    TransferFigures,
+    UploadPlan,
+)
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
 from wabucketref.store import remove as removing
@@ -27,6 +36,7 @@ from wabucketref.store.collect.collector import Collector
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import StoredHeader, entries_of, find, read_any
 from wabucketref.store.identity import Identity
+from wabucketref.store.kept.download import Kept
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.pool import Crew
@@ -78,6 +88,12 @@ class DataPlane:
         self._buffers = Buffers(limits.memory // 2)
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
+        self.kept = Kept(None, self._storage)
+        """Artifacts that other programs logged to the tracker."""
+
+    def attach(self, keeper: KeepingTracker) -> None:
+        """The tracker that keeps files itself; called once, before the first plan."""
+        self.kept = Kept(keeper, self._storage)
 
     def upload(self, plan: UploadPlan, *, progress: Progress, cancel: Cancel, memory: TransferMemory) -> Committed:
         """Store the source's files and commit them; all or nothing. Equal content is committed once.
@@ -153,6 +169,9 @@ class DataPlane:
             UsageError: the destination is a file, or nothing matched.
             Interrupted: `cancel` was set; a later try goes on from there.
         """
+        if plan.kept is not None:
+            with self._crew(cancel, progress) as crew:
+                return self.kept.download(plan, plan.kept, crew)
         storage = self._storage(plan.bucket)
         try:
             found = find(storage, plan.ref)
@@ -176,6 +195,8 @@ class DataPlane:
 
     def preview_download(self, plan: DownloadPlan) -> Preview:
         """What :meth:`download` would fetch at most; nothing is written. Raises as it does, before the first byte."""
+        if plan.kept is not None:
+            return self.kept.preview(plan, plan.kept)
         storage = self._storage(plan.bucket)
         found = find(storage, plan.ref)
         header = found.header if found else None
@@ -263,6 +284,18 @@ class DataPlane:
             hint = f"an earlier release uploaded it; `wabucket adopt {ref}` makes one"
             raise Unsupported(f"{ref} has no manifest to verify against", hint=hint)
         return self.compare(bucket, ref, header, deep=deep, progress=progress, cancel=cancel)
+
+    def verify_kept(
+        self, ref: ArtifactRef, kept: KeptIn, *, deep: bool, progress: Progress, cancel: Cancel
+    ) -> Verified:
+        """As :meth:`verify`, of an artifact that another program logged to the tracker.
+
+        Raises:
+            NotFound: there is none.
+            UsageError: a reference leads out of its bucket, and is not to be followed.
+        """
+        with self._crew(cancel, progress) as crew:
+            return self.kept.verify(ref, kept, deep=deep, crew=crew)
 
     def compare(
         self, bucket: str, ref: ArtifactRef, header: Header, *, deep: bool, progress: Progress, cancel: Cancel

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 from types import ModuleType
 from typing import Final
-from urllib.parse import quote
 
 from wabucketref.contracts.tracker import FileReference
 from wabucketref.errors import LocalIOError, NotFound, UsageError
@@ -21,6 +20,7 @@ from wabucketref.settings import Settings
 from wabucketref.settings.bucket import resolve_bucket
 from wabucketref.store.references import references
 from wabucketref.trackers.embedded.engine import Catalog
+from wabucketref.trackers.embedded.kept import default_files_url, note_files_url
 from wabucketref.trackers.embedded.migrate import ensure_schema
 from wabucketref.wiring import Storages, registries
 
@@ -75,18 +75,20 @@ def run_server(
         home = settings.home_ready()
         catalog = stack.enter_context(closing(Catalog(settings.catalog_url, connections=_CONNECTIONS)))
         ensure_schema(catalog)
+        files = files_url(settings, options.files)
         user, key = _let_in(serving, catalog, settings, options)
         sock = stack.enter_context(closing(serving.bind(options.host, options.port)))
         storages = stack.enter_context(closing(Storages(settings, environ, RetryPolicy(), registries()["storage"])))
         site = serving.Site(
             catalog=catalog,
-            storage=storages(files_url(settings, options.files)),
+            storage=storages(files),
             accounts=serving.Accounts(catalog, dev_users=options.dev_users),
             links=serving.Links(signing_secret(home)),
             scratch=_scratch(home),
             uploads=serving.Uploads(BucketFiles(storages)),
             options=serving.Options(_hosts(serving, options), options.dev_users),
         )
+        note_files_url(home, files)
         started = Started(serving.address_of(sock, options.host), key, user)
         serving.serve(serving.make_app(site), sock, lambda: ready(started))
 
@@ -162,7 +164,7 @@ def files_url(settings: Settings, files: str | None) -> str:
         UsageError: malformed, or with a secret in it.
     """
     if files is None:
-        return f"file://{quote(str(settings.home / 'served'))}"
+        return default_files_url(settings.home)
     url = resolve_bucket(files, settings.storage_root)
     if public_url(url) != url:
         raise UsageError("--files has a secret in its URL", hint="give credentials by the environment")

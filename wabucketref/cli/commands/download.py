@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
-from wabucketref.cli.options import command_flags, filters
+from wabucketref.cli.options import command_flags, filters, follow_references
 from wabucketref.cli.teaching import TeachingCommand
 from wabucketref.errors import UsageError
 from wabucketref.model.reference import ArtifactRef
@@ -62,6 +62,7 @@ def _meant(words: Sequence[str]) -> str:
     help="Arguments of the run, recorded as its config: '--key value …', 'key=value …' or JSON.",
 )
 @filters
+@follow_references
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch nothing.")
 @command_flags
 @pass_invocation
@@ -73,12 +74,16 @@ def command(
     run_args: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    follow_references: bool,
     dry_run: bool,
 ) -> None:
     """Fetch an artifact into a directory, recorded as the input of a new run.
 
     ALIAS may be an alias, `latest` or a version like v3. Every byte is verified before a file gets its name; a
     download that was interrupted goes on where it stopped. Prints the directory.
+
+    An artifact that a script logged with W&B's SDK is fetched from where its files are: the tracker, and what it refers
+    to inside the bucket. References that lead elsewhere are named, and followed only with --follow-references.
     """
     from wabucketref.model.runargs import parse_run_args
 
@@ -96,6 +101,7 @@ def command(
                 run_args=config,
                 include=include,
                 exclude=exclude,
+                follow_references=follow_references,
                 dry_run=dry_run,
             ),
             lambda result: result.to_dict(),

@@ -1,11 +1,11 @@
 """``wabucket verify``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
-from wabucketref.cli.options import command_flags, optional_reference
+from wabucketref.cli.options import command_flags, follow_references, optional_reference
 from wabucketref.cli.render.text import count
 from wabucketref.cli.teaching import TeachingCommand
 from wabucketref.errors import IntegrityError, TrackingPending, UsageError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @optional_reference
 @click.option("--all", "everything", is_flag=True, help="Check all versions; compare bucket, tracker and journal.")
 @click.option("--deep", is_flag=True, help="Read every byte; without it, presence and sizes are checked.")
+@follow_references
 @click.option("--attestation", metavar="FILE", help="Check this attestation first: see `wabucket attest`.")
 @click.option("--key", metavar="FILE", help="Public key in PEM that must have signed the attestation.")
 @command_flags
@@ -37,6 +38,7 @@ def command(
     ref: ArtifactRef | None,
     everything: bool,
     deep: bool,
+    follow_references: bool,
     attestation: str | None,
     key: str | None,
 ) -> None:
@@ -56,24 +58,26 @@ def command(
         problem = "--all and an artifact exclude each other" if everything else "nothing to verify is given"
         raise UsageError(problem, hint="wabucket verify TYPE/NAME:ALIAS, or wabucket verify --all")
     if ref is not None:
-        _verify_one(invocation, ref, deep, (attestation, key) if attestation and key else None)
+        signed = {"signed": (attestation, key)} if attestation and key else {}
+        _verify_one(invocation, ref, deep, {**signed, **({"follow_references": True} if follow_references else {})})
     else:
         _verify_all(invocation, deep)
 
 
-def _verify_one(invocation: Invocation, ref: ArtifactRef, deep: bool, signed: tuple[str, str] | None) -> None:
+def _verify_one(invocation: Invocation, ref: ArtifactRef, deep: bool, more: dict[str, Any]) -> None:
     from wabucketref.cli.render.artifacts import verify_lines
     from wabucketref.operations.verify import verify
 
     with invocation.workspace() as workspace:
-        result = verify(workspace, ref, deep, invocation.progress(), **({"signed": signed} if signed else {}))
+        result = verify(workspace, ref, deep, invocation.progress(), **more)
     if not result.damage:
         invocation.show(result.to_dict, lambda: verify_lines(result))
         return
     invocation.keep(result.to_dict, lambda: verify_lines(result))
+    again = f"upload it again from its source: wabucket upload SRC -n {ref.name} -t {ref.type} --overwrite …"
     raise IntegrityError(
         f"{ref} is damaged: {count(len(result.damage), 'file')} of {result.files}",
-        hint=f"upload it again from its source: wabucket upload SRC -n {ref.name} -t {ref.type} --overwrite …",
+        hint="log it again from its source" if result.artifact.is_kept else again,
     )
 
 

@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from typing import Literal
+from typing import Literal, Protocol
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import NotAsRecorded
@@ -13,7 +13,7 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.digest import Digest, digest_of
+from wabucketref.store.digest import digest_like, digest_of
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
@@ -38,7 +38,10 @@ def download(storage: Storage, plan: DownloadPlan, header: Header | None, crew: 
     with wanted(storage, plan, header) as chosen:
         crew.progress.start("download", chosen.files, chosen.bytes)
         try:
-            figures = _Download(storage, plan, header, crew, chosen, real).run()
+            source = origin(storage, plan.ref, header)
+            content = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
+            key = staging_key(plan.ref, content, verified=header is not None)
+            figures = bring(key, chosen, real, crew, lambda beside: Fetcher(source, beside.tree, crew))
         finally:
             crew.progress.finish()
         return Fetched(
@@ -92,16 +95,25 @@ def origin(storage: Storage, ref: ArtifactRef, header: Header | None) -> Origin:
     return Origin(storage, lambda path: prefix + path, unchanged)
 
 
+class Fetching(Protocol):
+    """Fetches files into a staging directory. Thread-safe."""
+
+    def fetch(self, entry: Entry) -> None:
+        """Have the whole file there, checked."""
+
+
+def bring(key: str, chosen: Wanted, real: str, crew: Crew, fetcher: Callable[[Staging], Fetching]) -> TransferFigures:
+    """Have all of `chosen` in the directory `real`, or leave it as it was. `key` names the staging directory."""
+    return _Download(key, crew, chosen, real, fetcher).run()
+
+
 class _Download:
-    def __init__(
-        self, storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew, chosen: Wanted, real: str
-    ) -> None:
-        self._origin = origin(storage, plan.ref, header)
+    def __init__(self, key: str, crew: Crew, chosen: Wanted, real: str, fetcher: Callable[[Staging], Fetching]) -> None:
+        self._key = key
         self._crew = crew
         self._chosen = chosen
         self._real = real
-        content = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
-        self._key = staging_key(plan.ref, content, verified=header is not None)
+        self._fetcher = fetcher
 
     def run(self) -> TransferFigures:
         started = time.monotonic()
@@ -109,7 +121,7 @@ class _Download:
         with staging(self._real, self._key, self._crew.cancel) as beside:
             self._check(beside)
             with self._there() as there:
-                bring = Bringer(there, beside.tree, Fetcher(self._origin, beside.tree, self._crew), self._crew)
+                bring = Bringer(there, beside.tree, self._fetcher(beside), self._crew)
                 large = self._chosen.largest(self._crew.limits.multipart_threshold)
                 for outcome, size in self._crew.in_order(bring, self._chosen, large):
                     moved[outcome][0] += 1
@@ -168,7 +180,7 @@ def tree_at(path: str) -> Iterator[SafeTree]:
 class Bringer:
     """Sees to it that one file is either in the destination already or whole in the staging directory."""
 
-    def __init__(self, there: SafeTree | None, staged: SafeTree, fetcher: Fetcher, crew: Crew) -> None:
+    def __init__(self, there: SafeTree | None, staged: SafeTree, fetcher: Fetching, crew: Crew) -> None:
         """`there`: the destination, None when there is none yet."""
         self._there = there
         self._staged = staged
@@ -205,7 +217,7 @@ class Bringer:
 
 def hash_descriptor(descriptor: int, entry: Entry, crew: Crew) -> str:
     """The digest of an open file of about the size of `entry`."""
-    digest, step, start = Digest(), crew.limits.part_size, 0
+    digest, step, start = digest_like(entry.digest), crew.limits.part_size, 0
     held = crew.budget.acquire(min(step, entry.size), crew.check)
     try:
         with local(f"read {entry.path!r}"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Table, case, func, select
 
 from wabucketref.contracts.tracker import AliasHeld
-from wabucketref.model.artifact import LoggedArtifact, Standing
+from wabucketref.model.artifact import SERVED, LoggedArtifact, Standing
 from wabucketref.model.run import RunKey
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.rows import ensure, require_run
@@ -65,7 +65,11 @@ def use(connection: Connection, key: RunKey, xid: str, artifact: LoggedArtifact)
     if known is not None:
         return known
     place, number = _lock(connection, project_pk, artifact)
-    pk = _living_content(connection, place, artifact) or _removed_content(connection, place, artifact)
+    pk = (
+        _served(connection, place, artifact)
+        or _living_content(connection, place, artifact)
+        or _removed_content(connection, place, artifact)
+    )
     if pk is None:
         pk = _meet(connection, place, number, artifact)
     connection.execute(run_use.insert().values(run_pk=run_pk, xid=xid, version_pk=pk))
@@ -197,6 +201,19 @@ def _living_content(connection: Connection, place: Place, artifact: LoggedArtifa
             version.c.sequence_pk == place.sequence_pk,
             version.c.bucket == place.bucket,
             version.c.content == _content(artifact),
+        )
+    )
+
+
+def _served(connection: Connection, place: Place, artifact: LoggedArtifact) -> int | None:
+    """The version that W&B's SDK logged, which is known by its number only."""
+    if place.bucket != SERVED:
+        return None
+    return connection.scalar(
+        select(version.c.id).where(
+            version.c.sequence_pk == place.sequence_pk,
+            version.c.bucket == SERVED,
+            version.c.alias == artifact.alias,
         )
     )
 

@@ -14,13 +14,14 @@ class EmbeddedFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
-    capabilities = TrackerCapabilities(rebuilds=True, relocates=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True)
 
     def open(self, settings: Settings) -> Tracker:
+        from wabucketref.trackers.embedded.kept import files_url
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
         used_before = (settings.home_ready() / "id").exists()
-        tracker = EmbeddedTracker(settings.catalog_url)
+        tracker = EmbeddedTracker(settings.catalog_url, files=lambda: files_url(settings.home))
         if tracker.made_anew and used_before:
             is_file = settings.catalog_url.startswith("sqlite")
             what = "was gone and has been made anew, empty" if is_file else "is new: it has nothing of this home yet"

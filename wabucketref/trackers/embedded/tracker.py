@@ -1,11 +1,11 @@
 """The embedded tracker: the contract, each method one transaction on the catalog."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import select
 
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, RecordedAt, TrackerCapabilities
+from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, KeptFile, RecordedAt, TrackerCapabilities
 from wabucketref.errors import NotFound
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
@@ -13,7 +13,7 @@ from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.trackers.embedded import aliases, artifacts, infos, labels, rebuilding, relocating, runs
+from wabucketref.trackers.embedded import aliases, artifacts, infos, kept, labels, rebuilding, relocating, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
@@ -29,10 +29,14 @@ class EmbeddedTracker:
     """Keeps everything in the catalog. Thread-safe, and many processes may have one catalog open."""
 
     name = "embedded"
-    capabilities = TrackerCapabilities(rebuilds=True, relocates=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True)
 
-    def __init__(self, url: str, *, create: bool = True, busy_seconds: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, create: bool = True, busy_seconds: float = 30.0, files: Callable[[], str] = str
+    ) -> None:
         """Open the catalog at `url` (``sqlite:////path`` or ``postgresql://…``); make or migrate it when needed.
+
+        `files`: URL of the bucket in which a server over this catalog keeps files.
 
         Raises:
             SettingsError: the URL is of no use.
@@ -40,6 +44,7 @@ class EmbeddedTracker:
             UpgradeRequired: a newer release wrote it.
             NotAuthorised, TransientError, WaBucketError: it cannot be opened, is locked, or is damaged.
         """
+        self._files = files
         self._catalog = Catalog(url, create=create, busy_seconds=busy_seconds)
         try:
             self.made_anew = retry(
@@ -93,6 +98,14 @@ class EmbeddedTracker:
     def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
         with self._catalog.write_in_turn() as connection:
             relocating.relocate(connection, old, new, seen)
+
+    def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
+        with self._catalog.read() as connection:
+            return kept.kept_files(connection, ref, project)
+
+    def kept_urls(self, ref: ArtifactRef, project: tuple[str, str], paths: Sequence[str]) -> Mapping[str, str]:
+        with self._catalog.read() as connection:
+            return kept.kept_urls(connection, ref, project, paths, self._files())
 
     def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
         with self._catalog.write() as connection:

@@ -1,15 +1,18 @@
-"""What an entry of a W&B manifest says of a file, so that the plain SDK can fetch and check it."""
+"""What an entry of a W&B manifest says of a file: ours for the plain SDK to fetch, and those of other programs."""
 
 import base64
+import binascii
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker import FileReference, KeptFile
 from wabucketref.errors import LocalIOError, NotFound
 
 _CHUNK: Final = 1 << 20
+_OURS: Final = "blake3:"
 
 
 def entry_fields(reference: FileReference) -> dict[str, Any]:
@@ -47,3 +50,32 @@ def md5_of(url: str) -> str:
     except OSError as error:
         raise LocalIOError(f"cannot read {path}: {error.strerror}") from error
     return base64.b64encode(found.digest()).decode()
+
+
+def kept_file(
+    path: str, digest: str, size: int | None, url: str | None, extra: Mapping[str, Any], *, is_md5: bool = True
+) -> KeptFile:
+    """One entry of a manifest. What its digest means depends on what it refers to: MD5 of bytes that W&B stores and of
+    files on a disk, an ETag of objects and of what is on the web, the URL itself where nothing was looked at."""
+    ours = extra.get("wabucket")
+    known = ours if isinstance(ours, str) and ours.startswith(_OURS) else ""
+    if url is None:
+        return KeptFile(path, size, known or (_md5(digest) if is_md5 else ""))
+    if digest == url:
+        return KeptFile(path, size, known, url)
+    if urlsplit(url).scheme == "file":
+        return KeptFile(path, size, known or _md5(digest), url)
+    return KeptFile(path, size, known, url, digest, _text(extra.get("versionID")))
+
+
+def _md5(digest: str) -> str:
+    """Empty when it is none."""
+    try:
+        raw = base64.b64decode(digest, validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return f"md5:{digest}" if len(raw) == 16 else ""
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -126,7 +126,7 @@ class Queries:
         except NotFound as error:
             raise self._unknown(ref, project) from error
         info = self.info(place, found)
-        if (found.type == ref.type and bucket in (None, info.bucket)) or info.bucket.startswith(SERVED):
+        if found.type == ref.type and (bucket in (None, info.bucket) or info.is_kept):
             return found, info
         for other in self.versions(project, ref.type, ref.name):
             seen = self.info(place, other)

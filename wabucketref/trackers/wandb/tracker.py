@@ -3,17 +3,17 @@
 import logging
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import ArtifactFiles, TrackerCapabilities
+from wabucketref.contracts.tracker import ArtifactFiles, KeptFile, TrackerCapabilities
 from wabucketref.errors import Conflict, NotFound, TransientError, UsageError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
-from wabucketref.trackers.wandb import adopting, aliases, facts, logging_artifacts
+from wabucketref.trackers.wandb import adopting, aliases, facts, kept, logging_artifacts
 from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
 from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
 from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
@@ -32,6 +32,7 @@ class WandbTracker:
         stores_bytes=False,
         refuses_version_aliases=True,
         references=True,
+        keeps_files=True,
         settles_at_end=True,
         keeps_removed=False,
         latest_is_newest=False,
@@ -240,6 +241,12 @@ class WandbTracker:
         with mapped(f"recording the use of {artifact.ref}"):
             met = logging_artifacts.log_references(live, artifact, references, as_input=True)
         return self._queries.info(place, met)
+
+    def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
+        return kept.kept_files(self._queries, ref, project)
+
+    def kept_urls(self, ref: ArtifactRef, project: tuple[str, str], paths: Sequence[str]) -> Mapping[str, str]:
+        return kept.kept_urls(self._queries, ref, project, paths)
 
     def set_aliases(self, key: ArtifactRef, project: tuple[str, str], bucket: str, add: Sequence[str]) -> ArtifactInfo:
         return aliases.add(self._queries, key, project, bucket, add)

@@ -1,0 +1,1 @@
+"""Artifacts that other programs logged to the tracker: their files are kept by it, or lie wherever they refer to."""
