@@ -21,3 +21,4 @@ class OnPlane:
 
 
 S3 = OnPlane(factory.S3)
+GS = OnPlane(factory.GS)

@@ -11,9 +11,8 @@ from tests.servers import Server
 from wabucketref.contracts.factories import StorageFactory
 from wabucketref.contracts.storage import Storage
 from wabucketref.retry import RetryPolicy
-from wabucketref.store.drivers.gcs import FACTORY as GCS
 from wabucketref.store.drivers.probe import settle
-from wabucketref.store.native.factory import S3
+from wabucketref.store.native.factory import GS, S3
 from wabucketref.store.wrappers.limited import Limited
 from wabucketref.store.wrappers.retrying import Retrying
 from wabucketref.store.wrappers.wrapper import Wrapper
@@ -86,6 +85,7 @@ class TestRcloneFsspec(TestRclone):
 
 @pytest.mark.needs("gcs")
 class TestGcsEmulator(StorageConformance):
+    plane: ClassVar[Mapping[str, str]] = NATIVE
     deviations: ClassVar[Mapping[str, str]] = {
         "multipart_abort": "the emulator has no request that gives an upload up; it keeps the session"
     }
@@ -93,7 +93,11 @@ class TestGcsEmulator(StorageConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def open_store(cls, gcs_emulator: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
-        return _opener(GCS, gcs_emulator, tmp_path_factory.mktemp("probes"), FSSPEC, "/a/prefix")
+        return _opener(GS, gcs_emulator, tmp_path_factory.mktemp("probes"), cls.plane, "/a/prefix")
 
     def test_found_to_ignore_conditions(self, open_store: Callable[[], Storage]) -> None:
         assert not open_store().capabilities.create_if_absent
+
+
+class TestGcsEmulatorFsspec(TestGcsEmulator):
+    plane = FSSPEC

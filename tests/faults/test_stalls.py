@@ -12,11 +12,11 @@ import pytest
 from tests.faults.conftest import MakeNet
 from tests.faults.network import FILES
 from tests.faults.proxy import Drip, Rule, Stall
+from tests.planes import GS as GCS
 from tests.planes import S3
 from tests.servers import Server, start_rclone
 from wabucketref.errors import OutcomeUnknown, TransientError
 from wabucketref.retry import RetryPolicy
-from wabucketref.store.drivers.gcs import FACTORY as GCS
 from wabucketref.store.wrappers.retrying import Retrying
 
 pytestmark = pytest.mark.usefixtures("plane")

@@ -35,7 +35,7 @@ STORAGES: Final = {
     "file": "wabucketref.store.drivers.local:FACTORY",
     "memory": "wabucketref.store.drivers.memory:FACTORY",
     "s3": "wabucketref.store.native.factory:S3",
-    "gs": "wabucketref.store.drivers.gcs:FACTORY",
+    "gs": "wabucketref.store.native.factory:GS",
 }
 OTHER_SCHEMES: Final = "wabucketref.store.drivers.generic:FACTORY"
 # From the system that asked for the work to the place where it runs: the first to name a fact counts.

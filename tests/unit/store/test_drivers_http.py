@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.planes import GS as GCS
 from tests.planes import S3
 from tests.servers import Server
 from wabucketref.contracts.storage import ObjectInfo
@@ -20,7 +21,6 @@ from wabucketref.errors import (
     TransientError,
 )
 from wabucketref.store.drivers import s3_copy
-from wabucketref.store.drivers.gcs import FACTORY as GCS
 from wabucketref.store.drivers.s3 import S3Storage
 from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_session import AwsFiles

@@ -25,7 +25,7 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
-from wabucketref.store.drivers.gcs_client import Answer, GcsClient, component, emulator_from
+from wabucketref.store.drivers.gcs_client import Answer, Call, GcsClient, component, emulator_from
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
 from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, empty_object, upload_blocks
@@ -35,7 +35,7 @@ from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
-_CAPABILITIES = Capabilities(
+CAPABILITIES = Capabilities(
     create_if_absent=True,
     replace_if_match=True,
     server_side_copy=True,
@@ -57,6 +57,8 @@ class GcsStorage:
     around it.
     """
 
+    plane = "fsspec"
+
     def __init__(self, address: BucketUrl, client: GcsClient) -> None:
         self._address = address
         self._client = client
@@ -68,7 +70,7 @@ class GcsStorage:
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return CAPABILITIES
 
     @property
     def identity(self) -> str:
@@ -95,29 +97,43 @@ class GcsStorage:
     def read_range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
             return b""
-        answer = self._client.send(
+        call = self.ranged(key, start, length)
+        answer = self._client.send_call(call)
+        if answer.status == 416:
+            return b""
+        if self.is_range(answer.status, answer.headers, start):
+            return answer.body
+        raise self.other_range(key)
+
+    def ranged(self, key: str, start: int, length: int) -> Call:
+        """The request for a range."""
+        return Call(
             self._request(key),
             "GET",
             "/download" + self._path(key),
-            params={"alt": "media"},
-            headers={"Range": f"bytes={start}-{start + length - 1}"},
-            also=frozenset({416}),
-            limit=length,
+            {"alt": "media"},
+            {"Range": f"bytes={start}-{start + length - 1}"},
+            None,
+            frozenset({416}),
+            length,
         )
-        if answer.status == 416:
-            return b""
-        if answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            return answer.body
-        if answer.status == 200 and start == 0:
-            return answer.body
-        raise TransientError(f"{self._what(key)}: the store did not send the range asked for", hint="try again")
+
+    def is_range(self, status: int, headers: Mapping[str, str], start: int) -> bool:
+        """Whether what comes is a range from `start` on."""
+        if status == 206:
+            return str(headers.get("Content-Range", "")).startswith(f"bytes {start}-")
+        return status == 200 and start == 0
+
+    def other_range(self, key: str) -> TransientError:
+        """For an answer that is not the range asked for."""
+        return TransientError(f"{self._what(key)}: the store did not send the range asked for", hint="try again")
 
     def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
         return read_in_steps(partial(self.read_range, key), start, length, sink)
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         request = self._upload_request(key, if_absent=if_absent, if_match=if_match is not None)
-        condition, data = self._condition(key, if_absent, if_match), bytes(data)
+        condition = self._condition(key, if_absent, if_match)
         if data:
             params = {"uploadType": "media", "name": self._full(key), **condition}
             answer = self._client.send(request, "POST", self._upload_path(), params=params, headers=_BINARY, body=data)
@@ -302,7 +318,7 @@ class GcsFactory:
     """Opens ``gs://BUCKET[/PREFIX]`` with Google's default credentials, or anonymously ``STORAGE_EMULATOR_HOST``."""
 
     api_version = API_VERSION
-    capabilities = _CAPABILITIES
+    capabilities = CAPABILITIES
 
     def open(self, url: str, environ: Mapping[str, str]) -> GcsStorage:
         address = parse_bucket_url(url, "gs", "gcs")

@@ -6,11 +6,12 @@ request are used.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import NotAuthorised, WrittenWrong
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.http_session import send_once
@@ -18,7 +19,7 @@ from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
 
 CONNECT_SECONDS = 4.0
-_MOST = 1 << 40
+MOST = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,20 @@ class Answer:
             raise wrong
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The arguments of :meth:`GcsClient.send`."""
+
+    request: GcsRequest
+    method: str
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Buffer | None
+    also: frozenset[int]
+    limit: int
+
+
 class GcsClient:
     """Sends requests; safe for many threads, and anew in a forked child.
 
@@ -79,9 +94,9 @@ class GcsClient:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Buffer | None = None,
         also: frozenset[int] = frozenset(),
-        limit: int = _MOST,
+        limit: int = MOST,
     ) -> Answer:
         """Send and wait. `path` begins with ``/`` or is a whole URL; statuses in `also` are no errors.
 
@@ -91,15 +106,22 @@ class GcsClient:
         Raises:
             WaBucketError: the answer is an error, or none came.
         """
-        call = _Call(request, method, path, params or {}, headers or {}, body, also, limit)
-        fs = self._ready(request)
+        call = Call(request, method, path, params or {}, headers or {}, body, also, limit)
+        return self.send_call(call)
+
+    def send_call(self, call: Call) -> Answer:
+        """As :meth:`send`."""
+        return self._renewing(call, self._send)
+
+    def _renewing(self, call: Call, send: Callable[[Any, Call], Answer]) -> Answer:
+        fs = self._ready(call.request)
         try:
-            return self._send(fs, call)
+            return send(fs, call)
         except NotAuthorised as error:
             if not error.expired or self.emulator is not None:
                 raise
         self._fs.renew(fs)
-        return self._send(self._ready(request), call)
+        return send(self._ready(call.request), call)
 
     def close(self) -> None:
         self._fs.drop()
@@ -110,7 +132,7 @@ class GcsClient:
         except Exception as error:
             raise translate(error, request) from error
 
-    def _send(self, fs: Any, call: "_Call") -> Answer:
+    def _send(self, fs: Any, call: Call) -> Answer:
         endpoint = self.emulator or str(getattr(fs, "_location", "https://storage.googleapis.com"))
         try:
             answer = run(keep_pace(lambda: self._exchange(fs, call), self._stall))
@@ -120,7 +142,7 @@ class GcsClient:
             return answer
         raise answered(answer.status, answer.headers, answer.body, call.request, endpoint)
 
-    async def _exchange(self, fs: Any, call: "_Call") -> Answer:
+    async def _exchange(self, fs: Any, call: Call) -> Answer:
         import asyncio
 
         import aiohttp
@@ -138,11 +160,11 @@ class GcsClient:
             _encoded(url),
             params=call.params,
             headers=signed,
-            data=Pieces(call.body) if call.body else call.body,
+            data=Pieces(bytes(call.body)) if call.body else call.body,
             timeout=timeout,
             allow_redirects=False,
         ) as answer:
-            limit = call.limit if answer.status < 300 else _MOST
+            limit = call.limit if answer.status < 300 else MOST
             too_long = (answer.content_length or 0) > limit
             found = None if too_long else await read_body(answer.content.read, limit)
             return Answer(call.request, answer.status, answer.headers, found or b"")
@@ -155,20 +177,6 @@ class GcsClient:
             options["project"] = self._project
         options |= {"skip_instance_cache": True, "use_listings_cache": False, "session_kwargs": {"trust_env": True}}
         return GCSFileSystem(**options)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """The arguments of :meth:`GcsClient.send`."""
-
-    request: GcsRequest
-    method: str
-    path: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes | None
-    also: frozenset[int]
-    limit: int
 
 
 def emulator_from(environ: Mapping[str, str]) -> str | None:

@@ -110,9 +110,9 @@ def translate(error: Exception, request: GcsRequest, endpoint: str = _GOOGLE) ->
 
     if isinstance(error, WaBucketError):
         return error
-    message = f"{request.what}: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+    message = f"{request.what}: {_first_line(error)}"
     if isinstance(error, GoogleAuthError | HttpError | NonRetryableError):
-        return NotAuthorised(message, hint=_PROVIDERS)
+        return no_credentials(error, request)
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return unreachable(
             message, "check that the endpoint speaks TLS and its certificate is trusted", retryable=False
@@ -127,6 +127,15 @@ def translate(error: Exception, request: GcsRequest, endpoint: str = _GOOGLE) ->
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return SettingsError(message, hint="check STORAGE_EMULATOR_HOST and GOOGLE_APPLICATION_CREDENTIALS")
     return unanswered(message, _AGAIN, endpoint, writing=request.writing)
+
+
+def no_credentials(error: Exception, request: GcsRequest) -> NotAuthorised:
+    """Our kind for what google-auth raises."""
+    return NotAuthorised(f"{request.what}: {_first_line(error)}", hint=_PROVIDERS)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def _is_json(body: bytes) -> bool:

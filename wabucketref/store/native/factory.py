@@ -8,10 +8,13 @@ from typing import Final
 from wabucketref.contracts.factories import API_VERSION, StorageFactory
 from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.errors import SettingsError
+from wabucketref.store.drivers import gcs as gcs_driver
 from wabucketref.store.drivers import s3 as s3_driver
+from wabucketref.store.drivers.gcs_client import emulator_from
 from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
-from wabucketref.store.drivers.urls import parse_bucket_url, public
+from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url, public
+from wabucketref.store.native.gcs import NativeGcs, NativeGcsStorage
 from wabucketref.store.native.http import Unfit
 from wabucketref.store.native.s3 import NativeS3, NativeS3Storage
 
@@ -58,4 +61,18 @@ def open_s3(url: str, environ: Mapping[str, str]) -> NativeS3Storage:
     return NativeS3Storage(address, client)
 
 
+def open_gs(url: str, environ: Mapping[str, str]) -> NativeGcsStorage:
+    """``gs://BUCKET[/PREFIX]`` with Google's default credentials, or anonymously ``STORAGE_EMULATOR_HOST``.
+
+    Raises:
+        Unfit: the other plane is needed.
+    """
+    address = parse_bucket_url(url, "gs", "gcs")
+    client = NativeGcs(emulator_from(environ), stall=stall_seconds(environ))
+    client.look_ahead()
+    tell_plain_http(url, client.emulator)
+    return NativeGcsStorage(BucketUrl("gs", address.bucket, address.prefix), client)
+
+
+GS = Planes(open_gs, gcs_driver.FACTORY, gcs_driver.CAPABILITIES)
 S3 = Planes(open_s3, s3_driver.FACTORY, s3_driver.CAPABILITIES)

@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
-from wabucketref.errors import LocalIOError, TransientError, WaBucketError
+from wabucketref.errors import LocalIOError, SettingsError, TransientError, WaBucketError
 from wabucketref.store.drivers.http_errors import connection_hint, proxy_login, unanswered, unreachable
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.drivers.s3_request import AGAIN
@@ -57,6 +57,10 @@ class Failures:
         if isinstance(error, Stalled):
             return asked.failed(message)
         return unanswered(message, AGAIN, self.url, writing=asked.writing)
+
+    def malformed(self, error: ValueError, asked: Asked) -> WaBucketError:
+        """The URL of the server, or of a proxy, is none."""
+        return SettingsError(f"{asked.what}: {error}", hint=f"check the endpoint URL ({self.setting}) and HTTPS_PROXY")
 
     def _unreached(self, error: Unreached, what: str, message: str) -> WaBucketError:
         cause = error.__cause__

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from wabucketref.contracts.storage import Buffer
+from wabucketref.contracts.storage import Buffer, Sink
 from wabucketref.store.native.failures import ProxyRefused, Unreached
 from wabucketref.store.native.wire import Connection, Head, NotHttp
 
@@ -187,6 +187,26 @@ class Pool:
             return self._context.wrap_socket(sock, server_hostname=origin.host)
         except OSError as error:
             raise Unreached(f"no TLS with {origin.host}:{origin.port}: {error}") from error
+
+
+class SinkRaised(Exception):
+    """This came from who takes the bytes, not from the network."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def guarded(sink: Sink) -> Sink:
+    """`sink`, whose errors are told from those of the network by SinkRaised."""
+
+    def take(piece: memoryview) -> None:
+        try:
+            sink(piece)
+        except BaseException as error:
+            raise SinkRaised(error) from error
+
+    return take
 
 
 def _early(connection: Connection, error: OSError) -> Head:

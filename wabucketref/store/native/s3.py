@@ -19,7 +19,7 @@ from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
-from wabucketref.store.native.http import Pool, Proxies, Unfit, fields, origin_of, trust_of
+from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
 from wabucketref.store.native.wire import Connection, Head
@@ -36,14 +36,6 @@ _TRUST: Final = "check that the endpoint speaks TLS (https) and that its certifi
 
 class _Elsewhere(Exception):
     """The bucket is in this region."""
-
-
-class _SinkRaised(Exception):
-    """This came from who takes the bytes, not from the network."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error
 
 
 class _Line:
@@ -133,12 +125,6 @@ class NativeS3:
     def pour(self, request: S3Request, arguments: Mapping[str, Any], wanted: Wanted, sink: Sink) -> Mapping[str, Any]:
         """As :meth:`get`, with the bytes handed to `sink`; the facts have `UNWANTED` when none were."""
 
-        def take(piece: memoryview) -> None:
-            try:
-                sink(piece)
-            except BaseException as error:
-                raise _SinkRaised(error) from error
-
         def read(connection: Connection, head: Head) -> Mapping[str, Any]:
             if head.status == 416:
                 connection.body(head, _ERROR)
@@ -148,12 +134,12 @@ class NativeS3:
             if limit is None or (head.length or 0) > limit:
                 connection.lasting = False
                 return {**facts, UNWANTED: True}
-            connection.pour(head, take)
+            connection.pour(head, guarded(sink))
             return facts
 
         try:
             return self._carry_out(request, asked("get_object", arguments), read)
-        except _SinkRaised as raised:
+        except SinkRaised as raised:
             raise raised.error from None
 
     def close(self) -> None:
