@@ -141,7 +141,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     # What the drivers share with s3fs and gcsfs comes with them, in the version that they need.
     with_them = {"botocore", "aiobotocore", "aiohttp", "certifi", "google", "requests", "yarl"}
     only_for_tests = {"_typeshed", "pytest", "tests"}
-    for_extras = {"grpc", "graphql", "starlette", "uvicorn", "psycopg"}  # `service`, `server` and `postgres`
+    for_extras = {"cryptography", "grpc", "graphql", "starlette", "uvicorn", "psycopg"}  # `attest`, `service` …
     only_if_there = {"apolo_sdk"}
     assert sorted(foreign - covered - with_them - only_for_tests - for_extras - only_if_there) == []
     assert sorted(covered - foreign - {"obstore", "fsspec"}) == []
