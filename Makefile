@@ -52,6 +52,7 @@ bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--sca
 docs: $(VENV)/tests ## write the generated parts of docs/
 	$(BIN)/python -m tests.tools.cli_reference
 	$(BIN)/python -m tests.tools.json_reference
+	$(BIN)/python -m tests.tools.ci_reference
 	$(BIN)/python -m tests.tools.reliability
 	$(BIN)/python -m tests.tools.sequence
 
