@@ -1,7 +1,8 @@
 """Scripts of users, run in children of the zygote (``World.call``); each notes what was acknowledged to it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from wabucketref import WaBucketRefAPI
@@ -34,8 +35,24 @@ def session(argv: Sequence[str]) -> int:
 
 def collect(argv: Sequence[str]) -> int:
     """A command line on the day after tomorrow: all that lies in the bucket is old enough to be collected."""
-    age.AGE = -60.0
-    return main(argv)
+    with aged():
+        return main(argv)
+
+
+def collect_soon(argv: Sequence[str]) -> int:
+    """A command line for which five seconds are a day."""
+    with aged(5.0):
+        return main(argv)
+
+
+@contextmanager
+def aged(seconds: float = -60.0) -> Iterator[None]:
+    """In this process garbage need be so old only; less than no time: whatever it is."""
+    before, age.AGE = age.AGE, seconds
+    try:
+        yield
+    finally:
+        age.AGE = before
 
 
 def relocate(argv: Sequence[str]) -> int:

@@ -1,8 +1,7 @@
 """The machine: what users, rivals, kills and damage do to one home and one bucket, beside a model of it.
 
 Where exactly a kill strikes differs from one time to the next, as threads do: so no rule has a precondition, or the
-choices that hypothesis made could not be repeated. There are no rules for ``gc`` and ``rebuild``: these commands do not
-exist yet.
+choices that hypothesis made could not be repeated.
 """
 
 from collections.abc import Callable
@@ -18,11 +17,14 @@ from tests.faults import trees
 from tests.faults.crash.commands import recovered
 from tests.faults.machine.model import CONTENTS, LINKS, MISSING, REFS, REPLACED, UPLOADS, Model, Pending, Upload, digest
 from tests.faults.procs import Ended, World
+from tests.faults.sessions import aged
 from wabucketref.errors import IntegrityError, WaBucketError
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.aliases import set_aliases
 from wabucketref.operations.download import download
+from wabucketref.operations.gc import gc
 from wabucketref.operations.link import link
+from wabucketref.operations.rebuild import rebuild
 from wabucketref.operations.remove import remove
 from wabucketref.operations.sync import sync
 from wabucketref.operations.upload import upload
@@ -131,6 +133,28 @@ class Machine(RuleBasedStateMachine):
             assert found.digest == digest(ref, content)
 
     @rule()
+    def collect(self) -> None:
+        """On the day after tomorrow: what waits in a journal has to be sent anew, and nothing else is lost."""
+        with aged():
+            done = gc(self.ws, apply=True)
+        assert [one for one in done.items if one.state != "removed"] == []
+        for ref in REFS:
+            self._observe(ref)
+        found = [one for one in verify_all(self.ws).findings if one.kind != "waiting"]
+        assert found == []
+        self.model.claimed.clear()
+
+    @rule()
+    def rebuild(self) -> None:
+        """Whatever the bucket holds is recorded then."""
+        result = rebuild(self.ws)
+        assert result.skipped == []
+        known = {one.ref: one.digest for one in self.ws.tracker.list_artifacts(self.ws.project)}
+        for ref, held in self.model.held.items():
+            assert known.get(ref) == digest(ref, held.content), ref
+        self.model.unrecorded -= set(self.model.held)
+
+    @rule()
     def restart(self) -> None:
         self.ws.close()
         self._open()
@@ -168,6 +192,23 @@ class Machine(RuleBasedStateMachine):
             if ended.code == 0:
                 self.model.removed(ref)
         self._observe(ref)
+
+    @rule(at=st.integers(1, 30))
+    def kill_collection(self, at: int) -> None:
+        ended = self.world.run(
+            "gc", "--apply", points=f"*=kill@{at}", may_miss=True, call="tests.faults.sessions:collect"
+        )
+        assert ended.code in (0, -9), ended
+        self.model.claimed.update(REFS)
+        for ref in REFS:
+            self._observe(ref)
+
+    @rule(at=st.integers(1, 12))
+    def kill_rebuild(self, at: int) -> None:
+        ended = self._child(("rebuild",), at)
+        assert ended.code in (0, -9), ended
+        for ref in REFS:
+            self._observe(ref)
 
     @rule(ref=refs, at=points)
     def kill_download(self, ref: ArtifactRef, at: int) -> None:

@@ -25,6 +25,8 @@ ALLOWED = {
     "sync": {0, 5, 8},
     "look": {0, 3, 5},
     "verify": {0, 3, 5},
+    "gc": {0, 5},
+    "rebuild": {0, 5},
     "verify-all": {0, 5, 7, 8},  # 7: what was to be overwritten or removed, and somebody was killed at it
 }
 """The exit codes that each kind of step may have when nobody stops it."""

@@ -28,6 +28,8 @@ WEIGHTS = {
     "look": 7,
     "verify": 4,
     "verify-all": 1,
+    "gc": 2,
+    "rebuild": 1,
 }
 KILLED = 0.15
 """Of the clients; a tenth of them is asked to end instead."""
@@ -166,6 +168,12 @@ class Plan:
 
     def _verify_all(self, name: str, kind: str) -> Step:
         return Step(name, kind, ("verify", "--all"))
+
+    def _gc(self, name: str, kind: str) -> Step:
+        return Step(name, kind, ("gc", "--apply"), call="tests.faults.sessions:collect_soon")
+
+    def _rebuild(self, name: str, kind: str) -> Step:
+        return Step(name, kind, ("rebuild",))
 
     # ---- parts of them ----
 
