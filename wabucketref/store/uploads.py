@@ -15,7 +15,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.collect.inventory import Alias, take_stock
-from wabucketref.store.header import StoredHeader, read_header, where_is
+from wabucketref.store.header import Absent, StoredHeader, look, read_header, where_is
 from wabucketref.store.layout import Layout, base_prefix
 from wabucketref.store.pool import Crew
 from wabucketref.store.spool import Spool
@@ -82,7 +82,8 @@ class Uploads:
                     self._keep(*place)
         finally:
             crew.progress.finish()
-        self._old = {name: alias for name, alias in stock.items() if not alias.is_ours and not self._is_linked(name)}
+        old = {name: alias for name, alias in stock.items() if alias.files and not alias.header}
+        self._old = {name: alias for name, alias in old.items() if self._is_upload(name, alias)}
         self._places += [_Place(_moment(alias.newest), alias.newest, name) for name, alias in self._old.items()]
         self._places.sort(key=lambda place: place.order)
 
@@ -125,6 +126,15 @@ class Uploads:
         self._places.append(
             _Place(created_of(found.header), committed, ref.directory, start, len(data), found.info.etag)
         )
+
+    def _is_upload(self, directory: str, alias: Alias) -> bool:
+        """Of an earlier release, also one that is being adopted."""
+        if self._is_linked(directory):
+            return False
+        if not alias.is_ours:
+            return True
+        found = look(self._storage, ArtifactRef(*directory.split("/")))
+        return isinstance(found, Absent) and found.reason == "legacy"
 
     def _is_linked(self, directory: str) -> bool:
         """Data that a link refers to was there before, and is no upload."""

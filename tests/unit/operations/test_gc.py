@@ -150,6 +150,24 @@ def test_what_is_replaced_meanwhile_stays(four: Workspace, home: Open, tmp_path:
     assert (tmp_path / "bucket/dataset/cats/a0/a").read_bytes() == b"other"
 
 
+@pytest.mark.row("A3")
+@pytest.mark.parametrize("point", ["upload.claimed", "upload.copying", "upload.copied", "upload.files_stored"])
+def test_what_is_being_copied_from_may_go(four: Workspace, home: Open, tmp_path: Path, point: str) -> None:
+    """A copy whose source vanished is sent instead."""
+    theirs, collected = home(), list[GcResult]()
+    source = trees.make(tmp_path / "large", {"a": b"x" * (1 << 20)})
+    upload(four, source, "cats", "dataset", "large")
+    upload(four, tmp_path / "src0", "cats", "dataset", "newest")
+    failpoints.install(at(point, lambda: collected.append(gc(four, keep_last=1, apply=True))))
+    try:
+        upload(theirs, source, "cats", "dataset", "again")
+    finally:
+        failpoints.install(None)
+    assert "dataset/cats:large" in versions(collected[0], "removed")
+    assert sorted(left(four)) == ["again", "newest"]
+    assert verify_all(four, deep=True).differing == []
+
+
 def test_other_artifacts_and_buckets_are_others(four: Workspace, home: Open, tmp_path: Path) -> None:
     upload(four, tmp_path / "src0", "dogs", "dataset", "a0")
     elsewhere = home(bucket=f"file://{tmp_path}/elsewhere")

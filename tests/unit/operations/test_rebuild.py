@@ -156,7 +156,7 @@ def test_other_projects_of_the_bucket(full: Workspace, home: Open, tmp_path: Pat
 
 def test_uploads_of_earlier_releases(full: Workspace, home: Open, tmp_path: Path) -> None:
     """They belong to the project that is given; data that a link refers to is no upload."""
-    for path in ("old/up/load/f", "old/up/load/g/h", "raw/data/files/f", "plain/f"):
+    for path in ("old/up/load/f", "old/up/load/g/h", "old/up/load/.wabucket/clock-x", "raw/data/files/f", "plain/f"):
         trees.make(tmp_path / "bucket", {path: b"data"})
     link(full, "raw/data", "raw", "dataset", "r")
     nameless = rebuild(home("nameless", project_name=None))

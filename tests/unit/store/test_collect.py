@@ -10,7 +10,18 @@ import pytest
 
 from tests.unit.store import support
 from tests.unit.store.aging import DAY, age
-from tests.unit.store.support import REF, Memory, connect, keys, link_plan, make_tree, send, upload_plan
+from tests.unit.store.support import (
+    REF,
+    Memory,
+    adopt_plan,
+    connect,
+    keys,
+    link_plan,
+    make_tree,
+    send,
+    take_over,
+    upload_plan,
+)
 from wabucketref import failpoints
 from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.storage import Storage
@@ -402,3 +413,75 @@ def test_only_what_lies_in_the_scope(storage: Storage, source: Path) -> None:
     assert found(storage, "dataset/") == [("unfinished", "dataset/cats:one")]
     assert found(storage, "model/net/") == [("unfinished", str(REF))]
     assert found(storage, "model/other/") == []
+
+
+# ---- uploads of earlier releases -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(storage: Storage) -> list[str]:
+    """An upload without a manifest, older than a day; its keys."""
+    for path, data in FILES.items():
+        assert data is not None
+        storage.put(LAYOUT.file(path), data)
+    age(storage)
+    return keys(storage)
+
+
+def is_there(storage: Storage, old: list[str]) -> bool:
+    return find(storage, REF) is None and set(old) <= set(keys(storage))
+
+
+@pytest.mark.row("A3")
+@pytest.mark.parametrize("point", ["upload.claimed", "adopt.file_hashed", "upload.entries_put"])
+def test_what_is_being_adopted_stays(storage: Storage, old: list[str], point: str) -> None:
+    """Its claim may be as old as it likes, and be followed by nothing."""
+
+    def stop(name: str) -> None:
+        if name == point:
+            raise LocalIOError("stopped")
+
+    failpoints.install(stop)
+    try:
+        with pytest.raises(LocalIOError):
+            take_over(storage, adopt_plan())
+    finally:
+        failpoints.install(None)
+    age(storage)
+    collect(storage)
+    assert is_there(storage, old)
+
+
+def test_beside_whom_somebody_looked_at_the_clock(storage: Storage, old: list[str]) -> None:
+    storage.put(LAYOUT.token("x9"), b"1")
+    age(storage)
+    assert states(collect(storage)) == [("claim", "removed")]
+    assert (is_there(storage, old), keys(storage)) == (True, old)
+
+
+def test_parts_beside_an_upload_without_manifest_are_ended_without_a_claim(old: list[str]) -> None:
+    """A claim, and a collection that dies with it, would make an unfinished upload of it."""
+    storage = support.bucket()
+    storage.put(LAYOUT.file("a"), b"data")
+    storage.start_multipart(LAYOUT.file("large"), 10).put_part(1, b"x" * 10)
+    Mark("raw", "x1", REF).put(storage)
+    age(storage)
+    claimed = []
+    done = collect(storage, gc__claimed=lambda: claimed.append(True))
+    assert (sorted(states(done)), claimed) == ([("mark", "removed"), ("parts", "removed")], [])
+    assert find(storage, REF) is None
+
+
+@pytest.mark.row("A3")
+def test_an_unfinished_upload_that_became_an_old_one(storage: Storage, source: Path) -> None:
+    """Somebody removed what was ours, with other tools, while it was collected."""
+    interrupted(storage, source)
+    age(storage)
+
+    def restore() -> None:
+        for key in keys(storage, LAYOUT.control):
+            storage.delete(key)
+
+    done = collect(storage, planned=restore)
+    assert [(one.state, one.explanation) for one in done] == [("kept", "it is an upload of an earlier release")]
+    assert keys(storage) == [LAYOUT.file("a.txt"), LAYOUT.file("deep/b")]

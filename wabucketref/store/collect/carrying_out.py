@@ -85,8 +85,7 @@ class _Collecting:
 
     def _unfinished(self, item: Item) -> None:
         ref, layout = _ref(item), Layout.of(_ref(item))
-        if self._is_legacy(ref):
-            raise Spared("it is an upload of an earlier release")
+        self._check_unfinished(ref)
         self._check_quiet(ref, layout)
         with self._claim(ref) as claim:
             self._check_no_header(ref, claim)
@@ -101,8 +100,15 @@ class _Collecting:
             claim.check()
             claim.commit_done()
 
+    def _check_unfinished(self, ref: ArtifactRef) -> None:
+        """As readers decide it: what they take for an upload, with a manifest or without, stays, and no claim of ours
+        may come to lie there."""
+        if self._is_legacy(ref):
+            raise Spared("it is an upload of an earlier release")
+        if read_header(self._storage, ref) is not None:
+            raise Spared("it was committed meanwhile")
+
     def _is_legacy(self, ref: ArtifactRef) -> bool:
-        """No claim of ours may come to lie there, since it would make of it what nobody finishes."""
         there = look(self._storage, ref)
         return isinstance(there, Absent) and there.reason == "legacy"
 

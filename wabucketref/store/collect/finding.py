@@ -1,5 +1,6 @@
 """What of a bucket is garbage. Nothing is changed, save that the store's clock is read off a small object."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -71,6 +72,8 @@ class _Finding:
         """Base and write id of the links met."""
         self._xids: set[str] = set()
         """Of live claims."""
+        self._legacy = {name for name, alias in self._stock.aliases.items() if not alias.is_ours}
+        """Directories of uploads of earlier releases, and of plain data: a claim of ours would hide them."""
         self._blind = False
         """A manifest could not be read, which may be a link's."""
         self.found = Findings()
@@ -99,8 +102,11 @@ class _Finding:
             self._xids.update(found.body.xid for found in claims if found.body)
         if alias.header:
             return self._committed(ref, alias, claims)
-        if alias.files and not (alias.others and not claims) and all(one.adopts for one in claims):
-            return []  # an upload of an earlier release, as header.look sees it
+        if alias.files and (claims or not alias.others) and all(one.adopts for one in claims):
+            # An upload of an earlier release, as header.look sees it: one that is or was being adopted, or beside which
+            # somebody looked at the clock.
+            self._legacy.add(directory)
+            return self._left_over(ref, alias.tokens)
         newest = max([alias.newest, *(modified(one.info) for one in claims if not _is_ours(one))])
         if directory in self.found.live or not self._clock.is_old(newest):
             return []
@@ -123,9 +129,12 @@ class _Finding:
             spare = []
         if ref.directory in self.found.live:
             return []
-        left = [*(one.info for one in claims), *alias.tokens]
-        old = [info for info in left if self._clock.is_old(modified(info))]
-        return [*spare, *(Item("claim", info.key, 1, info.size, modified(info), ref, info) for info in old)]
+        return [*spare, *self._left_over(ref, [*(one.info for one in claims), *alias.tokens])]
+
+    def _left_over(self, ref: ArtifactRef, objects: Iterable[ObjectInfo]) -> list[Item]:
+        """Those of our objects that are old."""
+        old = [info for info in objects if self._clock.is_old(modified(info))]
+        return [Item("claim", info.key, 1, info.size, modified(info), ref, info) for info in old]
 
     def _orphans(self, ref: ArtifactRef, alias: Alias, found: StoredHeader) -> list[Item]:
         if not may_have_orphans(alias, found.header):
@@ -160,7 +169,8 @@ class _Finding:
         if (header is not None and header.header.write_id == mark.xid) or not self._clock.is_old(modified(info)):
             self.found.marks.append(mark)
         elif not self._holds(mark.ref):
-            self.found.items.append(Item("mark", info.key, 1, info.size, modified(info), mark.ref, info))
+            ref = None if mark.ref.directory in self._legacy else mark.ref
+            self.found.items.append(Item("mark", info.key, 1, info.size, modified(info), ref, info))
         return None
 
     def _damaged_mark(self, info: ObjectInfo, error: IntegrityError) -> None:
@@ -213,7 +223,8 @@ class _Finding:
             newest = max([newest, alias.newest, *map(modified, alias.claims)])
         if not self._clock.is_old(newest) or directory in self.found.live:
             return
-        ref = ArtifactRef(*directory.split("/")) if directory and is_artifact(directory) else None
+        ours = directory is not None and is_artifact(directory) and directory not in self._legacy
+        ref = ArtifactRef(*directory.split("/")) if directory is not None and ours else None
         self.found.items.append(Item("parts", write.key, 1, write.size, newest, ref, write=write))
 
 
