@@ -36,12 +36,27 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(config.option.seed)
     config.pluginmanager.register(Passed(strict=IN_CI), "passed-failpoints")
     config.pluginmanager.register(Figures(), "figures")
+    config.pluginmanager.register(Workers(), "workers")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """A worker of xdist has the seed of all."""
     node.workerinput["seed"] = node.config.option.seed
+
+
+def _seed_of_all(config: pytest.Config) -> int:
+    """Workers take the one that the process made up which started them: it is the one that is printed."""
+    given = getattr(config, "workerinput", {}).get("seed")
+    return random.SystemRandom().randrange(1 << 32) if given is None else int(given)
+
+
+class Workers:
+    """What worker processes are told."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["seed"] = node.config.option.seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
