@@ -1,5 +1,6 @@
 """The kinds of store on which operations are killed."""
 
+import random
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,11 +52,17 @@ def _needs(store: str) -> list[pytest.MarkDecorator]:
     return [] if store == "local" else [pytest.mark.needs(store)]
 
 
+def _plane(request: pytest.FixtureRequest) -> str:
+    """The seed draws the slower plane now and then."""
+    drawn = random.Random(f"{request.config.option.seed} {request.node.nodeid}").random()
+    return "fsspec" if drawn < 0.15 else "native"
+
+
 def worlds(request: pytest.FixtureRequest, zygote: Zygote, place: Path, store: str) -> Callable[[], World]:
     """Makes worlds with buckets on `store`: on a server they are prefixes of one bucket."""
     server = None if store == "local" else request.getfixturevalue(f"{store}_s3")
     bucket = "" if server is None else server.url(server.make_bucket())
-    environ = {} if server is None else dict(server.environ)
+    environ = {} if server is None else {**server.environ, "WABUCKET_DATA_PLANE": _plane(request)}
 
     def make() -> World:
         name = f"world-{uuid.uuid4().hex[:8]}"

@@ -16,6 +16,7 @@ from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.http import Unfit
 
+AWS = "https://s3.{region}.amazonaws.com"
 _WORDS: Final = (b"endpoint_url", b"addressing_style", b"ca_bundle", b"accelerate", b"dualstack", b"fips", b"signature")
 _HOST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -40,7 +41,7 @@ class S3Place:
     @property
     def server(self) -> str:
         """URL of the server to ask."""
-        url = self.endpoint or f"https://s3.{self.region}.amazonaws.com" + ".cn" * self.region.startswith("cn-")
+        url = self.endpoint or AWS.format(region=self.region) + ".cn" * self.region.startswith("cn-")
         if self.path_style:
             return url
         scheme, _, rest = url.partition("://")

@@ -88,6 +88,8 @@ class NativeGcs(GcsClient):
         raise answered(answer.status, answer.headers, answer.body, call.request, line.failures.url)
 
     def _signed(self, line: _Line, call: Call) -> bytes:
+        if line.keys is None:
+            return line.head(call)
         from google.auth.exceptions import GoogleAuthError
 
         try:
