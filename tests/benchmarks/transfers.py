@@ -1,99 +1,99 @@
-"""Transfers to a real S3 server, side by side: every contender in every round, in turns, whole processes."""
+"""Transfers side by side: every contender in every round, in turns, whole processes, the same steps of the work."""
 
 import filecmp
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.contenders import Contender, Place, environment
+from tests.benchmarks.contenders import STEPS, Contender, Place, Step, environment
 from tests.benchmarks.measure import Measured, measure
-from tests.servers import Server
-from tests.tools.markdown import ROOT
-
-_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Files of equal size with random content."""
-
-    files: int
-    size: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.files:,} × {_in_words(self.size)}"
-
-    def make(self, directory: Path) -> None:
-        """Write the files, up to 1,000 in a directory."""
-        for number in range(self.files):
-            path = directory / f"{number // 1000:03}" / f"{number:06}.bin"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                for start in range(0, self.size, _BLOCK):
-                    file.write(os.urandom(min(_BLOCK, self.size - start)))
+from tests.benchmarks.server import Target
+from tests.benchmarks.workloads import Workload
 
 
 @dataclass(frozen=True)
 class Result:
-    """One transfer."""
+    """One step of one contender."""
 
+    section: str
+    """Of the report: what kind of server, or comparison."""
     workload: str
     contender: str
-    direction: str
+    step: Step
     measured: Measured
+    server_cpu: float
+    """Processor seconds that the server used meanwhile."""
 
 
-def workloads(scale: float) -> list[Workload]:
-    """Many small files and one big one; at scale 1 10,000 × 16 KiB and 1 × 2 GiB."""
-    big = max(_BLOCK, int((2 << 30) * scale) // _BLOCK * _BLOCK)
-    return [Workload(max(1, int(10_000 * scale)), 16 << 10), Workload(1, big)]
+@dataclass(frozen=True)
+class Course:
+    """What is compared with what: a section of the report."""
+
+    section: str
+    target: Target
+    contenders: Sequence[Contender]
+    steps: Sequence[Step] = STEPS
 
 
 def compare(
-    server: Server,
-    work: Path,
-    contenders: Sequence[Contender],
-    loads: Sequence[Workload],
-    rounds: int,
-    tell: Callable[[str], None],
+    course: Course, work: Path, loads: Sequence[Workload], rounds: int, tell: Callable[[str], None]
 ) -> Iterator[Result]:
     """Measure everything; what was copied is compared and removed each time."""
     for load in loads:
         source = work / "source"
         load.make(source)
         for turn in range(rounds):
-            first = turn % len(contenders)
-            for contender in [*contenders[first:], *contenders[:first]]:
-                for result in _there_and_back(server, work, source, contender, load, check=turn == 0):
-                    tell(f"{load.name:>18}  {result.direction:<4}  {contender.name:<14} {result.measured.wall:7.2f} s")
+            first = turn % len(course.contenders)
+            for contender in [*course.contenders[first:], *course.contenders[:first]]:
+                for result in _steps(course, work, source, contender, load):
+                    wall = f"{result.measured.wall:7.2f} s"
+                    tell(f"{course.section:>10}  {load.name:>18}  {result.step:<20}  {contender.name:<20} {wall}")
                     yield result
         shutil.rmtree(source)
 
 
-def _there_and_back(
-    server: Server, work: Path, source: Path, contender: Contender, load: Workload, *, check: bool
-) -> Iterator[Result]:
-    bucket = server.make_bucket()
-    target = work / "target"
+def _steps(course: Course, work: Path, source: Path, contender: Contender, load: Workload) -> Iterator[Result]:
+    bucket, name = course.target.new_bucket(), f"data-{os.urandom(4).hex()}"
+    own, target = work / "own", work / "target"
+    place = Place(source, target, bucket, name, own)
+    environ = environment(course.target, os.environ, work / "home")
+    own.mkdir()
     target.mkdir()
-    environ = environment(server, os.environ, work / "home") | {"PYTHONPATH": str(ROOT)}
     try:
-        os.sync()
-        up = measure(contender.up(Place(source, bucket, "data")), environ, work)
-        yield Result(load.name, contender.name, "up", up)
-        os.sync()
-        down = measure(contender.down(Place(target, bucket, "data")), environ, work)
-        yield Result(load.name, contender.name, "down", down)
-        if check and (difference := first_difference(source, target)):
-            raise AssertionError(f"{contender.name}: {difference} differs after {load.name}")
+        if (command := contender.prepare(place)) is not None:
+            subprocess.run(command, env=environ, cwd=own, check=True, capture_output=True, timeout=600)
+        for step in course.steps:
+            if step == "up, one file changed":
+                load.change_one(source)
+            command = contender.command(step, place)
+            if command is None and step == "up, one file changed":
+                # Those that know no such step send all again, unmeasured, so that the right bytes come down.
+                again = contender.command("up", place)
+                assert again is not None
+                measure(again, environ, work)
+            if command is None:
+                continue
+            os.sync()
+            before = course.target.cpu()
+            measured = measure(command, environ, work)
+            yield Result(course.section, load.name, contender.name, step, measured, course.target.cpu() - before)
+            if step == "down" and (difference := first_difference(source, _found(target, contender, own))):
+                raise AssertionError(f"{contender.name}: {difference} differs after {load.name}")
     finally:
-        shutil.rmtree(target)
-        shutil.rmtree(work / "home", ignore_errors=True)
-        if server.directory is not None:
-            shutil.rmtree(server.directory / bucket, ignore_errors=True)
+        for directory in (own, target, work / "home"):
+            shutil.rmtree(directory, ignore_errors=True)
+        course.target.clear(bucket)
+
+
+def _found(target: Path, contender: Contender, own: Path) -> Path:
+    """Where the files came down to: some tools choose a place of their own."""
+    for place in (own / "data", target / "data"):
+        if place.is_dir():
+            return place
+    return target
 
 
 def first_difference(source: Path, target: Path) -> str | None:
@@ -103,10 +103,3 @@ def first_difference(source: Path, target: Path) -> str | None:
         if path.is_file() and not (other.is_file() and filecmp.cmp(path, other, shallow=False)):
             return str(path.relative_to(source))
     return None
-
-
-def _in_words(size: int) -> str:
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit and size % unit == 0:
-            return f"{size // unit} {name}"
-    return f"{size} B"

@@ -1,0 +1,525 @@
+/* A raw S3 server for benchmarks: objects are files, nothing is checked, nothing is synced, one thread a connection.
+ *
+ * It takes PUT (also of parts), GET (also of ranges), HEAD, DELETE, multipart uploads and ListObjectsV2, path style, any
+ * signature. If-None-Match: * is honoured. ETags come from time and size, not from content. An object made of parts is
+ * a list of them, so that putting it together copies nothing. Usage: s3raw DIRECTORY PORT [CERTIFICATE KEY [DELAY_MS]]
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER (256 << 10)
+#define LISTED "s3raw-parts\n"
+
+static const char *root;
+static SSL_CTX *tls;
+static long delay_ms;
+static long counter;
+
+typedef struct {
+    int fd;
+    SSL *ssl;
+    char *buffer; /* what was read and not used yet: [from, to) */
+    size_t from, to;
+    char method[8], path[PATH_MAX], query[4096];
+    char range[64], copy_source[PATH_MAX];
+    int if_none_match, expects, close;
+    long long length;
+} Connection;
+
+static ssize_t receive(Connection *c, void *into, size_t most) {
+    return c->ssl ? SSL_read(c->ssl, into, most > INT_MAX ? INT_MAX : (int)most) : recv(c->fd, into, most, 0);
+}
+
+static int send_all(Connection *c, const char *data, size_t size) {
+    while (size) {
+        ssize_t n = c->ssl ? SSL_write(c->ssl, data, size > INT_MAX ? INT_MAX : (int)size)
+                           : send(c->fd, data, size, MSG_NOSIGNAL);
+        if (n <= 0) return -1;
+        data += n, size -= n;
+    }
+    return 0;
+}
+
+static int answer(Connection *c, int code, const char *headers, const char *body) {
+    char head[8192];
+    const char *reason = code < 300 ? "OK" : code == 404 ? "Not Found" : "Error";
+    size_t size = strlen(body);
+    int n = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nx-amz-request-id: raw\r\n%sContent-Length: %zu\r\n\r\n", code,
+                     reason, headers, size);
+    if (size < sizeof head - n) {
+        memcpy(head + n, body, size);
+        return send_all(c, head, n + size);
+    }
+    return send_all(c, head, n) || send_all(c, body, size);
+}
+
+static int failed(Connection *c, int code, const char *kind) {
+    char body[256];
+    snprintf(body, sizeof body, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>", kind, kind);
+    return answer(c, code, "Content-Type: application/xml\r\n", strcmp(c->method, "HEAD") ? body : "");
+}
+
+static void decode(char *text) {
+    char *to = text;
+    for (; *text; text++) {
+        unsigned value;
+        if (*text == '%' && sscanf(text + 1, "%2x", &value) == 1) *to++ = (char)value, text += 2;
+        else *to++ = *text;
+    }
+    *to = 0;
+}
+
+static const char *parameter(Connection *c, const char *name, char *into, size_t size) {
+    size_t length = strlen(name);
+    for (const char *at = c->query; at; at = strchr(at, '&') ? strchr(at, '&') + 1 : NULL)
+        if (!strncmp(at, name, length) && (at[length] == '=' || at[length] == '&' || !at[length])) {
+            const char *value = at[length] == '=' ? at + length + 1 : "";
+            size_t n = strcspn(value, "&");
+            if (n >= size) n = size - 1;
+            memcpy(into, value, n);
+            into[n] = 0;
+            decode(into);
+            return into;
+        }
+    return NULL;
+}
+
+static int read_head(Connection *c) {
+    for (;;) {
+        c->buffer[c->to] = 0;
+        char *end = strstr(c->buffer + c->from, "\r\n\r\n");
+        if (end) {
+            char *line = c->buffer + c->from, target[PATH_MAX + 4096];
+            *end = 0;
+            c->from = end + 4 - c->buffer;
+            c->length = 0, c->range[0] = 0, c->copy_source[0] = 0, c->if_none_match = c->expects = c->close = 0;
+            if (sscanf(line, "%7s %8000s", c->method, target) != 2) return -1;
+            char *query = strchr(target, '?');
+            snprintf(c->query, sizeof c->query, "%s", query ? query + 1 : "");
+            if (query) *query = 0;
+            decode(target);
+            snprintf(c->path, sizeof c->path, "%s", target);
+            while ((line = strstr(line, "\r\n"))) {
+                line += 2;
+                if (!strncasecmp(line, "content-length:", 15)) c->length = atoll(line + 15);
+                else if (!strncasecmp(line, "range:", 6)) sscanf(line + 6, " %63[^\r]", c->range);
+                else if (!strncasecmp(line, "if-none-match:", 14)) c->if_none_match = 1;
+                else if (!strncasecmp(line, "expect:", 7)) c->expects = 1;
+                else if (!strncasecmp(line, "connection: close", 17)) c->close = 1;
+                else if (!strncasecmp(line, "x-amz-copy-source:", 18)) sscanf(line + 18, " %4095[^\r]", c->copy_source);
+            }
+            return 0;
+        }
+        if (c->from) {
+            memmove(c->buffer, c->buffer + c->from, c->to - c->from);
+            c->to -= c->from, c->from = 0;
+        }
+        if (c->to >= BUFFER - 1) return -1;
+        ssize_t n = receive(c, c->buffer + c->to, BUFFER - 1 - c->to);
+        if (n <= 0) return -1;
+        c->to += n;
+    }
+}
+
+static int read_body(Connection *c, int file) {
+    long long left = c->length;
+    if (c->expects && send_all(c, "HTTP/1.1 100 Continue\r\n\r\n", 25)) return -1;
+    while (left) {
+        if (c->from == c->to) {
+            ssize_t n = receive(c, c->buffer, left < BUFFER - 1 ? (size_t)left : BUFFER - 1);
+            if (n <= 0) return -1;
+            c->from = 0, c->to = n;
+        }
+        size_t n = c->to - c->from;
+        if ((long long)n > left) n = left;
+        if (file >= 0 && write(file, c->buffer + c->from, n) != (ssize_t)n) return -1;
+        c->from += n, left -= n;
+    }
+    return 0;
+}
+
+static void parents(char *path) {
+    for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')); at++) {
+        *at = 0;
+        mkdir(path, 0777);
+        *at = '/';
+    }
+}
+
+static void etag_of(const struct stat *facts, char *into) {
+    sprintf(into, "%lx%06lx-%llx", facts->st_mtim.tv_sec, facts->st_mtim.tv_nsec / 1000, (long long)facts->st_ino);
+}
+
+/* The whole size of an object; for one that is a list of parts `parts` is set to an open list. */
+static long long size_of(const char *path, const struct stat *facts, FILE **parts) {
+    char magic[16];
+    long long size = facts->st_size;
+    if (parts) *parts = NULL;
+    if (!(facts->st_mode & S_ISVTX)) return size;
+    FILE *list = fopen(path, "r");
+    if (list && fgets(magic, sizeof magic, list) && fscanf(list, "%lld", &size) == 1 && parts) *parts = list;
+    else if (list) fclose(list);
+    return size;
+}
+
+static int put(Connection *c, const char *path, const char *part) {
+    char temporary[PATH_MAX + 64], headers[256], etag[96], body[512];
+    struct stat facts;
+    snprintf(temporary, sizeof temporary, "%s/.uploads/t%ld", root, __sync_add_and_fetch(&counter, 1));
+    int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (file < 0) return failed(c, 500, "InternalError");
+    if (c->copy_source[0] && !c->length) {
+        char source[PATH_MAX * 2];
+        decode(c->copy_source);
+        snprintf(source, sizeof source, "%s/%s", root, c->copy_source + (c->copy_source[0] == '/'));
+        int from = open(source, O_RDONLY);
+        if (from < 0 || fstat(from, &facts)) return close(file), unlink(temporary), failed(c, 404, "NoSuchKey");
+        while (copy_file_range(from, NULL, file, NULL, 1 << 30, 0) > 0) {}
+        fchmod(file, facts.st_mode);
+        close(from);
+    } else if (read_body(c, file)) return close(file), unlink(temporary), -1;
+    fstat(file, &facts);
+    close(file);
+    char target[PATH_MAX];
+    snprintf(target, sizeof target, "%s", part ? part : path);
+    int done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
+    if (done && errno == ENOENT) {
+        parents(target);
+        done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
+    }
+    if (c->if_none_match || done) unlink(temporary);
+    if (done) return failed(c, errno == EEXIST ? 412 : 500, errno == EEXIST ? "PreconditionFailed" : "InternalError");
+    etag_of(&facts, etag);
+    snprintf(headers, sizeof headers, "ETag: \"%s\"\r\n", etag);
+    body[0] = 0;
+    if (c->copy_source[0])
+        snprintf(body, sizeof body, "<CopyObjectResult><ETag>\"%s\"</ETag></CopyObjectResult>", etag);
+    return answer(c, 200, headers, body);
+}
+
+static int send_file(Connection *c, const char *path, off_t start, long long size) {
+    int file = open(path, O_RDONLY);
+    if (file < 0) return -1;
+    char *buffer = c->ssl ? malloc(BUFFER) : NULL;
+    while (size > 0) {
+        ssize_t n;
+        if (c->ssl) {
+            n = pread(file, buffer, size < BUFFER ? (size_t)size : BUFFER, start);
+            if (n <= 0 || send_all(c, buffer, n)) break;
+            start += n;
+        } else if ((n = sendfile(c->fd, file, &start, size)) <= 0) break;
+        size -= n;
+    }
+    free(buffer);
+    close(file);
+    return size ? -1 : 0;
+}
+
+static int get(Connection *c, const char *path) {
+    struct stat facts;
+    char head[1024], etag[96], when[64];
+    FILE *parts;
+    if (stat(path, &facts) || !S_ISREG(facts.st_mode)) return failed(c, 404, "NoSuchKey");
+    long long size = size_of(path, &facts, &parts), start = 0, end = size - 1;
+    int ranged = sscanf(c->range, "bytes=%lld-%lld", &start, &end);
+    if (ranged >= 1 && start >= size) {
+        if (parts) fclose(parts);
+        return failed(c, 416, "InvalidRange");
+    }
+    if (end > size - 1) end = size - 1;
+    struct tm broken;
+    strftime(when, sizeof when, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&facts.st_mtime, &broken));
+    etag_of(&facts, etag);
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 %s\r\nContent-Length: %lld\r\nETag: \"%s\"\r\nLast-Modified: %s\r\nAccept-Ranges: bytes\r\n"
+                     "Content-Type: application/octet-stream\r\n",
+                     ranged >= 1 ? "206 Partial Content" : "200 OK", end - start + 1, etag, when);
+    if (ranged >= 1)
+        n += snprintf(head + n, sizeof head - n, "Content-Range: bytes %lld-%lld/%lld\r\n", start, end, size);
+    n += snprintf(head + n, sizeof head - n, "\r\n");
+    int cork = 1, result = 0, wanted = strcmp(c->method, "HEAD");
+    if (wanted && !c->ssl) setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
+    result = send_all(c, head, n);
+    long long left = end - start + 1;
+    if (wanted && !result && !parts) result = send_file(c, path, start, left);
+    if (wanted && !result && parts) {
+        char part[PATH_MAX];
+        long long length;
+        while (left > 0 && !result && fscanf(parts, "%lld %4095s", &length, part) == 2) {
+            if (start < length) {
+                long long now = length - start < left ? length - start : left;
+                result = send_file(c, part, start, now);
+                left -= now, start = 0;
+            } else start -= length;
+        }
+        if (left) result = -1;
+    }
+    if (parts) fclose(parts);
+    cork = 0;
+    if (wanted && !c->ssl) setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
+    return result;
+}
+
+static int complete(Connection *c, const char *path, const char *upload) {
+    char list[PATH_MAX + 64], part[PATH_MAX + 96], body[512], etag[96];
+    struct stat facts;
+    long long total = 0;
+    if (read_body(c, -1)) return -1;
+    int number;
+    for (number = 1; snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, number), !stat(part, &facts); number++)
+        total += facts.st_size;
+    snprintf(list, sizeof list, "%s/.uploads/%s/list", root, upload);
+    FILE *file = fopen(list, "w");
+    if (!file || number == 1) return failed(c, 404, "NoSuchUpload");
+    fprintf(file, LISTED "%lld\n", total);
+    for (int i = 1; i < number; i++) {
+        snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, i);
+        stat(part, &facts);
+        fprintf(file, "%lld %s\n", (long long)facts.st_size, part);
+    }
+    fclose(file);
+    chmod(list, 0644 | S_ISVTX);
+    char target[PATH_MAX];
+    snprintf(target, sizeof target, "%s", path);
+    parents(target);
+    if (c->if_none_match ? link(list, target) : rename(list, target))
+        return failed(c, errno == EEXIST ? 412 : 500, errno == EEXIST ? "PreconditionFailed" : "InternalError");
+    stat(target, &facts);
+    etag_of(&facts, etag);
+    snprintf(body, sizeof body,
+             "<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>\"%s\"</ETag></CompleteMultipartUploadResult>",
+             etag);
+    return answer(c, 200, "Content-Type: application/xml\r\n", body);
+}
+
+typedef struct {
+    char **keys;
+    size_t count, room;
+} Keys;
+
+static void walk(const char *bucket, const char *under, const char *prefix, Keys *found) {
+    char path[PATH_MAX * 2];
+    snprintf(path, sizeof path, "%s/%s", bucket, under);
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        char key[PATH_MAX];
+        snprintf(key, sizeof key, "%s%s", under, entry->d_name);
+        size_t length = strlen(key), wanted = strlen(prefix);
+        if (entry->d_type == DT_DIR) {
+            strcat(key, "/");
+            if (!strncmp(key, prefix, length + 1 < wanted ? length + 1 : wanted)) walk(bucket, key, prefix, found);
+        } else if (!strncmp(key, prefix, wanted)) {
+            if (found->count == found->room)
+                found->keys = realloc(found->keys, (found->room = found->room * 2 + 1024) * sizeof *found->keys);
+            found->keys[found->count++] = strdup(key);
+        }
+    }
+    if (directory) closedir(directory);
+}
+
+static int by_key(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void escaped(FILE *out, const char *text) {
+    for (; *text; text++)
+        if (strchr("&<>\"", *text)) fprintf(out, "&#%d;", *text);
+        else fputc(*text, out);
+}
+
+static int list(Connection *c, const char *bucket, const char *name) {
+    char prefix[PATH_MAX] = "", after[PATH_MAX] = "", delimiter[8] = "", most_text[16] = "1000", path[PATH_MAX * 2];
+    parameter(c, "prefix", prefix, sizeof prefix);
+    parameter(c, "delimiter", delimiter, sizeof delimiter);
+    parameter(c, "max-keys", most_text, sizeof most_text);
+    if (!parameter(c, "continuation-token", after, sizeof after)) parameter(c, "start-after", after, sizeof after);
+    Keys found = {0};
+    char *body = NULL, last[PATH_MAX] = "", group[PATH_MAX] = "";
+    size_t size = 0;
+    int count = 0, most = atoi(most_text), more = 0;
+    walk(bucket, "", prefix, &found);
+    if (found.count) qsort(found.keys, found.count, sizeof *found.keys, by_key);
+    FILE *out = open_memstream(&body, &size);
+    fprintf(out, "<?xml version=\"1.0\"?><ListBucketResult><Name>%s</Name><MaxKeys>%d</MaxKeys><Prefix>", name, most);
+    escaped(out, prefix);
+    fprintf(out, "</Prefix>");
+    for (size_t i = 0; i < found.count; i++) {
+        char *key = found.keys[i], *slash = *delimiter ? strstr(key + strlen(prefix), delimiter) : NULL, when[64], etag[96];
+        struct stat facts;
+        if (strcmp(key, after) <= 0) continue;
+        if (*group && !strncmp(key, group, strlen(group))) continue;
+        if (count == most) {
+            more = 1;
+            break;
+        }
+        snprintf(last, sizeof last, "%s", key);
+        if (slash) {
+            snprintf(group, sizeof group, "%.*s", (int)(slash - key + 1), key);
+            snprintf(last, sizeof last, "%s\xf4\x8f\xbf\xbd", group);
+            fprintf(out, "<CommonPrefixes><Prefix>");
+            escaped(out, group);
+            fprintf(out, "</Prefix></CommonPrefixes>");
+            count++;
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/%s", bucket, key);
+        if (stat(path, &facts)) continue;
+        struct tm broken;
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&facts.st_mtime, &broken));
+        etag_of(&facts, etag);
+        fprintf(out, "<Contents><Key>");
+        escaped(out, key);
+        fprintf(out, "</Key><LastModified>%s</LastModified><ETag>&#34;%s&#34;</ETag><Size>%lld</Size></Contents>", when,
+                etag, size_of(path, &facts, NULL));
+        count++;
+    }
+    fprintf(out, "<KeyCount>%d</KeyCount><IsTruncated>%s</IsTruncated>", count, more ? "true" : "false");
+    if (more) {
+        fprintf(out, "<NextContinuationToken>");
+        escaped(out, last);
+        fprintf(out, "</NextContinuationToken>");
+    }
+    fprintf(out, "</ListBucketResult>");
+    fclose(out);
+    int result = answer(c, 200, "Content-Type: application/xml\r\n", body);
+    for (size_t i = 0; i < found.count; i++) free(found.keys[i]);
+    free(found.keys);
+    free(body);
+    return result;
+}
+
+static int delete_many(Connection *c, const char *bucket) {
+    char *body = malloc(c->length + 1), *at = body, path[PATH_MAX * 2];
+    long long got = 0;
+    while (got < c->length) {
+        if (c->from == c->to) {
+            ssize_t n = receive(c, c->buffer, BUFFER - 1);
+            if (n <= 0) return free(body), -1;
+            c->from = 0, c->to = n;
+        }
+        body[got++] = c->buffer[c->from++];
+    }
+    body[got] = 0;
+    while ((at = strstr(at, "<Key>"))) {
+        at += 5;
+        snprintf(path, sizeof path, "%s/%.*s", bucket, (int)strcspn(at, "<"), at);
+        unlink(path);
+    }
+    free(body);
+    return answer(c, 200, "Content-Type: application/xml\r\n", "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>");
+}
+
+static int serve(Connection *c) {
+    char path[PATH_MAX * 2], bucket[PATH_MAX], upload[64], number[16], part[PATH_MAX], body[512];
+    struct stat facts;
+    if (delay_ms) {
+        struct timespec pause = {delay_ms / 1000, delay_ms % 1000 * 1000000};
+        nanosleep(&pause, NULL);
+    }
+    snprintf(path, sizeof path, "%s%s", root, c->path);
+    size_t name = strcspn(c->path + 1, "/");
+    snprintf(bucket, sizeof bucket, "%s/%.*s", root, (int)name, c->path + 1);
+    int whole = !c->path[1 + name] || !c->path[2 + name];
+    if (strstr(c->path, "/../")) return failed(c, 400, "InvalidURI");
+    if (whole && !strcmp(c->method, "PUT")) return mkdir(bucket, 0777), read_body(c, -1) || answer(c, 200, "", "");
+    if (!c->path[1] || (whole && stat(bucket, &facts))) return failed(c, 404, "NoSuchBucket");
+    if (whole && !strcmp(c->method, "POST")) return delete_many(c, bucket);
+    if (whole && !strcmp(c->method, "HEAD")) return answer(c, 200, "", "");
+    if (whole && parameter(c, "location", body, sizeof body))
+        return answer(c, 200, "", "<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
+    if (whole && parameter(c, "versioning", body, sizeof body)) return answer(c, 200, "", "<VersioningConfiguration/>");
+    if (whole && parameter(c, "object-lock", body, sizeof body))
+        return failed(c, 404, "ObjectLockConfigurationNotFoundError");
+    if (whole) return list(c, bucket, bucket + strlen(root) + 1);
+    const char *under = parameter(c, "uploadId", upload, sizeof upload);
+    if (under && strchr(under, '/')) return failed(c, 400, "InvalidArgument");
+    if (!strcmp(c->method, "POST") && under) return complete(c, path, upload);
+    if (!strcmp(c->method, "POST")) {
+        if (read_body(c, -1)) return -1;
+        sprintf(upload, "u%ld", __sync_add_and_fetch(&counter, 1));
+        snprintf(part, sizeof part, "%s/.uploads/%s", root, upload);
+        mkdir(part, 0777);
+        snprintf(body, sizeof body,
+                 "<?xml version=\"1.0\"?><InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key>"
+                 "<UploadId>%s</UploadId></InitiateMultipartUploadResult>",
+                 upload);
+        return answer(c, 200, "Content-Type: application/xml\r\n", body);
+    }
+    if (!strcmp(c->method, "PUT")) {
+        if (!under || !parameter(c, "partNumber", number, sizeof number)) return put(c, path, NULL);
+        snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number));
+        return put(c, path, part);
+    }
+    if (!strcmp(c->method, "DELETE")) {
+        if (!under) unlink(path);
+        return answer(c, 204, "", "");
+    }
+    return under ? failed(c, 404, "NoSuchUpload") : get(c, path);
+}
+
+static void *attend(void *given) {
+    Connection *c = calloc(1, sizeof *c);
+    int one = 1;
+    c->fd = (int)(long)given;
+    c->buffer = malloc(BUFFER);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (tls) {
+        c->ssl = SSL_new(tls);
+        SSL_set_fd(c->ssl, c->fd);
+    }
+    if (!c->ssl || SSL_accept(c->ssl) == 1)
+        while (!read_head(c) && !serve(c) && !c->close) {}
+    if (c->ssl) SSL_free(c->ssl);
+    close(c->fd);
+    free(c->buffer);
+    free(c);
+    return NULL;
+}
+
+int main(int count, char **words) {
+    if (count < 3) return 2;
+    signal(SIGPIPE, SIG_IGN);
+    root = words[1];
+    counter = (long)time(NULL) << 20;
+    if (count > 4 && words[3][0]) {
+        tls = SSL_CTX_new(TLS_server_method());
+        SSL_CTX_set_mode(tls, SSL_MODE_AUTO_RETRY);
+        if (SSL_CTX_use_certificate_chain_file(tls, words[3]) != 1 ||
+            SSL_CTX_use_PrivateKey_file(tls, words[4], SSL_FILETYPE_PEM) != 1)
+            return 3;
+    }
+    if (count > 5) delay_ms = atol(words[5]);
+    char uploads[PATH_MAX];
+    snprintf(uploads, sizeof uploads, "%s/.uploads", root);
+    mkdir(uploads, 0777);
+    int one = 1, server = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(words[2]))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(server, (struct sockaddr *)&address, sizeof address) || listen(server, 1024)) return 4;
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&detached, 512 << 10);
+    for (int fd; (fd = accept(server, NULL, NULL)) >= 0 || errno == EINTR || errno == ECONNABORTED;) {
+        pthread_t thread;
+        if (fd >= 0 && pthread_create(&thread, &detached, attend, (void *)(long)fd)) close(fd);
+    }
+    return 5;
+}
