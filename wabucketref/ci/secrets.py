@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 _NAME = re.compile(
-    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|ACCOUNT_?KEY|PRIVATE_?KEY|SAS_?URL", re.IGNORECASE
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|ACCOUNT_?KEY|PRIVATE_?KEY|SAS_?URL|PASSED_CONFIG",
+    re.IGNORECASE,
 )
 _SHORTEST: Final = 8
 """Shorter values of secret variables mask nothing: they are part of too many words."""

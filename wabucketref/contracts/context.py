@@ -28,7 +28,7 @@ class Context(Protocol):
     def detect(self, environ: Mapping[str, str], directory: Path) -> Facts | None:
         """The facts, or None when this process does not run there.
 
-        Never raises, never blocks over three seconds.
+        Never raises, never blocks over five seconds.
 
         What is foreign text (names of branches and jobs) may be given as it is: it is made harmless where facts meet.
         """

@@ -78,6 +78,7 @@ def test_a_missing_sdk_is_no_problem(caplog: pytest.LogCaptureFixture) -> None:
     assert found.problems == ()
 
 
+@pytest.mark.row("X6", "X19")
 @pytest.mark.parametrize(("job", "words"), [("fails", "RuntimeError"), ("hangs", "no answer within 0.2 s")])
 def test_a_platform_that_fails_or_hangs_harms_nothing(
     sdk: None, caplog: pytest.LogCaptureFixture, job: str, words: str
@@ -88,8 +89,9 @@ def test_a_platform_that_fails_or_hangs_harms_nothing(
     assert found.tags == (f"job_id:{job}",)
     (line,) = said(caplog)
     assert words in str(line)
+    assert "t0psecret" not in caplog.text
     assert threading.active_count() <= before + 1
 
 
 def test_the_limit_is_the_one_of_the_contract() -> None:
-    assert apolo.SECONDS <= 3
+    assert apolo.SECONDS <= 5

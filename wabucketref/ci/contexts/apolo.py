@@ -18,7 +18,7 @@ from wabucketref.contracts.factories import API_VERSION
 
 log = logging.getLogger(__name__)
 
-SECONDS: Final = 3.0
+SECONDS: Final = 5.0
 """That the platform has to answer; the upload does not wait longer for tags."""
 
 _DECLARED: Final = Declared(
@@ -66,7 +66,7 @@ class Apolo:
             try:
                 found.append(self._ask(environ["NEURO_JOB_ID"]))
             except (Exception, SystemExit) as error:  # another program's library may fail in any way
-                problems.append(f"{type(error).__name__}: {error}")
+                problems.append(f"{type(error).__name__} in apolo-sdk")  # whose messages may hold the token
 
         thread = threading.Thread(target=ask, name="apolo-tags", daemon=True)
         thread.start()
