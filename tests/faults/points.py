@@ -33,6 +33,8 @@ POINTS = frozenset(
     {
         "adopt.file_hashed",
         "artifact.resolved",
+        "cache.content_written",
+        "cache.pruning",
         "catalog.altered",
         "catalog.backed_up",
         "catalog.committed",

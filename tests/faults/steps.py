@@ -56,6 +56,7 @@ OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "sync": ("journal.recovered",),
     "migration": ("catalog.backed_up", "catalog.altered"),
     "verify": ("verify.file",),
+    "contents kept for later downloads": ("cache.content_written", "cache.pruning"),
     "the first look at a store": ("probe.tried",),
 }
 WITHOUT_POINT: Mapping[str, str] = {}

@@ -102,6 +102,7 @@ class WaBucketRefAPI(Session):
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         follow_references: bool = False,
+        deep: bool = False,
         wait: Literal[True] = True,
     ) -> DownloadResult: ...
 
@@ -116,6 +117,7 @@ class WaBucketRefAPI(Session):
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         follow_references: bool = False,
+        deep: bool = False,
         wait: Literal[False],
     ) -> Ticket[DownloadResult]: ...
 
@@ -129,10 +131,12 @@ class WaBucketRefAPI(Session):
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         follow_references: bool = False,
+        deep: bool = False,
         wait: bool = True,
     ) -> DownloadResult | Ticket[DownloadResult]:
         """Download an artifact as an input of the run. `destination`: default a new temporary directory.
-        `follow_references`: of an artifact that another program logged, also those that lead out of its bucket.
+        `follow_references`: of an artifact that another program logged, also those that lead out of its bucket. `deep`:
+        files that are there already are read, whatever this machine remembers of them.
 
         Raises:
             WaBucketError: as ``operations.download.download``.
@@ -140,6 +144,7 @@ class WaBucketRefAPI(Session):
         ws, ref = self._session(), ArtifactRef(type, name, alias)
         with temporary(destination) as target:
             chosen: dict[str, Any] = {"include": include, "exclude": exclude, "follow_references": follow_references}
+            chosen["deep"] = deep
             if wait:
                 return download(ws, ref, target, **chosen)
             return self._kept(begin_download(ws, ref, target, **chosen))

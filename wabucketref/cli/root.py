@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "service": "Run transfers in a background service.",
     "status": "Show what is under way.",
     "serve": "Serve W&B's SDK from the catalog, without an account.",
+    "cache": "Show or empty what this machine keeps to spare work.",
     "config": "Show settings and where they come from.",
     "doctor": "Probe storage, tracker and clock.",
     "plugins": "List what is built in and installed.",

@@ -120,6 +120,9 @@ class DownloadPlan:
     kept: KeptIn | None = None
     """None: the files are in `bucket`."""
 
+    deep: bool = False
+    """Read the files that are in the destination already, whatever is remembered of them."""
+
     @property
     def ref(self) -> ArtifactRef:
         return ArtifactRef(self.type, self.name, self.alias)

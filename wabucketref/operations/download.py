@@ -33,9 +33,11 @@ def download(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     follow_references: bool = False,
+    deep: bool = False,
     dry_run: bool = False,
 ) -> DownloadResult:
-    """Fetch an artifact into `destination` (default ``./TYPE/NAME/ALIAS``) and wait until its use is recorded.
+    """Fetch an artifact into `destination` (default ``./TYPE/NAME/ALIAS``) and wait until its use is recorded. `deep`:
+    files that are there already are read, not believed to be what this machine remembers of them.
 
     `follow_references`: of an artifact that another program logged, also those that lead out of its bucket.
 
@@ -51,7 +53,7 @@ def download(
     target = target_of(ref, destination)
     ws.project  # noqa: B018 - refuse a missing project before asking the tracker
     artifact = resolve_readable(ws, ref) if dry_run else _resolved(ws, ref, target)
-    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
+    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None, deep=deep)
     plan = replace(plan, kept=kept_in(ws, artifact, follow=follow_references))
     if dry_run:
         figures = _preview(ws, artifact, plan)
@@ -71,11 +73,12 @@ def begin_download(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     follow_references: bool = False,
+    deep: bool = False,
 ) -> Ticket[DownloadResult]:
     """As :func:`download`, in a session's run and without waiting."""
     target = target_of(ref, destination)
     artifact = _resolved(ws, ref, target)
-    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None)
+    plan = plan_download(artifact, target, include, exclude, pinned=ref.digest is not None, deep=deep)
     plan = replace(plan, kept=kept_in(ws, artifact, follow=follow_references))
     return send_download(ws, ws.session_run(), artifact, plan)
 
@@ -120,6 +123,7 @@ def plan_download(
     exclude: Sequence[str] = (),
     *,
     pinned: bool = False,
+    deep: bool = False,
 ) -> DownloadPlan:
     """The plan for one resolved artifact. Its digest counts where the tracker gave it, or the user (`pinned`): what was
     merely seen in the bucket may be another by the time it is read.
@@ -137,6 +141,7 @@ def plan_download(
         digest=artifact.digest if (pinned or artifact.version) and not artifact.is_kept else None,
         include=check_patterns(include, "include"),
         exclude=check_patterns(exclude, "exclude"),
+        deep=deep,
     )
 
 

@@ -182,6 +182,7 @@ def download_to_record(plan: DownloadPlan) -> pb.UseArtifactRecord:
         include=plan.include,
         exclude=plan.exclude,
         kept=None if plan.kept is None else _kept_to_message(plan.kept),
+        deep=plan.deep,
     )
 
 
@@ -205,6 +206,7 @@ def download_from_record(record: pb.UseArtifactRecord) -> DownloadPlan:
         include=tuple(record.include),
         exclude=tuple(record.exclude),
         kept=_kept_from_message(record.kept) if record.HasField("kept") else None,
+        deep=record.deep,
     )
 
 

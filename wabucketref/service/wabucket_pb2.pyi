@@ -259,7 +259,7 @@ class AdoptRecord(_message.Message):
     def __init__(self, xid: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ...) -> None: ...
 
 class UseArtifactRecord(_message.Message):
-    __slots__ = ("xid", "destination", "bucket", "type", "name", "alias", "digest", "include", "exclude", "kept")
+    __slots__ = ("xid", "destination", "bucket", "type", "name", "alias", "digest", "include", "exclude", "kept", "deep")
     XID_FIELD_NUMBER: _ClassVar[int]
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +270,7 @@ class UseArtifactRecord(_message.Message):
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     EXCLUDE_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
+    DEEP_FIELD_NUMBER: _ClassVar[int]
     xid: str
     destination: str
     bucket: str
@@ -280,7 +281,8 @@ class UseArtifactRecord(_message.Message):
     include: _containers.RepeatedScalarFieldContainer[str]
     exclude: _containers.RepeatedScalarFieldContainer[str]
     kept: KeptIn
-    def __init__(self, xid: _Optional[str] = ..., destination: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., kept: _Optional[_Union[KeptIn, _Mapping]] = ...) -> None: ...
+    deep: bool
+    def __init__(self, xid: _Optional[str] = ..., destination: _Optional[str] = ..., bucket: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., include: _Optional[_Iterable[str]] = ..., exclude: _Optional[_Iterable[str]] = ..., kept: _Optional[_Union[KeptIn, _Mapping]] = ..., deep: bool = ...) -> None: ...
 
 class KeptIn(_message.Message):
     __slots__ = ("entity", "project", "inside", "follow")

@@ -30,7 +30,7 @@ def check_mode(value: Any) -> Any:
     return _MODES[value.strip().lower()]
 
 
-def check_memory(value: Any) -> Any:
+def check_size(value: Any) -> Any:
     """Bytes, or text such as ``256MiB``."""
     if isinstance(value, str):
         match = _SIZE.fullmatch(value.strip())
@@ -38,6 +38,14 @@ def check_memory(value: Any) -> Any:
             raise ValueError("must be a number of bytes, such as 134217728 or 128MiB")
         power = " kmgt".index((match[2] or " ").lower())
         value = int(match[1]) * (1024 if match[3] else 1000) ** power
+    if isinstance(value, int) and not 0 <= value < 1 << 60:
+        raise ValueError("must be from 0 to less than 1024PiB")
+    return value
+
+
+def check_memory(value: Any) -> Any:
+    """As :func:`check_size`, and enough to work with."""
+    value = check_size(value)
     if isinstance(value, int) and not MIN_MEMORY <= value <= MAX_MEMORY:
         raise ValueError("must be from 16MiB to 64GiB")
     return value

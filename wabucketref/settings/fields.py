@@ -30,6 +30,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
     "stat_cache": "WABUCKET_STAT_CACHE",
+    "content_cache": "WABUCKET_CONTENT_CACHE",
     "service_idle": "WABUCKET_SERVICE_IDLE",
     "console": "WABUCKET_CONSOLE",
     "log": "WABUCKET_LOG",
@@ -43,6 +44,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
 
 KINDS: Final[dict[str, Kind]] = {
     "concurrency": "number",
+    "content_cache": "size",
     "deadline": "number",
     "finish_timeout": "number",
     "memory": "size",

@@ -40,6 +40,7 @@ _SHARED = (
     "journal_sync",
     "plugins",
     "stat_cache",
+    "content_cache",
 )
 Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
 
@@ -85,6 +86,8 @@ class Settings(BaseModel):
     """``full`` survives power loss, ``normal`` only a crash of the process."""
     stat_cache: Literal["on", "off"] = "on"
     """Whether digests of files that did not change are remembered."""
+    content_cache: Annotated[int, BeforeValidator(checks.check_size)] = 0
+    """Bytes of downloaded contents that are kept for later downloads; 0: none."""
     service_idle: Annotated[float, Field(ge=0, le=366 * 86400, allow_inf_nan=False)] = 0.0
     """Seconds without clients and runs after which a background service ends; 0: never."""
     console: Literal["off", "on"] = "off"

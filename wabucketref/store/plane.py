@@ -30,6 +30,7 @@ from wabucketref.store import remove as removing
 from wabucketref.store import verify as verifying
 from wabucketref.store.budget import Budget
 from wabucketref.store.buffers import Buffers
+from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.take import has_claim, tidy_claims
 from wabucketref.store.collect.collector import Collector
@@ -75,15 +76,17 @@ class DataPlane:
         home: str | None = None,
         policy: RetryPolicy | None = None,
         digests: DigestCache | None = None,
+        contents: ContentCache | None = None,
     ) -> None:
         """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain. `digests`:
-        those of files that were hashed before."""
+        those of files that were hashed before. `contents`: what earlier downloads kept."""
         self._open = open_storage
         self._me = identity
         self._limits = limits
         self._home = home
         self._policy = policy or RetryPolicy()
         self._digests = digests or DigestCache(None)
+        self._contents = contents or ContentCache(None, 0)
         self._budget = Budget(limits.memory)
         self._buffers = Buffers(limits.memory // 2)
         self._stores: dict[str, Storage] = {}
@@ -179,7 +182,7 @@ class DataPlane:
             self.forget_download(plan.destination, plan.ref, error)
             raise
         with self._crew(cancel, progress) as crew:
-            return download(storage, plan, found.header if found else None, crew)
+            return download(storage, plan, found.header if found else None, crew, self._digests, self._contents)
 
     def forget_download(self, destination: str, ref: ArtifactRef, why: NotFound) -> None:
         """Nothing is at `ref`: clear what stopped downloads of it left beside `destination`. Those that an unfinished

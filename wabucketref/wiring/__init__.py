@@ -21,7 +21,9 @@ from wabucketref.service.trace import FileTrace, Trace, no_trace
 from wabucketref.service.transfers import Transfers
 from wabucketref.settings import Settings
 from wabucketref.settings.fields import ENVIRONMENT
+from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
+from wabucketref.store.cache.places import content_place, digests_place
 from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
@@ -223,7 +225,8 @@ def open_floor(
         limits=_limits(settings),
         home=str(settings.home),
         policy=policy,
-        digests=DigestCache(settings.home / "cache" / "digests" if settings.stat_cache == "on" else None),
+        digests=DigestCache(digests_place(settings.home) if settings.stat_cache == "on" else None),
+        contents=ContentCache(content_place(settings.home), settings.content_cache),
     )
     if found.capabilities.references:
         cast(ReferringTracker, found).attach(plane)

@@ -112,7 +112,7 @@ def test_schemas_are_schemas() -> None:
 
 def test_every_schema_is_used() -> None:
     parts = {"artifact", "run", "run-status", "run-summary"}
-    elsewhere = {"attest", "config-list", "doctor", "plugins", "serve", "sync", "status"} | {
+    elsewhere = {"attest", "cache-ls", "cache-prune", "config-list", "doctor", "plugins", "serve", "sync", "status"} | {
         "service-start",
         "service-status",
         "service-stop",

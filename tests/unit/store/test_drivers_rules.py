@@ -27,10 +27,10 @@ from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.http_errors import clock_hint, retry_after
 from wabucketref.store.drivers.keys import check_key
 from wabucketref.store.drivers.s3_client import options_from
-from wabucketref.store.drivers.s3_multipart import multipart_etag
 from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.drivers.s3_stream import MAX_PARTS, part_bytes
 from wabucketref.store.drivers.urls import parse_bucket_url, public
+from wabucketref.store.etags import multipart_etag
 
 
 @given(st.text())

@@ -63,6 +63,7 @@ def _meant(words: Sequence[str]) -> str:
 )
 @filters
 @follow_references
+@click.option("--deep", is_flag=True, help="Read files that are in DIR already, whatever is remembered of them.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch nothing.")
 @command_flags
 @pass_invocation
@@ -75,12 +76,14 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     follow_references: bool,
+    deep: bool,
     dry_run: bool,
 ) -> None:
     """Fetch an artifact into a directory, recorded as the input of a new run.
 
     ALIAS may be an alias, `latest` or a version like v3. Every byte is verified before a file gets its name; a
-    download that was interrupted goes on where it stopped. Prints the directory.
+    download that was interrupted goes on where it stopped. What is in DIR already is not fetched again, nor read again
+    while the disk shows no change of it. Prints the directory.
 
     An artifact that a script logged with W&B's SDK is fetched from where its files are: the tracker, and what it refers
     to inside the bucket. References that lead elsewhere are named, and followed only with --follow-references.
@@ -102,6 +105,7 @@ def command(
                 include=include,
                 exclude=exclude,
                 follow_references=follow_references,
+                deep=deep,
                 dry_run=dry_run,
             ),
             lambda result: result.to_dict(),

@@ -83,7 +83,8 @@ class KnownDigests:
 
     def _put(self, found: Found, digest: str) -> None:
         assert self._table is not None
-        self._table.put(self._key(found), _facts(found), bytes.fromhex(digest[len(DIGEST_PREFIX) :]))
+        if digest.startswith(DIGEST_PREFIX):  # what other programs logged has others
+            self._table.put(self._key(found), _facts(found), bytes.fromhex(digest[len(DIGEST_PREFIX) :]))
 
     def _key(self, found: Found) -> bytes:
         return b"%b/%b" % (self._root, os.fsencode(found.place))

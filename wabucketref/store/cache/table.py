@@ -26,6 +26,7 @@ _BUCKET_BYTES: Final = _SLOTS * _RECORD.size
 _FIRST_BITS: Final = 10
 MAX_BITS: Final = 18
 """Of the number of buckets: 2 million records in 128 MiB."""
+MAX_BYTES: Final = ((1 << MAX_BITS) + 1) * _BUCKET_BYTES
 _FRESH_SECONDS: Final = 86400
 """A record is marked as used at most once a day."""
 _NONE: Final = bytes(8)

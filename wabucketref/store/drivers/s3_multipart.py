@@ -1,6 +1,5 @@
 """Multipart uploads on S3."""
 
-import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, OutcomeUnknown, WaBucketError
 from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.etags import multipart_etag
 
 
 class S3Multipart:
@@ -74,14 +74,3 @@ class S3Multipart:
         if found is not None and found.size == size and found.etag == expected:
             return found
         raise error
-
-
-def multipart_etag(etags: list[str]) -> str | None:
-    """The etag of an object made of parts with these etags; None when they are not MD5 digests (as under KMS)."""
-    try:
-        digests = [bytes.fromhex(etag) for etag in etags]
-    except ValueError:
-        return None
-    if any(len(digest) != 16 for digest in digests):
-        return None
-    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"

@@ -13,7 +13,9 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.digest import digest_like, digest_of
+from wabucketref.store.cache.content import ContentCache
+from wabucketref.store.cache.known import DigestCache
+from wabucketref.store.digest import digest_of
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
@@ -21,6 +23,7 @@ from wabucketref.store.localio import local
 from wabucketref.store.pool import Crew
 from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.fetch import Fetcher, Origin
+from wabucketref.store.receiving.localfiles import LocalFiles
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.receiving.staging import Staging, real_destination, staging
 from wabucketref.store.receiving.wanted import Wanted
@@ -30,7 +33,9 @@ from wabucketref.store.times import created_of
 Outcome = Literal["moved", "reused", "directory"]
 
 
-def download(storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew) -> Fetched:
+def download(
+    storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew, digests: DigestCache, cache: ContentCache
+) -> Fetched:
     """Carry out `plan` with the header found, None for an upload without. See :meth:`DataPlane.download`."""
     hit("download.header_read")
     check_digest_known(plan.ref, plan.digest, header)
@@ -41,7 +46,9 @@ def download(storage: Storage, plan: DownloadPlan, header: Header | None, crew: 
             source = origin(storage, plan.ref, header)
             content = header.digest if header else digest_of(f"{storage.url}/{plan.ref.directory}".encode())
             key = staging_key(plan.ref, content, verified=header is not None)
-            figures = bring(key, chosen, real, crew, lambda beside: Fetcher(source, beside.tree, crew))
+            with digests.of(real, chosen.files) as known, cache.open() as contents:
+                files = LocalFiles(crew, known, contents, deep=plan.deep)
+                figures = bring(key, chosen, real, crew, lambda beside: Fetcher(source, beside.tree, crew), files)
         finally:
             crew.progress.finish()
         return Fetched(
@@ -102,14 +109,31 @@ class Fetching(Protocol):
         """Have the whole file there, checked."""
 
 
-def bring(key: str, chosen: Wanted, real: str, crew: Crew, fetcher: Callable[[Staging], Fetching]) -> TransferFigures:
-    """Have all of `chosen` in the directory `real`, or leave it as it was. `key` names the staging directory."""
-    return _Download(key, crew, chosen, real, fetcher).run()
+def bring(
+    key: str,
+    chosen: Wanted,
+    real: str,
+    crew: Crew,
+    fetcher: Callable[[Staging], Fetching],
+    files: LocalFiles | None = None,
+) -> TransferFigures:
+    """Have all of `chosen` in the directory `real`, or leave it as it was. `key` names the staging directory; `files`
+    is what this machine knows of them."""
+    return _Download(key, crew, chosen, real, fetcher, files or LocalFiles(crew)).run()
 
 
 class _Download:
-    def __init__(self, key: str, crew: Crew, chosen: Wanted, real: str, fetcher: Callable[[Staging], Fetching]) -> None:
+    def __init__(
+        self,
+        key: str,
+        crew: Crew,
+        chosen: Wanted,
+        real: str,
+        fetcher: Callable[[Staging], Fetching],
+        files: LocalFiles,
+    ) -> None:
         self._key = key
+        self._files = files
         self._crew = crew
         self._chosen = chosen
         self._real = real
@@ -121,7 +145,7 @@ class _Download:
         with staging(self._real, self._key, self._crew.cancel) as beside:
             self._check(beside)
             with self._there() as there:
-                bring = Bringer(there, beside.tree, self._fetcher(beside), self._crew)
+                bring = Bringer(there, beside.tree, self._fetcher(beside), self._files, self._crew)
                 large = self._chosen.largest(self._crew.limits.multipart_threshold)
                 for outcome, size in self._crew.in_order(bring, self._chosen, large):
                     moved[outcome][0] += 1
@@ -156,13 +180,16 @@ class _Download:
         self._crew.check()
         with local(f"make the directory {self._real!r}"):
             os.makedirs(self._real, exist_ok=True)
+        self._files.settle()
         with tree_at(self._real) as there:
             for entry in self._chosen:
                 if entry.type == "directory":
                     there.make_directory(entry.path)
                 elif beside.tree.look(entry.path) is not None:
                     there.take_in(beside.tree, entry.path)
+                    self._files.note_placed(there, entry)
                     hit("download.file_placed")
+        self._files.settle()
 
 
 @contextmanager
@@ -180,51 +207,30 @@ def tree_at(path: str) -> Iterator[SafeTree]:
 class Bringer:
     """Sees to it that one file is either in the destination already or whole in the staging directory."""
 
-    def __init__(self, there: SafeTree | None, staged: SafeTree, fetcher: Fetching, crew: Crew) -> None:
+    def __init__(
+        self, there: SafeTree | None, staged: SafeTree, fetcher: Fetching, files: LocalFiles, crew: Crew
+    ) -> None:
         """`there`: the destination, None when there is none yet."""
         self._there = there
         self._staged = staged
         self._fetcher = fetcher
+        self._files = files
         self._crew = crew
 
     def __call__(self, entry: Entry) -> tuple[Outcome, int]:
         """What happened, and the size of the file."""
         if entry.type == "directory":
             return "directory", 0
-        if self._there is not None and self._equal(self._there, entry):
+        if self._there is not None and self._files.is_in_place(self._there, entry):
             # A part from an earlier try must not be moved over what is right.
             self._staged.remove(entry.path)
             outcome: Outcome = "reused"
-        elif self._equal(self._staged, entry):
+        elif self._files.is_equal(self._staged, entry) or self._files.from_cache(self._staged, entry):
             outcome = "reused"
         else:
             self._fetcher.fetch(entry)
+            self._files.keep(self._staged, entry)
             outcome = "moved"
         size = entry.size if outcome == "reused" else 0
         self._crew.progress.advance(files=1, bytes=size)
         return outcome, entry.size
-
-    def _equal(self, tree: SafeTree, entry: Entry) -> bool:
-        facts = tree.look(entry.path)
-        if not entry.digest or facts is None or facts.st_size != entry.size:
-            return False
-        descriptor = tree.open_read(entry.path)
-        try:
-            return hash_descriptor(descriptor, entry, self._crew) == entry.digest
-        finally:
-            os.close(descriptor)
-
-
-def hash_descriptor(descriptor: int, entry: Entry, crew: Crew) -> str:
-    """The digest of an open file of about the size of `entry`."""
-    digest, step, start = digest_like(entry.digest), crew.limits.part_size, 0
-    held = crew.budget.acquire(min(step, entry.size), crew.check)
-    try:
-        with local(f"read {entry.path!r}"):
-            while piece := os.pread(descriptor, step, start):
-                crew.check()
-                digest.update(piece)
-                start += len(piece)
-    finally:
-        crew.budget.release(held)
-    return digest.value()

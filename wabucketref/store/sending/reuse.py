@@ -20,6 +20,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import UploadPlan
 from wabucketref.store.digest import digest_of
+from wabucketref.store.etags import tell_equal_bytes
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import SourceDigests
 from wabucketref.store.sending.earlier import Earlier, Original
@@ -135,7 +136,7 @@ class Reuse:
         """
         if self._storage.capabilities.local:
             return made if digest_of(read_back(self._storage, made, self._crew)) == digest else None
-        if (made.etag, made.size) == (meant.etag, meant.size):
+        if made.size == meant.size and tell_equal_bytes(made.etag, meant.etag):
             return made
         original, copy = self._storage.head(meant.key), self._storage.head(made.key)
         if original is None or (original.etag, original.size) != (meant.etag, meant.size):
