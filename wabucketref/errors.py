@@ -132,6 +132,12 @@ class UnfinishedUpload(NotFound):
     kind = "unfinished"
 
 
+class CopiesGone(NotFound):
+    """The copies in the home of files that a tracker shall keep are not there any more."""
+
+    kind = "copies_gone"
+
+
 class LinkSourceNotFound(NotFound, ValueError):
     """The path given to ``link`` does not exist or is not a directory."""
 

@@ -42,6 +42,7 @@ POINTS = frozenset(
         "catalog.written",
         "claim.taken",
         "claim.waiting",
+        "copies.taken",
         "download.done",
         "download.entries_read",
         "download.file_placed",

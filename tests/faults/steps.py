@@ -49,6 +49,7 @@ OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "overwrite": ("upload.withdrawn",),
     "link": ("link.marked", "link.file_hashed"),
     "adopt": ("adopt.file_hashed",),
+    "no-reff": ("copies.taken",),
     "rm": ("remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"),
     "gc": ("gc.planned", "gc.item", "gc.claimed", "gc.object_gone", "gc.item_removed"),
     "rebuild": ("catalog.moved", "rebuild.header_read", "rebuild.recorded"),

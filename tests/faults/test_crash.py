@@ -3,6 +3,7 @@
 there every point has its turn, and points of the recovery as well."""
 
 import random
+import shutil
 from collections.abc import Mapping
 
 import pytest
@@ -79,6 +80,21 @@ def test_the_header_is_what_makes_an_upload_exist(
     (run,) = invariants.ended_runs(world)
     assert (run["state"], run["outputs"]) == ("finished", [REF])
     invariants.one_version(world, REF, NEW)
+
+
+@pytest.mark.row("K1", "T4")
+@pytest.mark.parametrize("point", ["copies.taken", "tracker.answered=kill@2", "sender.processed=kill@3"])
+def test_what_the_tracker_shall_keep_survives_in_the_home_until_it_has_it(world: World, point: str) -> None:
+    trees.make(world.directory / "src", NEW)
+    script = point if "=" in point else f"{point}=kill"
+    assert world.run(*UPLOAD, "--no-reff", points=script).code == -9
+    shutil.rmtree(world.directory / "src")
+    assert world.run("sync").code == 0
+    (item,) = world.ok("ls")["items"]
+    assert (item["version"], item["aliases"]) == ("v0", ["one", "latest"])
+    assert world.ok("download", REF, "-d", "out")["verified"] is True
+    assert trees.read(world.directory / "out") == NEW
+    assert list((world.home / "kept").iterdir()) == []
 
 
 def test_a_second_sync_changes_nothing(world: World) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from wabucketref.contracts.storage import Storage
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
@@ -24,7 +25,7 @@ class TrackerCapabilities:
     records: bool = True
     """It keeps anything at all (False: disabled)."""
     stores_bytes: bool = False
-    """It can hold artifact files itself (``--no-reff``)."""
+    """It can hold artifact files itself (``--no-reff``), and is a :class:`StoringTracker`."""
     refuses_version_aliases: bool = False
     """Aliases of the form ``vN`` cannot be used with it."""
     keeps_files: bool = False
@@ -199,6 +200,50 @@ class KeptFile:
     etag: str | None = None
     """Of the object at `url` when it was logged."""
     version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """One file of an upload that the tracker shall keep: a copy in this home, which nobody changes."""
+
+    path: str
+    """Inside the artifact."""
+    size: int
+    md5: str
+    """Base64."""
+    place: str
+    """Absolute path of the copy."""
+
+
+class Copies(Protocol):
+    """The copies of files that wait to be given to a tracker."""
+
+    def files(self, xid: str) -> Sequence[CopiedFile]:
+        """Those of the upload `xid` in order of path.
+
+        Raises:
+            CopiesGone: they are gone.
+        """
+
+    def drop(self, xid: str) -> None:
+        """The tracker has them, or will never: remove the copies. Idempotent."""
+
+    def open(self, bucket: str) -> Storage:
+        """A bucket to keep files in."""
+
+
+class StoringTracker(Tracker, Protocol):
+    """A tracker with the capability ``stores_bytes``: ``log_artifact`` of an artifact that ``is_kept`` takes its files.
+
+    The same content again is the version that has it, and an alias that names other content is refused (``AliasTaken``)
+    unless the artifact ``overwrites``.
+    """
+
+    def attach_copies(self, copies: Copies) -> None:
+        """Where files wait; called once, before the first record."""
+
+    def kept_bucket(self, project: tuple[str, str]) -> str:
+        """What stands for the bucket of artifacts whose files it keeps: begins with ``wandb-artifact:``."""
 
 
 class KeepingTracker(Tracker, Protocol):

@@ -45,12 +45,19 @@ class LoggedArtifact:
     adopted: bool = False
     """It is an upload of an earlier release, which a tracker may have without a digest: it takes the place of that, and
     all its names."""
+    overwrites: bool = False
+    """Of one that the tracker keeps: it may take its alias from other content."""
     standing: Standing | None = None
     """None: it takes its alias, whatever that holds."""
 
     @property
     def ref(self) -> ArtifactRef:
         return ArtifactRef(self.type, self.name, self.alias)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the tracker keeps its files, not a bucket."""
+        return self.bucket.startswith(SERVED)
 
     def unrecorded(self, *aliases: str) -> "ArtifactInfo":
         """What can be said of it where no tracker keeps it: it has no version, and the names `aliases`."""
@@ -109,7 +116,7 @@ class ArtifactInfo:
             "alias": self.alias,
             "version": self.version,
             "uri": self.uri,
-            "digest": self.digest,
+            "digest": f"md5:{self.digest}" if self.digest and self.is_kept else self.digest,
             "files": self.files,
             "bytes": self.bytes,
             "metadata": dict(self.metadata),

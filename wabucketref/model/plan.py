@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from wabucketref.model.artifact import LoggedArtifact
+from wabucketref.model.artifact import SERVED, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 
 
@@ -27,7 +27,7 @@ class UploadPlan:
     source: str
     """Absolute local path of a directory or a file."""
     bucket: str
-    """Bucket URL without secrets."""
+    """Bucket URL without secrets; ``wandb-artifact:…`` for files that the tracker shall keep."""
     type: str
     name: str
     alias: str
@@ -44,6 +44,11 @@ class UploadPlan:
     earlier: tuple[str, ...] | None = ()
     """Aliases of earlier uploads of the artifact, the newest first, whose equal files need not be sent; None: the
     bucket shall tell which there are."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the files go to the tracker, which `bucket` stands for."""
+        return self.bucket.startswith(SERVED)
 
     @property
     def ref(self) -> ArtifactRef:

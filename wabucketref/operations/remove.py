@@ -7,7 +7,7 @@ from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.operations.resolve import info_of, resolve_files
+from wabucketref.operations.resolve import info_of, resolve
 from wabucketref.operations.workspace import Workspace
 
 
@@ -22,11 +22,14 @@ def remove(ws: Workspace, ref: ArtifactRef) -> ArtifactInfo:
         Conflict: a live writer is at it.
     """
     try:
-        artifact = resolve_files(ws, ref, strict=True)
+        artifact = resolve(ws, ref, strict=True)
     except (UnfinishedUpload, IntegrityError):
         artifact = info_of(ws.bucket, ref, None)
 
-    remove_upload(ws, artifact)
+    if artifact.is_kept:
+        ws.tracker.remove_artifact(artifact.ref, ws.project, artifact.bucket)
+    else:
+        remove_upload(ws, artifact)
     return artifact
 
 

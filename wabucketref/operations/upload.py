@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from wabucketref.contracts.tracker import StoringTracker
 from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan
@@ -30,6 +31,7 @@ class Selection:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overwrite: bool = False
+    as_reference: bool = True
 
 
 def upload(
@@ -151,7 +153,8 @@ def select(
     check_unicode(path, "the source", hint="rename it; whatever leads to it counts, the working directory too")
     if not path.exists() and not path.is_symlink():
         raise NotFound(f"{source} does not exist", hint="give a file or a directory")
-    return Selection(path, check_patterns(include, "include"), check_patterns(exclude, "exclude"), overwrite)
+    chosen = check_patterns(include, "include"), check_patterns(exclude, "exclude")
+    return Selection(path, *chosen, overwrite, as_reference)
 
 
 def send_upload(ws: Workspace, run: Run, artifact: NewArtifact, selection: Selection) -> Ticket[UploadResult]:
@@ -161,10 +164,11 @@ def send_upload(ws: Workspace, run: Run, artifact: NewArtifact, selection: Selec
 
 def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run | None) -> UploadPlan:
     entity, project = ws.project
+    keeps = not selection.as_reference
     return UploadPlan(
         xid=new_xid(),
         source=str(selection.source),
-        bucket=ws.bucket,
+        bucket=cast(StoringTracker, ws.tracker).kept_bucket(ws.project) if keeps else ws.bucket,
         type=artifact.type,
         name=artifact.name,
         alias=artifact.alias,
@@ -174,8 +178,8 @@ def _plan(ws: Workspace, artifact: NewArtifact, selection: Selection, run: Run |
         include=selection.include,
         exclude=selection.exclude,
         overwrite=selection.overwrite,
-        replaces=_replaced(ws, artifact) if selection.overwrite and run is not None else "",
-        earlier=earlier_uploads(ws, artifact.type, artifact.name),
+        replaces=_replaced(ws, artifact) if selection.overwrite and run is not None and not keeps else "",
+        earlier=() if keeps else earlier_uploads(ws, artifact.type, artifact.name),
     )
 
 

@@ -225,6 +225,7 @@ def artifact_to_message(artifact: LoggedArtifact) -> pb.Artifact:
         metadata_json=to_json(dict(artifact.metadata)),
         linked=artifact.linked,
         adopted=artifact.adopted,
+        overwrites=artifact.overwrites,
     )
 
 
@@ -243,6 +244,7 @@ def artifact_from_message(message: pb.Artifact) -> LoggedArtifact:
         metadata=from_json(message.metadata_json),
         linked=message.linked,
         adopted=message.adopted,
+        overwrites=message.overwrites,
     )
 
 

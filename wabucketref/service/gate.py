@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from wabucketref.contracts.tracker import Tracker
-from wabucketref.errors import UsageError, WaBucketError
+from wabucketref.errors import AliasTaken, CopiesGone, UsageError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.result import Tracking
 from wabucketref.retry import RetryPolicy, retry
@@ -49,7 +49,7 @@ class TrackerGate:
         """What `action` returns; None when the tracker is out of reach (now or since earlier).
 
         Raises:
-            UsageError: the tracker refuses this record for good.
+            UsageError, AliasTaken, CopiesGone: the tracker refuses this record for good.
         """
         tracker = self._tracker
         if tracker is None or self.cause is not None:
@@ -59,7 +59,7 @@ class TrackerGate:
             answer = retry(lambda: action(tracker), self._policy, what=what)
             hit("tracker.answered")
             return answer
-        except UsageError:
+        except (UsageError, AliasTaken, CopiesGone):
             raise
         except WaBucketError as error:
             self.shut(error)

@@ -167,6 +167,8 @@ class Transfers:
         if isinstance(plan, DownloadPlan):
             gone = NotFound("the process that downloaded ended before it was done", hint="download again")
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
+        if isinstance(plan, UploadPlan) and plan.is_kept:
+            return None  # what was copied already is found
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
         if committed is not None:
             self._give_up(plan)
@@ -186,6 +188,8 @@ class Transfers:
         Raises:
             WaBucketError: the bucket does not say.
         """
+        if artifact.is_kept:
+            return True  # its alias is the tracker's own matter
         try:
             header = self._plane.find(artifact.bucket, artifact.ref)
         except (NotFound, UpgradeRequired):

@@ -305,7 +305,7 @@ class ExitRecord(_message.Message):
     def __init__(self, exit_code: _Optional[int] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Artifact(_message.Message):
-    __slots__ = ("xid", "type", "name", "alias", "digest", "uri", "bucket", "files", "bytes", "created", "metadata_json", "linked", "adopted")
+    __slots__ = ("xid", "type", "name", "alias", "digest", "uri", "bucket", "files", "bytes", "created", "metadata_json", "linked", "adopted", "overwrites")
     XID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -319,6 +319,7 @@ class Artifact(_message.Message):
     METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
     LINKED_FIELD_NUMBER: _ClassVar[int]
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITES_FIELD_NUMBER: _ClassVar[int]
     xid: str
     type: str
     name: str
@@ -332,7 +333,8 @@ class Artifact(_message.Message):
     metadata_json: str
     linked: bool
     adopted: bool
-    def __init__(self, xid: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., uri: _Optional[str] = ..., bucket: _Optional[str] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., linked: bool = ..., adopted: bool = ...) -> None: ...
+    overwrites: bool
+    def __init__(self, xid: _Optional[str] = ..., type: _Optional[str] = ..., name: _Optional[str] = ..., alias: _Optional[str] = ..., digest: _Optional[str] = ..., uri: _Optional[str] = ..., bucket: _Optional[str] = ..., files: _Optional[int] = ..., bytes: _Optional[int] = ..., created: _Optional[float] = ..., metadata_json: _Optional[str] = ..., linked: bool = ..., adopted: bool = ..., overwrites: bool = ...) -> None: ...
 
 class Figures(_message.Message):
     __slots__ = ("bytes_moved", "bytes_reused", "files_moved", "files_reused", "seconds")

@@ -37,6 +37,7 @@ from wabucketref.store.collect.collector import Collector
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import StoredHeader, entries_of, find, read_any
 from wabucketref.store.identity import Identity
+from wabucketref.store.kept.copies import HomeCopies
 from wabucketref.store.kept.download import Kept
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.limits import TransferLimits
@@ -91,6 +92,8 @@ class DataPlane:
         self._buffers = Buffers(limits.memory // 2)
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
+        self.copies = HomeCopies(os.path.join(home or "", "kept"), self._storage)
+        """Of files that the tracker shall keep."""
         self.kept = Kept(None, self._storage)
         """Artifacts that other programs logged to the tracker."""
 
@@ -113,6 +116,8 @@ class DataPlane:
         After a failure that may pass, `memory` has what a later try need not send again; otherwise parts of files are
         given back.
         """
+        if plan.is_kept:
+            return self._copy(plan, progress, cancel)
         try:
             storage = self._storage(plan.bucket)
             tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
@@ -123,6 +128,16 @@ class DataPlane:
             if is_for_good(error):
                 self.give_back(plan.bucket, plan.ref, memory)
             raise
+
+    def _copy(self, plan: UploadPlan, progress: Progress, cancel: Cancel) -> Committed:
+        """Copy the files into the home, for the tracker to take them from there."""
+        done = self.copies.taken(plan)
+        if done is not None:
+            return done
+        tree = self._scan(None, plan, MAX_PATH_BYTES)
+        Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
+        with self._crew(cancel, progress) as crew:
+            return self.copies.take(plan, tree, crew)
 
     def give_back(self, bucket: str, ref: ArtifactRef, memory: TransferMemory) -> None:
         """Give back the parts of files that earlier tries of an upload left, as nobody will finish it.
@@ -193,7 +208,7 @@ class DataPlane:
     def preview_upload(self, plan: UploadPlan) -> Preview:
         """What :meth:`upload` would send at most: nothing is written, no content is read, no request is made."""
         # Asking for the capabilities of a store may probe it by writing.
-        tree = self._scan(self._storage(plan.bucket), plan, MAX_PATH_BYTES)
+        tree = self._scan(None if plan.is_kept else self._storage(plan.bucket), plan, MAX_PATH_BYTES)
         return Preview(tree.files, tree.bytes, tuple(tree.paths()))
 
     def preview_download(self, plan: DownloadPlan) -> Preview:
@@ -372,9 +387,10 @@ class DataPlane:
     def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
         return Crew(self._limits, self._budget, cancel, progress, self._policy, self._buffers)
 
-    def _scan(self, storage: Storage, plan: UploadPlan, room: int) -> Tree:
+    def _scan(self, storage: Storage | None, plan: UploadPlan, room: int) -> Tree:
         if room <= 0:
-            raise UsageError(f"{plan.ref} leaves no room for paths in {storage.url}", hint="use shorter names")
-        keep_out = [path for path in (local_place(storage), self._home) if path]
+            raise UsageError(f"{plan.ref} leaves no room for paths in {plan.bucket}", hint="use shorter names")
+        bucket = local_place(storage) if storage is not None else None
+        keep_out = [path for path in (bucket, self._home) if path]
         rules = Rules(min(room, MAX_PATH_BYTES), keep_out)
         return scan(plan.source, Selection(plan.include, plan.exclude), rules)

@@ -9,7 +9,7 @@ from typing import Final, cast
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import KeepingTracker, ReferringTracker, Tracker
+from wabucketref.contracts.tracker import KeepingTracker, ReferringTracker, StoringTracker, Tracker
 from wabucketref.failpoints import install_from_environment
 from wabucketref.installed import Installed, NothingInstalled
 from wabucketref.model.redact import public_url
@@ -230,6 +230,8 @@ def open_floor(
     )
     if found.capabilities.references:
         cast(ReferringTracker, found).attach(plane)
+    if found.capabilities.stores_bytes:
+        cast(StoringTracker, found).attach_copies(plane.copies)
     if found.capabilities.keeps_files:
         plane.attach(cast(KeepingTracker, found))
     file_trace = FileTrace(settings.trace) if settings.trace and trace is None else None

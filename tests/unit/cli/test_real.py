@@ -117,8 +117,24 @@ def test_U3_no_project(wabucket: Run, source: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_reff_needs_a_tracker_that_stores_bytes(wabucket: Run, source: Path) -> None:
-    ran = wabucket("upload", "data", *IDENTITY, "--no-reff")
+    ran = wabucket("--tracker", "disabled", "upload", "data", *IDENTITY, "--no-reff")
     assert (ran.code, ran.out) == (2, "")
+    assert "does not store bytes" in ran.err
+
+
+def test_no_reff_keeps_the_bytes_in_the_catalog(wabucket: Run, source: Path) -> None:
+    planned = document(wabucket, "upload", "upload", "data", *IDENTITY, "--no-reff", "--dry-run")
+    assert (planned["dry_run"], planned["artifact"]["files"]) == (True, 2)
+    told = document(wabucket, "upload", "upload", "data", *IDENTITY, "--no-reff", "--exclude", "sub/")
+    assert (told["artifact"]["version"], told["artifact"]["files"]) == ("v0", 1)
+    assert document(wabucket, "show", "show", "dataset/cats:one", "--files")["files"][0]["path"] == "a.txt"
+    got = document(wabucket, "download", "download", "dataset/cats:one", "-d", "out")
+    assert (got["verified"], (source.parent / "out" / "a.txt").read_text()) == (True, "hello")
+    assert wabucket("verify", "--all").code == 0
+    assert document(wabucket, "rm", "rm", "dataset/cats:one")["artifact"]["version"] == "v0"
+    assert wabucket("download", "dataset/cats:one").code == 3
+    served = Path(os.environ["WABUCKET_HOME"]) / "served"
+    assert [path for path in served.rglob("*") if path.is_file() and not path.name.startswith(".wabucket")] == []
 
 
 def test_outputs_for_later_steps_and_suffix(wabucket: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,9 @@ def command(
     The files lie at <bucket>/TYPE/NAME/ALIAS/ under their own names, readable by any tool. An alias is given once:
     uploading equal content again sends nothing, other content is refused. Prints TYPE/NAME:ALIAS.
 
+    With --no-reff the tracker itself keeps the files: W&B, or the catalog of this home. They are copied into the home
+    first and removed from there once the tracker has them.
+
     With --no-wait the background service (`wabucket service start`) sends the files: this returns once its journal has
     the upload, and `wabucket status` shows how far it is.
     """

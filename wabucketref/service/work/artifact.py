@@ -95,6 +95,8 @@ class CommittedWork(Work):
     def process(self, out: Outbox, position: int) -> None:
         artifact = convert.artifact_from_message(self.record.artifact)
         info = out.track("log the artifact", lambda tracker: record_upload(tracker, artifact, out))
+        if info is not None and artifact.is_kept:
+            self.record.artifact.uri = info.uri  # which the tracker gives
         out.publish(_done(self.record.xid, info, out, committed=self.record))
 
     def __str__(self) -> str:

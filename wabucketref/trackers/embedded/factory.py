@@ -14,7 +14,7 @@ class EmbeddedFactory:
     """Implements contracts.factories.TrackerFactory."""
 
     api_version = API_VERSION
-    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True, stores_bytes=True)
 
     def open(self, settings: Settings) -> Tracker:
         from wabucketref.trackers.embedded.kept import files_url

@@ -5,21 +5,30 @@ from typing import Final
 
 from sqlalchemy import select
 
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, KeptFile, RecordedAt, TrackerCapabilities
-from wabucketref.errors import NotFound
-from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
+from wabucketref.contracts.tracker import (
+    Added,
+    AliasHeld,
+    Copies,
+    FoundUpload,
+    KeptFile,
+    RecordedAt,
+    TrackerCapabilities,
+)
+from wabucketref.errors import AliasTaken, NotFound
+from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.trackers.embedded import aliases, artifacts, infos, kept, labels, rebuilding, relocating, runs
+from wabucketref.trackers.embedded import aliases, artifacts, infos, keeping, kept, labels, rebuilding, relocating, runs
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
 from wabucketref.trackers.embedded.resolve import NEAREST_AMONG, find_version
 from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import run, version
+from wabucketref.trackers.embedded.sdk import dropping
 
 _OPENING: Final = RetryPolicy(attempts=4, first_delay=0.1, deadline=5.0)
 """A server that restarts is back in a moment. A file's lock has been waited for already, for longer than this."""
@@ -29,7 +38,7 @@ class EmbeddedTracker:
     """Keeps everything in the catalog. Thread-safe, and many processes may have one catalog open."""
 
     name = "embedded"
-    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True)
+    capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True, stores_bytes=True)
 
     def __init__(
         self, url: str, *, create: bool = True, busy_seconds: float = 30.0, files: Callable[[], str] = str
@@ -45,6 +54,7 @@ class EmbeddedTracker:
             NotAuthorised, TransientError, WaBucketError: it cannot be opened, is locked, or is damaged.
         """
         self._files = files
+        self._copies: Copies | None = None
         self._catalog = Catalog(url, create=create, busy_seconds=busy_seconds)
         try:
             self.made_anew = retry(
@@ -53,6 +63,12 @@ class EmbeddedTracker:
         except BaseException:
             self._catalog.close()
             raise
+
+    def attach_copies(self, copies: Copies) -> None:
+        self._copies = copies
+
+    def kept_bucket(self, project: tuple[str, str]) -> str:
+        return SERVED
 
     def default_entity(self) -> str | None:
         return None
@@ -78,8 +94,21 @@ class EmbeddedTracker:
             runs.add_console(connection, key, lines)
 
     def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
+        if artifact.is_kept:
+            return self._keep(key, artifact)
         with self._catalog.write() as connection:
             pk = artifacts.log(connection, key, artifact)
+            return infos.read_artifacts(connection, version.c.id == pk)[0]
+
+    def _keep(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
+        assert self._copies is not None
+        try:
+            pk = keeping.log(self._catalog, key, artifact, self._copies, self._files())
+        except AliasTaken:
+            self._copies.drop(artifact.xid)
+            raise
+        self._copies.drop(artifact.xid)
+        with self._catalog.read() as connection:
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
@@ -122,8 +151,23 @@ class EmbeddedTracker:
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
+        if bucket == SERVED:
+            self._remove_kept(ref, project)
+            return
         with self._catalog.write() as connection:
             aliases.remove_upload(connection, ref, project, bucket)
+
+    def _remove_kept(self, ref: ArtifactRef, project: tuple[str, str]) -> None:
+        with self._catalog.write() as connection:
+            try:
+                found = find_version(connection, ref, project, SERVED)
+            except NotFound:
+                return
+            keys = dropping.delete_all(connection, [found.id])
+        if keys and self._copies is not None:
+            storage = self._copies.open(self._files())
+            for key in keys:
+                storage.delete(key)
 
     def resolve(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> ArtifactInfo:
         with self._catalog.read() as connection:

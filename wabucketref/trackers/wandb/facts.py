@@ -77,7 +77,7 @@ def _foreign(
         version=found.version,
         uri=f"{foreign_bucket}/{found.type}/{name}/{found.version}",
         bucket=foreign_bucket,
-        digest=None,
+        digest=found.digest or None,
         files=found.file_count or 0,
         bytes=found.size or 0,
         created=moment(found.created_at),
@@ -91,7 +91,7 @@ def legacy_info(info: ArtifactInfo, url: str) -> ArtifactInfo | None:
     bucket, _, rest = url.rstrip("/").rpartition(f"/{info.type}/{info.name}/")
     if not bucket or not rest or "/" in rest:
         return None
-    return replace(info, alias=rest, uri=url.rstrip("/"), bucket=bucket)
+    return replace(info, alias=rest, uri=url.rstrip("/"), bucket=bucket, digest=None)
 
 
 def moment(text: Any) -> datetime:

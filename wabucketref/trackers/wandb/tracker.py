@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import ArtifactFiles, KeptFile, TrackerCapabilities
-from wabucketref.errors import Conflict, NotFound, TransientError, UsageError
-from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
+from wabucketref.contracts.tracker import ArtifactFiles, Copies, KeptFile, TrackerCapabilities
+from wabucketref.errors import AliasTaken, Conflict, NotFound, TransientError, UsageError
+from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
-from wabucketref.trackers.wandb import adopting, aliases, facts, kept, logging_artifacts
+from wabucketref.trackers.wandb import adopting, aliases, facts, keeping, kept, logging_artifacts
 from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
 from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
 from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
@@ -29,7 +29,7 @@ class WandbTracker:
 
     name = "wandb"
     capabilities = TrackerCapabilities(
-        stores_bytes=False,
+        stores_bytes=True,
         refuses_version_aliases=True,
         references=True,
         keeps_files=True,
@@ -45,11 +45,18 @@ class WandbTracker:
         self._settings = settings
         self._queries = Queries(settings)
         self._files: ArtifactFiles | None = None
+        self._copies: Copies | None = None
         self._runs: dict[RunKey, LiveRun] = {}
         self._lock = threading.RLock()
 
     def attach(self, files: ArtifactFiles) -> None:
         self._files = files
+
+    def attach_copies(self, copies: Copies) -> None:
+        self._copies = copies
+
+    def kept_bucket(self, project: tuple[str, str]) -> str:
+        return f"{SERVED}//{self._queries.place(*project)}"
 
     def default_entity(self) -> str | None:
         return DEFAULT_ENTITY if self._settings.mode == "offline" else self._queries.default_entity()
@@ -192,6 +199,8 @@ class WandbTracker:
 
     def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
         live, place = self._live(key), self._queries.place(key.entity, key.project)
+        if artifact.is_kept:
+            return self._keep(live, place, artifact)
         known = self._recorded(place, artifact) if live.sdk.resumed or artifact.xid in live.logged else None
         if known is not None and self._made_by(known, key):
             return self._queries.info(place, adopting.give_latest_back(self._queries, place, known))
@@ -204,6 +213,22 @@ class WandbTracker:
         with mapped(f"logging {artifact.ref}"):
             found = logging_artifacts.log_references(live, artifact, references, before=before)
         return self._queries.info(place, adopting.give_latest_back(self._queries, place, found))
+
+    def _keep(self, live: LiveRun, place: str, artifact: LoggedArtifact) -> ArtifactInfo:
+        assert self._copies is not None
+        found = keeping.holder(self._queries, place, artifact)
+        again = live.sdk.resumed or artifact.xid in live.logged
+        same = found is not None and found.digest == artifact.digest
+        if not (again and same and self._made_by(found, live.key)):
+            try:
+                keeping.check_alias(found, artifact)
+            except AliasTaken:
+                self._copies.drop(artifact.xid)
+                raise
+            live.logged.add(artifact.xid)
+            found = keeping.log_files(live, artifact, self._copies.files(artifact.xid))
+        self._copies.drop(artifact.xid)
+        return self._queries.info(place, found)
 
     def _references(self, artifact: LoggedArtifact) -> Sequence[Any]:
         if self._files is None:
@@ -233,7 +258,7 @@ class WandbTracker:
             )
         except NotFound:
             found, info = None, None
-        if found is not None and info is not None and (info.digest or "") == artifact.digest:
+        if found is not None and info is not None and (info.is_kept or (info.digest or "") == artifact.digest):
             with mapped(f"recording the use of {artifact.ref}"):
                 live.sdk.use_artifact(found)
             return info
