@@ -73,7 +73,7 @@ class RunFilter:
 
     def matches_commit(self, job: Mapping[str, Any]) -> bool:
         """Whether a run with these facts of its job has the commit."""
-        return self.commit is None or any(one.startswith(self.commit) for one in facts_named(job, COMMIT))
+        return self.commit is None or any(one.lower().startswith(self.commit) for one in facts_named(job, COMMIT))
 
 
 JOB_ID: Final = "cicd.pipeline.task.run.id"

@@ -9,6 +9,7 @@ from sqlalchemy import exc
 
 from tests.unit.trackers.helpers import run
 from wabucketref.errors import (
+    CatalogDamaged,
     InvalidValue,
     LocalIOError,
     NotAuthorised,
@@ -40,7 +41,7 @@ def from_postgres(state: str | None, name: str = "OperationalError") -> Exceptio
         (from_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), NotAuthorised),
         (from_sqlite(sqlite3.SQLITE_PERM), NotAuthorised),
         (from_sqlite(sqlite3.SQLITE_TOOBIG), InvalidValue),
-        (from_sqlite(sqlite3.SQLITE_CORRUPT_VTAB), WaBucketError),
+        (from_sqlite(sqlite3.SQLITE_CORRUPT_VTAB), CatalogDamaged),
         (from_sqlite(sqlite3.SQLITE_ERROR), WaBucketError),
         (from_postgres(None), TransientError),
         (from_postgres("57P01"), TransientError),

@@ -43,20 +43,25 @@ def test_runs_of_an_earlier_release_are_found(url: str) -> None:
             assert found(tracker, **wanted) == ["r1"]
 
 
-@pytest.mark.parametrize("label", ["it's", "100%", "a_b", "x\0y", "\udcffy", "ß🙂", "'; DROP TABLE run; --"])
+@pytest.mark.parametrize("label", ["it's", "100%", "a_b", "x\0y", "\udcff", "ß🙂", "'; DROP TABLE run; --", ""])
 def test_any_text_may_be_a_tag(url: str, label: str) -> None:
     with closing(EmbeddedTracker(url)) as tracker:
-        if label.isprintable():
-            run(tracker, "r1", tags=(label,))
-            assert found(tracker, tags=(label,)) == ["r1"]
-        run(tracker, "r2", tags=(label.encode(errors="replace").decode(),))
-        assert found(tracker, tags=("a%",)) == found(tracker, tags=("%",)) == []
+        run(tracker, "r1", tags=(label,))
+        run(tracker, "r2", tags=("other",))
+        assert found(tracker, tags=(label,)) == ["r1"]
+        assert found(tracker, tags=("%",)) == found(tracker, tags=("a%",)) == []
+
+
+def test_a_commit_in_capitals(url: str) -> None:
+    with closing(EmbeddedTracker(url)) as tracker:
+        run(tracker, "r1", job={"vcs.ref.head.revision": "ABCD" * 10})
+        assert found(tracker, commit="abcda") == ["r1"]
 
 
 def test_a_job_that_is_long_is_found_by_its_whole_id_and_by_tag(url: str) -> None:
-    long = "j" * 100
+    long = "ü" * 1024  # more bytes than PostgreSQL takes into an index
     with closing(EmbeddedTracker(url)) as tracker:
         run(tracker, "r1", job={"slurm.cicd.pipeline.task.run.id": long})
         run(tracker, "r2", tags=(f"job_id:{long}"[:64],))
-        run(tracker, "r3", job={"cicd.pipeline.task.run.id": long[:-1]})
+        run(tracker, "r3", job={"cicd.pipeline.task.run.id": long[:100]})
         assert sorted(found(tracker, job_id=long)) == ["r1", "r2"]

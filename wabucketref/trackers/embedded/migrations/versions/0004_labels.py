@@ -13,6 +13,10 @@ depends_on = None
 _FACTS = {"cicd.pipeline.task.run.id": "job_id", "vcs.ref.head.revision": "commit"}
 
 
+def _label(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:200]
+
+
 def upgrade() -> None:
     label = op.create_table(
         "run_label",
@@ -27,10 +31,10 @@ def upgrade() -> None:
     connection = op.get_bind()
     rows: set[tuple[int, str, str]] = set()
     for pk, tags in connection.execute(sa.text("SELECT id, tags FROM run")).all():
-        rows |= {(pk, "tag", str(tag)) for tag in json.loads(tags)}
+        rows |= {(pk, "tag", _label(str(tag))) for tag in json.loads(tags)}
     for pk, facts in connection.execute(sa.text("SELECT run_pk, facts FROM job")).all():
         known = json.loads(facts)
-        rows |= {(pk, kind, str(known[name])) for name, kind in _FACTS.items() if known.get(name)}
+        rows |= {(pk, kind, _label(str(known[name]))) for name, kind in _FACTS.items() if known.get(name)}
     if rows:
         values = [{"run_pk": pk, "kind": kind, "label": text} for pk, kind, text in sorted(rows)]
         connection.execute(label.insert(), values)
