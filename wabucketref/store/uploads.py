@@ -14,8 +14,9 @@ from wabucketref.errors import IntegrityError, UpgradeRequired
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.inventory import Alias, take_stock
-from wabucketref.store.header import Absent, StoredHeader, look, read_header, where_is
+from wabucketref.store.header import StoredHeader, read_header, where_is
 from wabucketref.store.layout import Layout, base_prefix
 from wabucketref.store.pool import Crew
 from wabucketref.store.spool import Spool
@@ -128,13 +129,11 @@ class Uploads:
         )
 
     def _is_upload(self, directory: str, alias: Alias) -> bool:
-        """Of an earlier release, also one that is being adopted."""
+        """Of an earlier release, also one that is being adopted, as ``header.look`` decides it."""
         if self._is_linked(directory):
             return False
-        if not alias.is_ours:
-            return True
-        found = look(self._storage, ArtifactRef(*directory.split("/")))
-        return isinstance(found, Absent) and found.reason == "legacy"
+        claims = [read_claim(self._storage, info.key) for info in alias.claims]
+        return bool(claims or not alias.others) and all(found is None or found.adopts for found in claims)
 
     def _is_linked(self, directory: str) -> bool:
         """Data that a link refers to was there before, and is no upload."""
