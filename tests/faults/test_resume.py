@@ -1,6 +1,7 @@
 """Large files: killed or stopped in the middle, they go on part by part, and nothing is left behind."""
 
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -112,6 +113,24 @@ def test_few_of_many_parts_are_sent_twice(rclone_s3: Server, tmp_path: Path) -> 
     assert 0 <= done.resent <= 16
     assert done.bytes_reused >= parts // 2 * part
     assert done.bytes_moved + done.bytes_reused == parts * part
+
+
+@pytest.mark.row("O7")
+def test_parts_that_nobody_remembers_are_collected(make_world: MakeWorld, listing: Server | None) -> None:
+    world = make_world(listing)
+    with_source(world)
+    assert world.run(*UPLOAD, points="upload.part=kill@2").code == -9
+    for memory in ("journal", "cache/uploads"):
+        shutil.rmtree(world.home / memory)
+    kept = world.ok("gc", "--apply")
+    assert [one for one in kept["items"] if one["kind"] in ("parts", "unfinished")] == [], "it is younger than a day"
+    ended = world.run("--json", "gc", "--apply", call="tests.faults.sessions:collect")
+    assert ended.code == 0, ended
+    assert {one["kind"]: one["state"] for one in ended.json()["items"]} == {"unfinished": "removed", "parts": "removed"}
+    nothing_open(world, listing)
+    assert world.ok("gc")["items"] == []
+    with world.open() as workspace:
+        assert [info.key for info in workspace.open_storage(workspace.bucket).list("")] == []
 
 
 @pytest.mark.row("K1", "O7")

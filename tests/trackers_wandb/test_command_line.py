@@ -140,3 +140,20 @@ def test_runs_are_found_by_the_job_around_them(desk: Desk) -> None:
         items = json.loads(desk.wabucket("runs", "--json", *words).stdout)["items"]
         assert [one["id"] for one in items] == [made["run"]["id"]]
     assert json.loads(desk.wabucket("runs", "--json", "--job-id", "5").stdout)["items"] == []
+
+
+def test_old_versions_are_collected_and_what_cannot_be_is_refused(desk: Desk) -> None:
+    for name in ("one", "two", "three"):
+        desk.tree(name, which=name)
+    *_, collected, listed = desk.each(
+        *(f"upload {name} -n cats -t dataset -a {name}" for name in ("one", "two", "three")),
+        "alias dataset/cats:one prod",
+        "gc dataset/cats --keep-last 1 --apply",
+        "ls",
+    )
+    assert [(one["what"], one["state"]) for one in collected["items"]] == [("dataset/cats:two", "removed")]
+    assert [one["what"] for one in collected["kept"]] == ["dataset/cats:one"]
+    assert sorted(one["alias"] for one in listed["items"]) == ["one", "three"]
+    for command in (("rebuild",), ("relocate", "./old", "./new")):
+        refused = desk.wabucket(*command, code=2)
+        assert "--tracker embedded" in refused.stderr
