@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import indent
 from typing import Any
 
 
@@ -15,6 +16,16 @@ def encode(document: Mapping[str, Any]) -> str:
         return json.dumps(document, indent=2, allow_nan=False)
     except ValueError:
         return json.dumps(_finite(document), indent=2, allow_nan=False)
+
+
+def encode_long(document: Mapping[str, Any], name: str, items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of :func:`encode` for `document` with the list `items` under `name` as its last field, one by one."""
+    before = encode({**document, name: []}).removesuffix("]\n}")
+    first = True
+    for item in items:
+        yield before if first else f"{before},"
+        before, first = indent(encode(item), "    "), False
+    yield f"{before}]\n}}" if first else f"{before}\n  ]\n}}"
 
 
 def _finite(value: Any) -> Any:

@@ -3,11 +3,14 @@
 import os
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, TextIO
 
 from wabucketref.cli.render.text import printable
 from wabucketref.errors import LocalIOError
 
+_LINES: Final = 4096
+"""Written at once."""
 _WIPE: Final = "\r\x1b[2K"
 
 
@@ -56,10 +59,10 @@ class Console:
                 self._failure = error
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Result data of many lines."""
-        text = "\n".join(lines)
-        if text:
-            self.data(text)
+        """Result data of many lines, which are written as they come."""
+        rest = iter(lines)
+        while some := list(islice(rest, _LINES)):
+            self.data("\n".join(some))
 
     def say(self, text: str) -> None:
         """One line to stderr, escaped."""

@@ -12,6 +12,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.operations.resolve import kept_in, resolve, resolve_readable
 from wabucketref.operations.workspace import Workspace
+from wabucketref.store.entries import EntryList
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
 
@@ -53,7 +54,7 @@ def show(ws: Workspace, ref: ArtifactRef, files: bool = False) -> Shown:
     if kept is not None:
         return Shown(artifact, ws.plane.kept.entries(artifact.ref, kept))
     header = ws.plane.find(artifact.bucket, artifact.ref)
-    return Shown(artifact, list(ws.plane.entries(artifact.bucket, artifact.ref, header)))
+    return Shown(artifact, EntryList(ws.plane.entries(artifact.bucket, artifact.ref, header)))
 
 
 def lineage(ws: Workspace, ref: ArtifactRef) -> Lineage:

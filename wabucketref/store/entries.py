@@ -5,9 +5,10 @@ What is read was made by others: it is counted and capped while it streams, and 
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, overload
 
 from wabucketref.errors import IntegrityError
 from wabucketref.model.manifest import Entry, Header
@@ -109,6 +110,48 @@ class EntriesWriter:
     def _flush(self) -> None:
         self._out.write(self._compressor.compress(b"".join(self._lines)))
         self._lines.clear()
+
+
+class EntryList(Sequence[Entry]):
+    """All entries of a manifest in the form that they have there: a million objects would not fit into 400 MiB."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        """Raises what `entries` does."""
+        self._lines = bytearray()
+        self._ends = array("Q")
+        for entry in entries:
+            self._lines += encode_line(entry)
+            self._ends.append(len(self._lines))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(index, slice):
+            return [self._at(position) for position in range(*index.indices(len(self)))]
+        return self._at(range(len(self))[index])
+
+    def _at(self, position: int) -> Entry:
+        return decode_line(bytes(self._lines[self._ends[position - 1] if position else 0 : self._ends[position]]))
+
+
+def decode_line(line: bytes) -> Entry:
+    """What :func:`encode_line` encoded here: not for what came from elsewhere."""
+    found = _plain(line.decode())
+    return Entry(
+        found["path"],
+        found.get("size", 0),
+        found.get("digest", ""),
+        found.get("type", "file"),
+        found.get("etag"),
+        found.get("version"),
+    )
 
 
 def encode_line(entry: Entry) -> bytes:
@@ -222,4 +265,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_plain = json.JSONDecoder().decode
 _decode = json.JSONDecoder(object_pairs_hook=_unique).decode

@@ -20,7 +20,7 @@ from wabucketref.store.limits import TransferLimits
 from wabucketref.threads import Pool
 
 _STREAMS = 4
-_WINDOW = 16 << 10
+_WINDOW = 4 << 10
 """Small files go on while a large one before them is still under way."""
 
 

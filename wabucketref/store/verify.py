@@ -13,6 +13,7 @@ from wabucketref.model.result import Damage
 from wabucketref.store.digest import Digest
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout, base_prefix, is_control
+from wabucketref.store.objects import Objects
 from wabucketref.store.pool import Crew
 
 Reads = Callable[[Entry, ObjectInfo], bool]
@@ -75,14 +76,14 @@ class _Checking:
         self._prefix = prefix
         self._reads = reads
         self._crew = crew
-        self._there: dict[str, ObjectInfo] = {}
+        self._there = Objects(prefix)
 
     def run(self, entries: Iterable[Entry]) -> Iterator[Damage]:
         for info in self._storage.list(self._prefix):
             self._crew.check()
             path = info.key[len(self._prefix) :]
             if not is_control(path.partition("/")[0]):
-                self._there[path] = info
+                self._there.add(info)
         files = (entry for entry in entries if entry.type == "file")
         for found in self._crew.in_order(self._check, files):
             if found is not None:
@@ -91,11 +92,11 @@ class _Checking:
     @property
     def extra(self) -> Iterable[str]:
         """Paths of objects that no entry named."""
-        return self._there.keys()
+        return (info.key[len(self._prefix) :] for info in self._there)
 
     def _check(self, entry: Entry) -> Damage | None:
         # Listings may be stale, and must not be the only witness.
-        info = self._there.pop(entry.path, None) or self._storage.head(self._prefix + entry.path)
+        info = self._there.take(entry.path) or self._storage.head(self._prefix + entry.path)
         found, read = self._compare(entry, info)
         self._crew.progress.advance(files=1, bytes=0 if read and found is None else entry.size)
         hit("verify.file")

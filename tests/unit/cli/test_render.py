@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.cli import samples
 from tests.unit.cli.conftest import Floors, Ran
+from wabucketref.cli.document import encode, encode_long
 from wabucketref.cli.render import graph, text
 
 Run = Callable[..., Ran]
@@ -147,3 +148,17 @@ def test_json_of_a_hostile_name_is_ascii(wabucket: Run, floors: Floors) -> None:
     out = wabucket("runs", "r1", "--json").out
     assert out.isascii()
     assert json.loads(out)["run"]["name"] == HOSTILE
+
+
+@pytest.mark.parametrize("many", [0, 1, 3])
+def test_a_long_document_is_the_same_one(many: int) -> None:
+    items = [{"path": f"ä{number}\n", "size": number, "digest": "", "deep": {"a": [1, {}]}} for number in range(many)]
+    lines = encode_long({"artifact": {"type": "t"}}, "files", items)
+    assert "\n".join(lines) == encode({"artifact": {"type": "t"}, "files": items})
+
+
+@pytest.mark.parametrize("many", [0, 1, 3])
+def test_a_long_table_is_the_same_one(many: int) -> None:
+    rows = [("é\x1b" * number, str(10**number), "") for number in range(many)]
+    right = frozenset({1})
+    assert list(text.long_table(("A", "B", "C"), lambda: rows, right)) == text.table(("A", "B", "C"), rows, right)

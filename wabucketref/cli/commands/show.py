@@ -1,5 +1,7 @@
 """``wabucket show``."""
 
+from itertools import chain
+
 import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
@@ -20,16 +22,18 @@ from wabucketref.model.reference import ArtifactRef
 @pass_invocation
 def command(invocation: Invocation, ref: ArtifactRef, files: bool) -> None:
     """Show one artifact: version, aliases, size, digest, place and metadata."""
-    from wabucketref.cli.render.artifacts import artifact_fields, file_table
+    from wabucketref.cli.document import encode_long
+    from wabucketref.cli.render.artifacts import artifact_fields, file_lines
     from wabucketref.operations.look import show
 
     with invocation.workspace() as workspace:
         shown = show(workspace, ref, files)
-    listed = shown.files
-    invocation.show(
-        lambda: (
-            {"artifact": shown.artifact.to_dict()}
-            | ({"files": [entry.to_dict() for entry in listed]} if listed is not None else {})
-        ),
-        lambda: artifact_fields(shown.artifact) + (["", *file_table(listed)] if listed is not None else []),
+    artifact, listed = shown.artifact, shown.files
+    if listed is None:
+        invocation.show(lambda: {"artifact": artifact.to_dict()}, lambda: artifact_fields(artifact))
+        return
+    invocation.console.lines(
+        encode_long({"artifact": artifact.to_dict()}, "files", (entry.to_dict() for entry in listed))
+        if invocation.json
+        else chain(artifact_fields(artifact), [""], file_lines(listed))
     )

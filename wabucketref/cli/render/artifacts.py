@@ -1,9 +1,9 @@
 """Artifacts and their files as text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from wabucketref.cli.render.text import count, fields, moment, printable, size, table
+from wabucketref.cli.render.text import count, fields, long_table, moment, printable, size, table
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.manifest import Entry
 from wabucketref.model.result import VerifyResult
@@ -48,12 +48,14 @@ def value_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def file_table(files: Sequence[Entry]) -> list[str]:
-    """One line a file; an empty directory ends with a slash."""
-    rows = [
-        (f"{one.path}/", "", "") if one.type == "directory" else (one.path, str(one.size), one.digest) for one in files
-    ]
-    return table(("PATH", "BYTES", "DIGEST"), rows, right=frozenset({1}))
+def file_lines(files: Iterable[Entry]) -> Iterator[str]:
+    """One line a file, under headings; an empty directory ends with a slash. Goes over `files` twice."""
+
+    def rows() -> Iterator[Sequence[str]]:
+        for one in files:
+            yield (f"{one.path}/", "", "") if one.type == "directory" else (one.path, str(one.size), one.digest)
+
+    return long_table(("PATH", "BYTES", "DIGEST"), rows, right=frozenset({1}))
 
 
 def verify_lines(result: VerifyResult) -> list[str]:

@@ -1,8 +1,9 @@
 """Words for people: safe text, sizes, times, tables."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 _JOINERS: Final = "\u200c\u200d"
@@ -70,6 +71,17 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozens
     cells = [list(headings), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(width(row[column]) for row in cells) for column in range(len(headings))]
     return [_line(row, widths, right) for row in cells]
+
+
+def long_table(
+    headings: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]], right: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    """As :func:`table`, line by line: the rows are made twice, and never are all of them in memory."""
+    widths = [width(heading) for heading in headings]
+    for row in rows():
+        widths = [max(known, width(printable(cell))) for known, cell in zip(widths, row, strict=True)]
+    for row in chain([headings], rows()):
+        yield _line([printable(cell) for cell in row], widths, right)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: frozenset[int]) -> str:

@@ -1,20 +1,18 @@
 """The entries that a download wants, spooled: they are gone over several times and may be millions."""
 
-import json
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from types import TracebackType
 
 from wabucketref.errors import UsageError
 from wabucketref.model.manifest import Entry
-from wabucketref.store.entries import encode_line
+from wabucketref.store.entries import decode_line, encode_line
 from wabucketref.store.selection import Selection
 from wabucketref.store.spool import Spool
 
 _MEMORY = 8 << 20
 _LARGE = 1 << 20
 _MANY = 10_000
-_decode = json.JSONDecoder().decode
 
 
 class Wanted:
@@ -55,16 +53,7 @@ class Wanted:
     def __iter__(self) -> Iterator[Entry]:
         """All entries, from the start; one iteration at a time."""
         self._spool.seek(0)
-        for line in self._spool:
-            found = _decode(line.decode())
-            yield Entry(
-                found["path"],
-                found.get("size", 0),
-                found.get("digest", ""),
-                found.get("type", "file"),
-                found.get("etag"),
-                found.get("version"),
-            )
+        return map(decode_line, self._spool)
 
     def check_cases(self) -> None:
         """For a disk that folds case.

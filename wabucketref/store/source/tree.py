@@ -33,18 +33,20 @@ class Tree:
         """Absolute directory below which the places lie."""
         self.bytes = 0
         self.files = 0
-        self._paths: list[str] = []
+        self._paths = bytearray()
+        self._ends = array("Q")
         self._signed = array("q")
         self._unsigned = array("Q")
-        self._places: dict[str, str] = {}
-        self._order: list[int] | None = None
+        self._places: dict[int, str] = {}
+        self._order: array[int] | None = None
 
     def add(self, found: Found) -> None:
-        self._paths.append(found.path)
+        if found.place != found.path:
+            self._places[len(self._ends)] = found.place
+        self._paths += found.path.encode()
+        self._ends.append(len(self._paths))
         self._signed.extend((-1 if found.directory else found.size, found.mtime_ns, found.ctime_ns))
         self._unsigned.extend((found.inode, found.device))
-        if found.place != found.path:
-            self._places[found.path] = found.place
         if not found.directory:
             self.files += 1
             self.bytes += found.size
@@ -61,15 +63,19 @@ class Tree:
         return [self._at(index) for index in nlargest(_MANY, large, key=sizes.__getitem__)]
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._ends)
 
     def __iter__(self) -> Iterator[Found]:
         if self._order is None:
-            self._order = sorted(range(len(self._paths)), key=self._paths.__getitem__)
+            # UTF-8 keeps the order of code points, so the bytes need not become texts.
+            self._order = array("I", sorted(range(len(self._ends)), key=self._path))
         return map(self._at, self._order)
 
+    def _path(self, index: int) -> bytes:
+        return bytes(self._paths[self._ends[index - 1] if index else 0 : self._ends[index]])
+
     def _at(self, index: int) -> Found:
-        path = self._paths[index]
+        path = self._path(index).decode()
         size, mtime, ctime = self._signed[3 * index : 3 * index + 3]
         inode, device = self._unsigned[2 * index : 2 * index + 2]
-        return Found(path, self._places.get(path, path), max(size, 0), mtime, ctime, inode, device, size < 0)
+        return Found(path, self._places.get(index, path), max(size, 0), mtime, ctime, inode, device, size < 0)
