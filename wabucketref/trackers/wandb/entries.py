@@ -13,13 +13,16 @@ from wabucketref.errors import LocalIOError, NotFound
 
 _CHUNK: Final = 1 << 20
 _OURS: Final = "blake3:"
+LEGACY_ENTRY: Final = "platform_blob"
+"""The one reference that earlier releases recorded: the artifact's directory."""
 
 
 def entry_fields(reference: FileReference) -> dict[str, Any]:
     """The fields of an ``ArtifactManifestEntry``; the digest is what the SDK expects of the scheme.
 
     S3: the ETag, and the version id on versioned buckets. gs: the etag, and the generation. file: MD5 in base64, which
-    takes a look at the file. Others the SDK lists without fetching them.
+    takes a look at the file. Others the SDK lists without fetching them. A whole directory, as earlier releases
+    referred to it: nothing.
 
     Raises:
         NotFound, LocalIOError: a local file cannot be read.
@@ -27,6 +30,8 @@ def entry_fields(reference: FileReference) -> dict[str, Any]:
     scheme = urlsplit(reference.url).scheme
     extra: dict[str, Any] = {"wabucket": reference.digest} if reference.digest else {}
     digest = reference.digest or reference.url
+    if reference.path == LEGACY_ENTRY and not reference.digest:
+        return {"path": reference.path, "ref": reference.url, "digest": reference.url}
     if scheme in ("s3", "gs") and reference.etag:
         digest = reference.etag
         extra["etag"] = reference.etag

@@ -11,8 +11,6 @@ from wabucketref.trackers.wandb.rules import METADATA_KEY
 
 STATE_KEY: Final = "_wabucket"
 """Of the summary: how the run ended, in words that W&B has none for."""
-LEGACY_ENTRY: Final = "platform_blob"
-"""The one reference that earlier releases recorded: the artifact's directory."""
 _STATES: Final = {"running": RunState.RUNNING, "finished": RunState.FINISHED, "crashed": RunState.CRASHED}
 _LATEST: Final = "latest"
 

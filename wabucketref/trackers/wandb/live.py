@@ -30,6 +30,8 @@ class LiveRun:
         self.said = RunUpdate(key, config={}, summary={})
         self.logged: set[str] = set()
         """xids that were given to the SDK, whatever became of them."""
+        self.replaced: list[str] = []
+        """Uploads of the run that something else has taken the place of before they were recorded."""
         self.last_step = -1
         """Of the rows that the server must have in the end; -1: none."""
         self._last_index = -1

@@ -9,7 +9,7 @@ from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.jsonvalue import without_nan
 from wabucketref.model.run import RunUpdate
 from wabucketref.trackers.wandb.adopting import Predecessor
-from wabucketref.trackers.wandb.entries import entry_fields
+from wabucketref.trackers.wandb.entries import LEGACY_ENTRY, entry_fields
 from wabucketref.trackers.wandb.facts import metadata_of
 from wabucketref.trackers.wandb.live import LiveRun
 from wabucketref.trackers.wandb.sdk import LOG_SECONDS, load
@@ -44,6 +44,11 @@ def log_references(
         live.sdk.log_artifact(made, aliases=[artifact.alias, *before.names])
     made.wait(timeout=LOG_SECONDS)
     return made
+
+
+def whole(artifact: LoggedArtifact) -> FileReference:
+    """An upload of an earlier release, as that recorded it: one reference to its directory."""
+    return FileReference(LEGACY_ENTRY, artifact.uri, 0, "")
 
 
 def change_ended(run: Any, update: RunUpdate) -> None:

@@ -13,13 +13,17 @@ from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import HistoryRow, Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.settings import Settings
+from wabucketref.threads import Pool
 from wabucketref.trackers.wandb import facts
+from wabucketref.trackers.wandb.entries import LEGACY_ENTRY
 from wabucketref.trackers.wandb.sdk import mapped, public_api
 
 DEFAULT_ENTITY: Final = "~"
 """Stands for the entity that the server gives a user who names none, until the server could be asked."""
 _FORGIVE: Final = 20.0
 """Seconds after a question that nobody answered in which none is asked again."""
+_AT_ONCE: Final = 8
+"""Artifacts whose versions are asked for at once: W&B lists versions by artifact only."""
 _ALL_ROWS: Final = 10_000_000
 """Of a history; a run with more of them is sampled."""
 
@@ -110,11 +114,11 @@ class Queries:
     def info(self, place: str, found: Any) -> ArtifactInfo:
         """Our view of an artifact; one of an earlier release is found where its bytes lie."""
         info = facts.artifact_info(found, f"{SERVED}//{place}")
-        if facts.facts_of(found.metadata or {}) is not None or (found.file_count or 0) > 1:
-            return info
+        if facts.facts_of(found.metadata or {}) is not None or (found.file_count or 0) > 1 or found.size:
+            return info  # that of an earlier release is one reference of which nobody looked at the size
         with mapped(f"reading the manifest of {found.name}"):
             entries = dict(found.manifest.entries)
-        entry = entries.get(facts.LEGACY_ENTRY)
+        entry = entries.get(LEGACY_ENTRY)
         url = getattr(entry, "ref", None)
         return (facts.legacy_info(info, str(url)) if url else None) or info
 
@@ -176,7 +180,9 @@ class Queries:
         """All versions, newest first."""
         place = self.place(*project)
         wanted = [(kind, name)] if kind and name else self.collections(project, kind)
-        found = [self.info(place, one) for a_kind, a_name in wanted for one in self.versions(project, a_kind, a_name)]
+        with Pool(_AT_ONCE, thread_name_prefix="wabucket-ls") as pool:
+            lists = pool.map(lambda one: [self.info(place, found) for found in self.versions(project, *one)], wanted)
+            found = [one for some in lists for one in some]
         return found if kind and name else sorted(found, key=lambda one: one.created, reverse=True)
 
     def _listed(self, question: Any) -> list[Any]:

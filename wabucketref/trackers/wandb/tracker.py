@@ -164,6 +164,7 @@ class WandbTracker:
             live = self._begin(RunUpdate(key))
         begun = {} if live.said.created is None else {"created": live.said.created.isoformat()}
         ended = begun | {"state": str(state), "exit_code": exit_code, "finished": datetime.now(UTC).isoformat()}
+        ended |= {"replaced": sorted(set(live.replaced))} if live.replaced else {}
         try:
             with mapped("finishing the run"):
                 live.finish(exit_code, ended)
@@ -205,7 +206,11 @@ class WandbTracker:
         if known is not None and self._made_by(known, key):
             return self._queries.info(place, adopting.give_latest_back(self._queries, place, known))
         if artifact.standing is not None and not artifact.standing.current:
-            log.warning("%s was replaced or removed before it was recorded: W&B does not get it", artifact.ref)
+            log.warning(
+                "%s was replaced or removed before it was recorded: W&B gets no version of it, its run names it",
+                artifact.ref,
+            )
+            live.replaced.append(f"{artifact.ref}@{artifact.digest}")
             return artifact.unrecorded()
         live.logged.add(artifact.xid)
         references = self._references(artifact)
@@ -258,11 +263,11 @@ class WandbTracker:
             )
         except NotFound:
             found, info = None, None
-        if found is not None and info is not None and (info.is_kept or (info.digest or "") == artifact.digest):
+        if found is not None and info is not None and _is_used(info, artifact):
             with mapped(f"recording the use of {artifact.ref}"):
                 live.sdk.use_artifact(found)
             return info
-        references = self._references(artifact)
+        references = self._references(artifact) if artifact.digest else [logging_artifacts.whole(artifact)]
         with mapped(f"recording the use of {artifact.ref}"):
             met = logging_artifacts.log_references(live, artifact, references, as_input=True)
         return self._queries.info(place, met)
@@ -325,3 +330,9 @@ class WandbTracker:
         for live in left:
             if not live.joined:
                 logging_artifacts.give_up(live)
+
+
+def _is_used(info: ArtifactInfo, artifact: LoggedArtifact) -> bool:
+    """Whether what W&B has under the name is what was fetched. An upload of an earlier release, which has no digest,
+    may have been adopted since."""
+    return info.is_kept or not artifact.digest or info.digest == artifact.digest
