@@ -1,5 +1,5 @@
 """The CI templates in ``examples/`` are right by the tools of their own systems, and do what they say where those are
-faked: Apolo-Flow by hand, Argo, Jenkins, SLURM, Docker. The rest is in ``test_examples.py``."""
+faked: Apolo-Flow by hand, Argo, Jenkins, Azure, Buildkite, SLURM, Docker. The rest is in ``test_examples.py``."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.test_examples import EXAMPLES, Shell, checkout, filled
+from tests.e2e.test_examples import EXAMPLES, INSTALL, Shell, checkout, filled
 from tests.unit.ci import readers
 from wabucketref.version import __version__
 
@@ -37,6 +37,9 @@ def test_every_example_is_right_by_its_own_tool() -> None:
     lint("hadolint", EXAMPLES / "Dockerfile")
     lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", EXAMPLES / "github-actions.yml")
     lint("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", EXAMPLES / "gitlab-ci.yml")
+    lint("check-jsonschema", "--builtin-schema", "vendor.buildkite", EXAMPLES / "buildkite.yml")
+    azure = ("--regex-variant", "python", "--builtin-schema", "vendor.azure-pipelines")
+    lint("check-jsonschema", *azure, EXAMPLES / "azure-pipelines.yml")
 
 
 @pytest.fixture
@@ -131,6 +134,54 @@ def test_jenkinsfile(checkout: Path, bucket: Mapping[str, str]) -> None:
     assert [stage for stage, _ in stages] == ["dataset", "train"]
     assert variables == {"DATASET": "dataset/cats:jenkins-train-3"}
     assert same(checkout, checkout / "input")
+
+
+def test_azure_pipelines(checkout: Path, bucket: Mapping[str, str]) -> None:
+    pipeline = yaml.safe_load((EXAMPLES / "azure-pipelines.yml").read_text())
+    assert set(bucket) - {"WABUCKET_HOME"} <= set(pipeline["variables"])
+    shell = Shell(checkout, {**pipeline["variables"], **bucket, "TF_BUILD": "True", "BUILD_SOURCEVERSION": "4f1c0ffee"})
+    outputs: dict[str, str] = {}
+    for job in pipeline["jobs"]:
+        variables = {name: _azure(value, outputs) for name, value in job.get("variables", {}).items()}
+        for step in job["steps"]:
+            if step["script"] != INSTALL:
+                told = readers.azure(shell(step["script"], **variables).splitlines())
+                outputs |= {f"{step.get('name')}.{key.removeprefix('step.')}": value for key, value in told.items()}
+    assert outputs["publish.artifact_alias"] == "4f1c0ffee"
+    assert same(checkout, checkout / "input")
+
+
+def _azure(text: str, outputs: Mapping[str, str]) -> str:
+    """``$[ dependencies.JOB.outputs['STEP.NAME'] ]`` replaced by values; an unknown one is an error in the example."""
+    return re.sub(r"\$\[ dependencies\.\w+\.outputs\['([\w.]+)'\] \]", lambda match: outputs[match[1]], text)
+
+
+AGENT = """#!/bin/sh
+case "$1 $2" in
+    "meta-data set") cat > "$AGENT_KEEPS/$3" ;;
+    "meta-data get") cat "$AGENT_KEEPS/$3" ;;
+    *) cat > "$AGENT_KEEPS/annotation" ;;
+esac
+"""
+
+
+def test_buildkite(checkout: Path, tmp_path: Path, bucket: Mapping[str, str]) -> None:
+    pipeline = yaml.safe_load((EXAMPLES / "buildkite.yml").read_text())
+    assert set(bucket) - {"WABUCKET_HOME"} <= set(pipeline["env"])
+    kept = tmp_path / "meta-data"
+    kept.mkdir()
+    shell = Shell(checkout, {
+        **pipeline["env"], **bucket, "BUILDKITE": "true", "BUILDKITE_COMMIT": "4f1c0ffee",
+        "BUILDKITE_AGENT_ACCESS_TOKEN": "t",
+    })  # fmt: skip
+    agent = Path(shell.environ["PATH"].split(":")[0]) / "buildkite-agent"
+    agent.write_text(AGENT.replace("$AGENT_KEEPS", str(kept)))
+    agent.chmod(0o755)
+    for step in pipeline["steps"]:
+        if step != "wait":
+            shell(step["command"].replace("$BUILDKITE_COMMIT", "4f1c0ffee").replace("$$", "$"))
+    assert same(checkout, checkout / "input")
+    assert "dataset/cats&#58;4f1c0ffee" in (kept / "annotation").read_text()
 
 
 def _groovy(text: str, known: Mapping[str, str]) -> str:

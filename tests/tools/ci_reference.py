@@ -106,9 +106,16 @@ HANDED_ON: Final[Mapping[str, tuple[str, str, Sequence[Shown]]]] = {
     "buildkite": (
         "`buildkite-agent meta-data set`, `annotate`",
         "TestBuildkite",
-        [Shown("unit/ci/test_outputs.py", "test_buildkite_meta_data_and_annotation")],
+        [
+            Shown("unit/ci/test_outputs.py", "test_buildkite_meta_data_and_annotation"),
+            Shown("e2e/test_ci_examples.py", "test_buildkite"),
+        ],
     ),
-    "azure": ("`##vso[task.setvariable …]` on stdout", "TestAzure", [ANY_VALUE]),
+    "azure": (
+        "`##vso[task.setvariable …]` on stdout",
+        "TestAzure",
+        [ANY_VALUE, Shown("e2e/test_ci_examples.py", "test_azure_pipelines")],
+    ),
     "json": ("JSON file, `--outputs-file FILE`", "TestJsonFile", [ANY_VALUE]),
     "properties": (
         "Java properties, `--outputs-file FILE.properties`",
