@@ -1,10 +1,11 @@
 """The one JSON document that ``--json`` prints."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import indent
 from typing import Any
+
+from wabucketref.model.finite import finite
 
 
 def encode(document: Mapping[str, Any]) -> str:
@@ -15,7 +16,7 @@ def encode(document: Mapping[str, Any]) -> str:
     try:
         return json.dumps(document, indent=2, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(document), indent=2, allow_nan=False)
+        return json.dumps(finite(document), indent=2, allow_nan=False)
 
 
 def encode_long(document: Mapping[str, Any], name: str, items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -26,13 +27,3 @@ def encode_long(document: Mapping[str, Any], name: str, items: Iterable[Mapping[
         yield before if first else f"{before},"
         before, first = indent(encode(item), "    "), False
     yield f"{before}]\n}}" if first else f"{before}\n  ]\n}}"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

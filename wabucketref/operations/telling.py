@@ -29,6 +29,8 @@ def tell(settings: Settings, tracker: Tracker, key: RunKey, bucket: str) -> None
         endpoint.send(run_events(run, inputs, outputs, settings.openlineage_namespace))
     except WaBucketError as error:
         log.warning("run %s is recorded, but OpenLineage was not told: %s", key.run_id, error)
+    except Exception as error:  # a defect here must not undo what is done
+        log.warning("run %s is recorded, but OpenLineage was not told: %s", key.run_id, type(error).__name__)
 
 
 def _found(tracker: Tracker, key: RunKey, bucket: str, references: Sequence[str]) -> list[Dataset]:

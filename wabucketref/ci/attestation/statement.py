@@ -1,12 +1,12 @@
 """An in-toto Statement v1 with SLSA provenance v1 on one artifact: https://slsa.dev/spec/v1.0/provenance."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wabucketref.errors import IntegrityError
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.model.finite import finite
 from wabucketref.model.run import COMMIT, RunInfo, facts_named
 from wabucketref.version import __version__
 
@@ -30,7 +30,7 @@ def statement(artifact: ArtifactInfo, run: RunInfo | None, inputs: Sequence[Arti
 
 def payload(document: Mapping[str, Any]) -> bytes:
     """The statement as the bytes that are signed: strict JSON in ASCII."""
-    return json.dumps(_finite(document), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(finite(document), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def digest_set(digest: str | None) -> dict[str, str]:
@@ -104,14 +104,3 @@ def _details(run: RunInfo | None) -> dict[str, Any]:
     }
     builder = {"id": f"urn:wabucketref:builder:{provider}", "version": {"wabucketref": __version__}}
     return {"builder": builder, "metadata": metadata}
-
-
-def _finite(value: Any) -> Any:
-    """`value` with names in place of numbers that JSON lacks."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

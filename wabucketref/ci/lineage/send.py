@@ -11,14 +11,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wabucketref.errors import TransientError, UsageError, WaBucketError
+from wabucketref.model.finite import finite
 from wabucketref.retry import RetryPolicy, retry
 from wabucketref.version import __version__
 
 log = logging.getLogger(__name__)
 
-_SECONDS: Final = 5.0
-"""For one event."""
-_POLICY: Final = RetryPolicy(attempts=3, deadline=10.0, max_delay=2.0, max_retry_after=2.0)
+_SECONDS: Final = 3.0
+"""For one answer: a run is done, and its user waits for this."""
+_POLICY: Final = RetryPolicy(attempts=3, deadline=5.0, max_delay=1.0, max_retry_after=1.0)
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -50,7 +51,7 @@ class Endpoint:
             log.warning("the key for OpenLineage goes to %s in plain HTTP", urlsplit(address).hostname)
         opener = urllib.request.build_opener(_NoRedirects)
         for event in events:
-            request = self._request(address, json.dumps(event).encode())
+            request = self._request(address, json.dumps(finite(event), allow_nan=False).encode())
             retry(lambda: _post(opener, request), policy, what="sending an OpenLineage event")  # noqa: B023
 
     def _request(self, address: str, body: bytes) -> urllib.request.Request:

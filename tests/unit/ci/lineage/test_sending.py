@@ -1,6 +1,7 @@
 """Events go to a real HTTP server at the end of each run, and what goes wrong there harms nothing."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -138,6 +139,29 @@ def test_nobody_there(work: Path, quick: None, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
     assert upload() == 0
     assert "cannot be reached: [Errno 111]" in capsys.readouterr().err
+
+
+def test_a_server_that_never_answers_is_not_waited_for(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(send, "_SECONDS", 0.1)
+    monkeypatch.setattr(Endpoint.send, "__defaults__", (RetryPolicy(attempts=3, first_delay=0.01),))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert upload() == 0
+    assert "cannot be reached: timed out" in capsys.readouterr().err
+
+
+def test_a_defect_in_telling_harms_nothing(work: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(Endpoint, "send", lambda *_: 1 / 0)
+    assert upload() == 0
+    assert "OpenLineage was not told: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_numbers_that_json_lacks(collector: Collector) -> None:
+    """Metadata that other programs recorded may have them."""
+    Endpoint(collector.url, "x").send([{"loss": float("nan"), "deep": [{"loss": float("-inf")}]}])
+    assert collector.got[-1][2] == {"loss": "NaN", "deep": [{"loss": "-Infinity"}]}
 
 
 def test_what_is_not_recorded_is_not_told(work: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
