@@ -224,3 +224,23 @@ def test_a_large_file_in_parts(store: Store, tmp_path: Path) -> None:
         upload(ws, tmp_path / "big", "b", "dataset", "one")
         download(ws, ArtifactRef("dataset", "b", "one"), tmp_path / "out")
     assert (tmp_path / "out/big").read_bytes() == (tmp_path / "big").read_bytes()
+
+
+def test_equal_files_under_another_alias_are_copied_and_are_what_their_manifest_says(
+    ws: Workspace, store: Store, source: Path, tmp_path: Path
+) -> None:
+    upload(ws, source, "cats", "dataset", "one")
+    (source / "a.txt").write_bytes(b"changed")
+    for alias in ("two", "three"):
+        result = upload(ws, source, "cats", "dataset", alias)
+        changed = len(b"changed") if alias == "two" else 0
+        assert result.transfer.bytes_moved == changed
+        assert result.transfer.bytes_reused == result.artifact.bytes - changed
+    ref = ArtifactRef("dataset", "cats", "three")
+    download(ws, ref, tmp_path / "out")
+    assert trees.read(tmp_path / "out", without="") == trees.read(source)
+    assert verify(ws, ref, deep=True).damage == ()
+    etags = {info.key: info.etag for info in ws.open_storage(store.bucket).list("dataset/cats/three/")}
+    header = ws.plane.find(store.bucket, ref)
+    for entry in ws.plane.entries(store.bucket, ref, header):
+        assert entry.type == "directory" or entry.etag == etags[f"dataset/cats/three/{entry.path}"]

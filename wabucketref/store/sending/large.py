@@ -4,11 +4,10 @@ from wabucketref.contracts.storage import Multipart, ObjectInfo, Part
 from wabucketref.contracts.transfer import OpenUpload, StoredPart, TransferMemory
 from wabucketref.errors import NotFound, OutcomeUnknown, WrittenWrong
 from wabucketref.failpoints import hit
-from wabucketref.store.digest import digest_of
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.parts import OtherBytes, Parts
-from wabucketref.store.sending.readback import read_back
+from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.unfinished import give_back
 from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
@@ -119,6 +118,6 @@ class LargeFile:
             info = self._guarded.storage.head(self._key)
             if info is None or info.size != self._found.size:
                 raise
-            if digest_of(read_back(self._guarded.storage, info, self._crew)) != digest:
+            if digest_in_store(self._guarded.storage, info, self._crew) != digest:
                 raise
             return info

@@ -19,14 +19,13 @@ from wabucketref.errors import (
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import UploadPlan
-from wabucketref.store.digest import digest_of
 from wabucketref.store.etags import tell_equal_bytes
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import SourceDigests
 from wabucketref.store.sending.earlier import Earlier, Original
 from wabucketref.store.sending.entryindex import EntryIndex
 from wabucketref.store.sending.guarded import SourceGone
-from wabucketref.store.sending.readback import read_back
+from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.writing import Room
 from wabucketref.store.source.tree import Found
 
@@ -76,7 +75,7 @@ class Reuse:
             return None
         if self._digests.of(found) != old.digest:
             return None
-        if self._storage.capabilities.local and digest_of(read_back(self._storage, seen, self._crew)) != old.digest:
+        if self._storage.capabilities.local and digest_in_store(self._storage, seen, self._crew) != old.digest:
             return None
         return old
 
@@ -135,7 +134,7 @@ class Reuse:
         equal etags; else the original's, which is still the same after the copy was made. On a disk they are read.
         """
         if self._storage.capabilities.local:
-            return made if digest_of(read_back(self._storage, made, self._crew)) == digest else None
+            return made if digest_in_store(self._storage, made, self._crew) == digest else None
         if made.size == meant.size and tell_equal_bytes(made.etag, meant.etag):
             return made
         original, copy = self._storage.head(meant.key), self._storage.head(made.key)

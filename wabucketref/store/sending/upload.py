@@ -9,12 +9,11 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import Committed, UploadPlan
 from wabucketref.store.cache.known import DigestCache
-from wabucketref.store.digest import digest_of
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender
-from wabucketref.store.sending.readback import read_back
+from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.reuse import Reuse, reusing
 from wabucketref.store.sending.unfinished import Unfinished
 from wabucketref.store.sending.writing import Moved, Room, Writing
@@ -132,7 +131,7 @@ class _Filling:
             return None
         if self._digests.of(found) != known.digest:
             return None
-        if self._storage.capabilities.local and digest_of(read_back(self._storage, seen, self._crew)) != known.digest:
+        if self._storage.capabilities.local and digest_in_store(self._storage, seen, self._crew) != known.digest:
             return None
         return Entry(found.path, found.size, known.digest, "file", known.etag, known.version)
 
@@ -143,7 +142,7 @@ class _Filling:
         if sum(part.size for part in self._memory.parts_of(left).values()) != found.size:
             return None
         digest = self._digests.of(found)
-        if digest_of(read_back(self._storage, seen, self._crew)) != digest:
+        if digest_in_store(self._storage, seen, self._crew) != digest:
             return None
         return _entry(found, digest, seen)
 
