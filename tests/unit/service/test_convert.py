@@ -41,7 +41,21 @@ def through(message: Any) -> Any:
 
 @given(
     st.builds(
-        UploadPlan, names, texts, texts, names, names, names, facts, times, mappings, globs, globs, st.booleans(), names
+        UploadPlan,
+        names,
+        texts,
+        texts,
+        names,
+        names,
+        names,
+        facts,
+        times,
+        mappings,
+        globs,
+        globs,
+        st.booleans(),
+        names,
+        st.none() | globs,
     )
 )
 def test_upload_plans(plan: UploadPlan) -> None:
@@ -55,7 +69,11 @@ def test_link_plans(plan: LinkPlan) -> None:
     assert convert.link_from_record(record, KEY) == plan
 
 
-@given(st.builds(DownloadPlan, names, texts, texts, names, names, names, st.none() | names, globs, globs))
+@given(
+    st.builds(
+        DownloadPlan, names, texts, texts, names, names, names, st.none() | names, globs, globs, deep=st.booleans()
+    )
+)
 def test_download_plans(plan: DownloadPlan) -> None:
     record: UseArtifactRecord = through(convert.download_to_record(plan))
     assert convert.download_from_record(record) == plan
