@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Nothing of this machine's own setup takes part, credentials included.
-for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p' | grep -E '^(WANDB|WABUCKET|NEURO|GITHUB|GITLAB|CI)_' || true); do
+for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p' | grep -E '^(WANDB|WABUCKET|NEURO|GITHUB|GITLAB|CI|OPENLINEAGE)_|^(TF_BUILD|BUILDKITE)$' || true); do
     unset "$name"
 done
 export WABUCKET_HOME="$work/home" XDG_CONFIG_HOME="$work/config"

@@ -20,7 +20,10 @@ FEW = 40
 SHARE = 0.2
 """Of the tests on the slower plane are run, when there are more than a few."""
 _FOREIGN = ("WANDB_", "AWS_", "WABUCKET_", "GOOGLE_", "AZURE_", "STORAGE_EMULATOR_", "NEURO_", "APOLO_", "XDG_")
-_CI = ("GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_", "CIRCLE")
+_CI = (
+    "GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_", "CIRCLE", "TF_BUILD", "BITBUCKET_", "ARGO_", "SLURM", "SM_",
+    "TRAINING_JOB_", "CLOUD_ML_", "RAY_", "KUBERNETES_", "OPENLINEAGE_",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
