@@ -83,7 +83,11 @@ def _tracker(ws: Workspace) -> Probe:
     if ws.settings.project_name is None:
         return Probe("tracker", None, "no project is set", "give -p/--project-name or set WANDB_PROJECT")
     versions = len(ws.tracker.list_artifacts(ws.project))
-    return Probe("tracker", True, f"{ws.settings.tracker_place()} answers; the project has {versions} version(s)")
+    text = f"{ws.settings.tracker_place()} answers; the project has {versions} version(s)"
+    aside = sorted(path.name for path in ws.settings.home.glob("catalog.sqlite.damaged-*Z"))
+    if aside:
+        text += f"; `wabucket rebuild` has set aside {', '.join(aside[:3])}"
+    return Probe("tracker", True, text, "keep these files for a report, or delete them" if aside else None)
 
 
 def _plugins(ws: Workspace) -> Probe:

@@ -71,4 +71,13 @@ def test_damage_of_the_catalog_is_named(ws: Workspace) -> None:
     found = probe(ws, "tracker")
     assert found.ok is False
     assert "damaged" in found.text
-    assert found.hint is not None
+    assert "wabucket rebuild" in (found.hint or "")
+
+
+@pytest.mark.row("R2")
+def test_a_catalog_that_was_set_aside_is_named(ws: Workspace) -> None:
+    path = ws.settings.home / "catalog.sqlite.damaged-20260101T000000.000000Z"
+    for suffix in ("", "-wal"):
+        path.with_name(path.name + suffix).touch()
+    found = probe(ws, "tracker")
+    assert (found.ok, path.name in found.text, "-wal" in found.text) == (True, True, False)

@@ -103,5 +103,5 @@ def _refuse(result: "VerifyAllResult") -> None:
         )
     raise TrackingPending(
         f"nothing is damaged, but {result.pending} of the versions and runs are not recorded as they are",
-        hint="run `wabucket sync` in the home that made them",
+        hint="run `wabucket sync` in the home that made them, or `wabucket rebuild` if that is lost",
     )
