@@ -33,19 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
-        shared = getattr(config, "workerinput", {}).get("seed")
-        config.option.seed = shared if shared is not None else random.SystemRandom().randrange(1 << 32)
+        config.option.seed = _seed_of_all(config)
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(config.option.seed)
     config.pluginmanager.register(Passed(strict=IN_CI), "passed-failpoints")
     config.pluginmanager.register(Figures(), "figures")
     config.pluginmanager.register(Workers(), "workers")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """A worker of xdist has the seed of all."""
-    node.workerinput["seed"] = node.config.option.seed
 
 
 def _seed_of_all(config: pytest.Config) -> int:

@@ -144,7 +144,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     for_extras = {"cryptography", "grpc", "graphql", "starlette", "uvicorn", "psycopg"}  # `attest`, `service` …
     only_if_there = {"apolo_sdk"}
     assert sorted(foreign - covered - with_them - only_for_tests - for_extras - only_if_there) == []
-    assert sorted(covered - foreign - {"obstore", "fsspec"}) == []
+    assert sorted(covered - foreign - {"fsspec"}) == []
 
 
 def test_news_fragments_make_a_changelog() -> None:

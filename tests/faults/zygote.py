@@ -20,7 +20,6 @@ from tests.faults.warm import warm_s3
 PRELOADED = (
     "s3fs",
     "gcsfs",
-    "obstore",
     "rich.progress",
     "alembic.command",
     "wabucketref.cli.main",

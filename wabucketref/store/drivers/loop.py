@@ -1,6 +1,5 @@
 """Runs coroutines of asynchronous clients on fsspec's event-loop thread and waits for them."""
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -12,6 +11,8 @@ T = TypeVar("T")
 
 def submit(work: Coroutine[Any, Any, T]) -> "Future[T]":
     """Start `work` on the loop's thread; many threads may have work under way at once."""
+    import asyncio
+
     from fsspec.asyn import get_loop
 
     return asyncio.run_coroutine_threadsafe(work, get_loop())

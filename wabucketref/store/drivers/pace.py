@@ -4,10 +4,12 @@ An HTTP client is told only how long the other side may be silent. Here the byte
 come, and each part of it has to move in time.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 STALL_SECONDS: Final = 60.0
@@ -25,7 +27,7 @@ class Stalled(Exception):
 class Pace:
     """The bytes that one request moved, and by when it must have moved more."""
 
-    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, limit: "asyncio.Timeout", seconds: float) -> None:
         self._limit: asyncio.Timeout | None = limit
         self._seconds = seconds
         self._enough = seconds * SLOWEST
@@ -52,6 +54,8 @@ class Pace:
         self._limit = None
 
     def _allow(self, seconds: float) -> None:
+        import asyncio  # slow to import, and the native plane does without
+
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
@@ -65,6 +69,8 @@ async def keep_pace(work: Callable[[], Awaitable[T]], seconds: float) -> T:
     Raises:
         Stalled: less than 1 KiB/s moved for `seconds`.
     """
+    import asyncio
+
     limit = asyncio.timeout(None)
     try:
         async with limit:

@@ -3,15 +3,16 @@
 ``credential_process`` is a program of the user's that may wait for anything: a login, a network, a keyring.
 """
 
-import asyncio
-import configparser
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wabucketref.errors import SettingsError, TimedOut, TransientError
+
+if TYPE_CHECKING:
+    import asyncio
 
 CREDENTIAL_SECONDS: Final = 30.0
 _PROCESS: Final = "the credential_process of the AWS profile"
@@ -87,13 +88,15 @@ def open_session(files: AwsFiles, profile: str | None) -> Any:
 class Helper:
     """A credential process under way; as much of an asyncio process as the AWS library uses."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: "asyncio.subprocess.Process") -> None:
         self._process = process
         self.returncode = 0
 
     @classmethod
     async def start(cls, *command: str, **streams: Any) -> "Helper":
         """Raises SettingsError when it cannot be run."""
+        import asyncio
+
         try:
             return cls(await asyncio.create_subprocess_exec(*command, **streams))
         except OSError as error:
@@ -107,6 +110,8 @@ class Helper:
             TransientError: it failed.
             SettingsError: it printed something else than credentials.
         """
+        import asyncio
+
         try:
             async with asyncio.timeout(CREDENTIAL_SECONDS):
                 out, err = await self._process.communicate()
@@ -159,6 +164,8 @@ def _expanded(path: str) -> str:
 
 def _place(path: str) -> str:
     """The file with the line at which it breaks the rules, as far as that can be told."""
+    import configparser
+
     try:
         with open(path, "rb") as file:
             data = file.read(1 << 20)

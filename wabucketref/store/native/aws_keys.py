@@ -1,6 +1,5 @@
 """Credentials for S3: from the environment, else by the AWS library's chain (profiles, SSO, web identity, roles …)."""
 
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +69,8 @@ class Helper:
 
     def __init__(self, command: list[str], **streams: Any) -> None:
         """Raises SettingsError when it cannot be run."""
+        import subprocess
+
         try:
             self._process = subprocess.Popen(command, **streams)  # noqa: S603  # the user's own setting
         except OSError as error:
@@ -83,9 +84,11 @@ class Helper:
             TransientError: it failed.
             SettingsError: it printed something else than credentials.
         """
+        from subprocess import TimeoutExpired
+
         try:
             out, err = self._process.communicate(timeout=s3_session.CREDENTIAL_SECONDS)
-        except subprocess.TimeoutExpired as error:
+        except TimeoutExpired as error:
             raise helper_hangs() from error
         finally:
             if self._process.returncode is None:

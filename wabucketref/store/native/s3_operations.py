@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_plus
-from xml.etree.ElementTree import Element
 
 from wabucketref.store.native.sigv4 import query_of
 from wabucketref.store.native.wire import Head
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _XML_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _HEADERS: Final = {
@@ -43,7 +44,7 @@ class Operation:
     method: str
     parameters: tuple[tuple[str, str], ...] = ()
     """Of each request."""
-    read: Callable[[Element], dict[str, Any]] | None = None
+    read: "Callable[[Element], dict[str, Any]] | None" = None
     """Makes an answer of the document in the body."""
 
 
@@ -155,14 +156,18 @@ def error_of(head: Head, body: bytes, *, inside: bool = False) -> dict[str, Any]
 
 def _between(text: str, name: str) -> str:
     match = re.search(rf"<{name}>([^<]{{0,2000}})</{name}>", text)
-    return unescape(match[1]) if match else ""
+    if match is None:
+        return ""
+    from html import unescape
+
+    return unescape(match[1])
 
 
-def _name(element: Element) -> str:
+def _name(element: "Element") -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _fields(element: Element) -> dict[str, Any]:
+def _fields(element: "Element") -> dict[str, Any]:
     """The fields of a document or of one item in it, dates in seconds. Its own name says nothing: servers differ."""
     found: dict[str, Any] = {_name(child): child.text or "" for child in element}
     for name in ("LastModified", "Initiated"):
@@ -174,15 +179,15 @@ def _fields(element: Element) -> dict[str, Any]:
     return found
 
 
-def _under(name: str) -> Callable[[Element], dict[str, Any]]:
+def _under(name: str) -> "Callable[[Element], dict[str, Any]]":
     """All fields of the document under this name."""
     return lambda root: {name: _fields(root)}
 
 
-def _list(element: str, name: str) -> Callable[[Element], dict[str, Any]]:
+def _list(element: str, name: str) -> "Callable[[Element], dict[str, Any]]":
     """A listing, whose items are elements of this name, and come under that."""
 
-    def read(root: Element) -> dict[str, Any]:
+    def read(root: "Element") -> dict[str, Any]:
         found, items = _fields(root), [_fields(child) for child in root if _name(child) == element]
         if found.get("EncodingType") == "url":
             items = [{**item, "Key": unquote_plus(item["Key"])} for item in items]
