@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,11 +147,12 @@ def test_a_file_deleted_in_use_is_made_anew_by_the_next(path: Path) -> None:
 
 
 def _work(path: Path, first: int) -> None:
-    fill_from = DigestTable(path)
+    table = DigestTable(path)
     for number in range(first, first + 3000):
-        fill_from.put(key(number), FACTS, digest(number))
-        assert fill_from.get(key(number // 2), FACTS) in (None, digest(number // 2))
-    os._exit(0)  # as after a kill: nothing is closed
+        table.put(key(number), FACTS, digest(number))
+        assert table.get(key(number // 2), FACTS) in (None, digest(number // 2))
+    table.close()
+    os._exit(0)
 
 
 def test_many_processes_write_at_once(path: Path) -> None:
@@ -163,6 +165,32 @@ def test_many_processes_write_at_once(path: Path) -> None:
         assert worker.exitcode == 0
     # Each growing of one forgets what others write meanwhile; what is there is right.
     assert stored(path, 7500) > 1000
+
+
+def test_threads_write_while_it_grows(path: Path) -> None:
+    table = DigestTable(path)
+
+    def work(first: int) -> None:
+        for number in range(first, first + 2000):
+            table.put(key(number), FACTS, digest(number))
+            assert table.get(key(number), FACTS) in (None, digest(number))
+            if number % 500 == 0:
+                table._flush()
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(work, 2000 * number) for number in range(4)]:
+            future.result()
+    table.close()
+    assert stored(path, 8000) > 7000
+
+
+def test_what_is_known_for_some_seconds_is_in_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = DigestTable(path)
+    table.put(key(1), FACTS, digest(1))
+    assert stored(path, 3) == 0
+    monkeypatch.setattr("wabucketref.store.cache.table.time.monotonic", lambda: table._due + 1)
+    table.put(key(2), FACTS, digest(2))
+    assert stored(path, 3) == 2
 
 
 @pytest.mark.row("I1")

@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import Struct
@@ -26,6 +26,11 @@ _BUCKET_BYTES: Final = _SLOTS * _RECORD.size
 _FIRST_BITS: Final = 10
 MAX_BITS: Final = 18
 """Of the number of buckets: 2 million records in 128 MiB."""
+_BATCH: Final = 16_384
+"""Records that may wait to be written."""
+_FLUSH_SECONDS: Final = 5.0
+_WINDOW: Final = 128
+"""Buckets that are read and written at once, where most of them change."""
 MAX_BYTES: Final = ((1 << MAX_BITS) + 1) * _BUCKET_BYTES
 _FRESH_SECONDS: Final = 86400
 """A record is marked as used at most once a day."""
@@ -43,6 +48,10 @@ class DigestTable:
         self._path = path
         self._max_bits = max_bits
         self._now = int(time.time())
+        self._pending: dict[bytes, bytes] = {}
+        """Records by name that are not in the file yet."""
+        self._due = time.monotonic() + _FLUSH_SECONDS
+        self._flushing = threading.Lock()
         self._growing = threading.Lock()
         self._writable = True
         self._descriptor, self._bits = -1, 0
@@ -53,32 +62,20 @@ class DigestTable:
 
     def get(self, key: bytes, facts: bytes) -> bytes | None:
         """The 32 bytes stored for `key` with the very same `facts`."""
-        name, bucket = self._place(key)
-        try:
-            block = os.pread(self._descriptor, _BUCKET_BYTES, bucket)
-        except OSError:
+        name = _name(key)
+        record = self._pending.get(name) or self._read(name)
+        if record is None:
             return None
-        start = _find(block, name)
-        if start < 0:
-            return None
-        _, check, digest, used = _RECORD.unpack_from(block, start)
+        _, check, digest, used = _RECORD.unpack(record)
         if check != _check(key, facts, digest):
             return None
         if self._now - used > _FRESH_SECONDS:
-            with self._harmless():
-                self._write(bucket + start, name, check, digest)
+            self._note(name, check, digest)
         return bytes(digest)
 
     def put(self, key: bytes, facts: bytes, digest: bytes) -> None:
-        """Store 32 bytes, in the place of what is stored for `key`."""
-        if not self._writable:
-            return
-        name, bucket = self._place(key)
-        with self._harmless():
-            while (slot := self._slot(bucket, name)) < 0:
-                self._grow()
-                name, bucket = self._place(key)
-            self._write(bucket + slot, name, _check(key, facts, digest), digest)
+        """Store 32 bytes, in the place of what is stored for `key`; in the file within some seconds."""
+        self._note(_name(key), _check(key, facts, digest), digest)
 
     def reserve(self, records: int) -> None:
         """Make room for so many, which costs less than to grow in steps."""
@@ -88,32 +85,70 @@ class DigestTable:
 
     def close(self) -> None:
         """Idempotent."""
+        self._flush()
         self._descriptor, self._writable = -1, False
         while self._open_files:
             os.close(self._open_files.pop())
 
-    def _place(self, key: bytes) -> tuple[bytes, int]:
-        """The name of a key in records, and where its bucket begins. The first bucket is the file's header."""
-        name = blake3(key).digest(8)
-        if name == _NONE:
-            name = b"\1" + name[1:]
-        number = int.from_bytes(name, "big") >> (64 - self._bits)
-        return name, (number + 1) * _BUCKET_BYTES
+    def _note(self, name: bytes, check: bytes, digest: bytes) -> None:
+        if not self._writable:
+            return
+        self._pending[name] = _RECORD.pack(name, check, digest, self._now)
+        if len(self._pending) >= _BATCH or time.monotonic() > self._due:
+            self._flush()
 
-    def _slot(self, bucket: int, name: bytes) -> int:
-        """Where in the bucket a record goes; -1 when the table should grow first."""
-        block = os.pread(self._descriptor, _BUCKET_BYTES, bucket).ljust(_BUCKET_BYTES, b"\0")
+    def _read(self, name: bytes) -> bytes | None:
+        try:
+            block = os.pread(self._descriptor, _BUCKET_BYTES, self._bucket(name))
+        except OSError:
+            return None
+        start = _find(block, name, 0, len(block))
+        return block[start : start + _RECORD.size] if start >= 0 else None
+
+    def _bucket(self, name: bytes) -> int:
+        """Where the bucket of a name begins. The first one of the file is its header."""
+        return ((int.from_bytes(name, "big") >> (64 - self._bits)) + 1) * _BUCKET_BYTES
+
+    def _flush(self) -> None:
+        """Write what waits. A record that another thread adds meanwhile may be forgotten."""
+        with self._flushing, self._harmless():
+            pending, self._pending = self._pending, {}
+            self._due = time.monotonic() + _FLUSH_SECONDS
+            records = sorted(pending.values())
+            done = 0
+            while self._writable and (done := self._write(records, done)) < len(records):
+                self._grow()
+
+    def _write(self, records: Sequence[bytes], done: int) -> int:
+        """Write those after the first `done`, in order of buckets: many of them through large windows. Returns how
+        many are done when it stops, at a bucket that is full while the table can grow."""
+        size = _BUCKET_BYTES * (_WINDOW if len(records) >= 1 << max(self._bits - 4, 0) else 1)
+        start, window = 0, bytearray()
+        for record in records[done:]:
+            bucket = self._bucket(record[:8])
+            if not start <= bucket < start + len(window):
+                os.pwrite(self._descriptor, window, start)
+                start = bucket - (bucket - _BUCKET_BYTES) % size
+                end = min(start + size, _bytes(self._bits))
+                window = bytearray(os.pread(self._descriptor, end - start, start).ljust(end - start, b"\0"))
+            slot = self._slot(window, bucket - start, record[:8])
+            if slot < 0:
+                break
+            window[slot : slot + _RECORD.size] = record
+            done += 1
+        os.pwrite(self._descriptor, window, start)
+        return done
+
+    def _slot(self, window: bytearray, bucket: int, name: bytes) -> int:
+        """Where in the window a record of the bucket goes; -1 when the table should grow first."""
+        end = bucket + _BUCKET_BYTES
         for wanted in (name, _NONE):
-            if (slot := _find(block, wanted)) >= 0:
+            if (slot := _find(window, wanted, bucket, end)) >= 0:
                 return slot
         if self._bits < self._max_bits:
             return -1
-        used = [_RECORD.unpack_from(block, start)[3] for start in range(0, _BUCKET_BYTES, _RECORD.size)]
-        return used.index(min(used)) * _RECORD.size
-
-    def _write(self, offset: int, name: bytes, check: bytes, digest: bytes) -> None:
-        if self._writable:
-            os.pwrite(self._descriptor, _RECORD.pack(name, check, digest, self._now), offset)
+        starts = range(bucket, end, _RECORD.size)
+        return min(starts, key=lambda start: int(_RECORD.unpack_from(window, start)[3]))
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:
@@ -205,12 +240,18 @@ def _split(block: bytes, bits: int) -> bytes:
     return bytes(out)
 
 
-def _find(block: bytes, name: bytes) -> int:
-    """Where in a bucket the record of this name begins, -1 when there is none."""
-    start = block.find(name)
-    while start % _RECORD.size and start >= 0:
-        start = block.find(name, start + 1)
-    return start
+def _name(key: bytes) -> bytes:
+    """What stands for a key in records."""
+    name = blake3(key).digest(8)
+    return name if name != _NONE else b"\1" + name[1:]
+
+
+def _find(block: bytes | bytearray, name: bytes, start: int, end: int) -> int:
+    """Where between `start` and `end` the record of this name begins, -1 when there is none."""
+    found = block.find(name, start, end)
+    while found >= 0 and found % _RECORD.size:
+        found = block.find(name, found + 1, end)
+    return found
 
 
 def _bytes(bits: int) -> int:
