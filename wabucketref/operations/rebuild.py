@@ -7,7 +7,7 @@ from typing import Final, cast
 from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, RebuildableTracker
 from wabucketref.contracts.transfer import Cancel
-from wabucketref.errors import Interrupted, Unsupported, UpgradeRequired, UsageError
+from wabucketref.errors import Interrupted, InvalidValue, Unsupported, UpgradeRequired, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.artifact import LoggedArtifact, Standing
 from wabucketref.model.names import check_new_alias, check_project
@@ -82,13 +82,24 @@ class _Rebuilding:
         for _ in range(_TRIES):
             there = self._uploads.still_there(uploads)
             found = list(self._found(there, holders))
-            answers = dict(zip((one.artifact.ref for one in found), self._tracker.add_found(found), strict=True))
-            for one in found:
-                self._count(one, answers[one.artifact.ref])
+            answers = self._add(found)
             holders = {ref: held.holder for ref, held in answers.items() if isinstance(held, AliasHeld)}
             uploads = [one for one in there if one.ref in holders and one.header is not None]
             if not uploads:
                 return
+
+    def _add(self, found: Sequence[FoundUpload]) -> dict[ArtifactRef, Added | AliasHeld]:
+        """All at once; one by one when the tracker cannot hold one of them, which is left out then."""
+        try:
+            answers = self._tracker.add_found(found)
+        except InvalidValue as error:
+            if len(found) > 1:
+                return {ref: answer for one in found for ref, answer in self._add([one]).items()}
+            self._result.skipped.extend(Skipped(str(one.artifact.ref), "damaged", str(error)) for one in found)
+            return {}
+        for one, new in zip(found, answers, strict=True):
+            self._count(one, new)
+        return {one.artifact.ref: answer for one, answer in zip(found, answers, strict=True)}
 
     def _count(self, one: FoundUpload, new: Added | AliasHeld) -> None:
         if isinstance(new, Added):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import IntegrityError, UpgradeRequired
+from wabucketref.errors import IntegrityError, NotFound, UpgradeRequired, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
@@ -43,10 +43,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An upload whose header is damaged, or of a later release."""
+    """An upload whose header is damaged, of a later release, or of another name."""
 
     ref: ArtifactRef
-    error: IntegrityError | UpgradeRequired
+    error: WaBucketError
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ class Uploads:
         ref = ArtifactRef(*directory.split("/"))
         try:
             found = read_header(self._storage, ref)
-        except (IntegrityError, UpgradeRequired) as error:
+            if found is not None:
+                _created(found.header)
+        except (IntegrityError, UpgradeRequired, NotFound) as error:
             self.unreadable.append(Unreadable(ref, error))
             found = None
         self._crew.progress.advance(files=1)
@@ -124,9 +126,7 @@ class Uploads:
         if found.header.base is not None:
             self._bases.add(found.header.base)
         committed = found.info.modified or 0.0
-        self._places.append(
-            _Place(created_of(found.header), committed, ref.directory, start, len(data), found.info.etag)
-        )
+        self._places.append(_Place(_created(found.header), committed, ref.directory, start, len(data), found.info.etag))
 
     def _is_upload(self, directory: str, alias: Alias) -> bool:
         """Of an earlier release, also one that is being adopted, as ``header.look`` decides it."""
@@ -161,6 +161,19 @@ def read_uploads(storage: Storage, crew: Crew) -> Iterator[Uploads]:
 def _without_header(ref: ArtifactRef, alias: Alias) -> Upload:
     moment = _moment(alias.newest)
     return Upload(ref, None, moment, moment, alias.files, alias.bytes)
+
+
+def _created(header: Header) -> datetime:
+    """In UTC.
+
+    Raises:
+        IntegrityError: it is before or after all times.
+    """
+    try:
+        return created_of(header).astimezone(UTC)
+    except OverflowError as error:
+        what = f"the manifest of {header.type}/{header.name}:{header.alias}"
+        raise IntegrityError(f"{what} says it was made {header.created!r}") from error
 
 
 def _moment(seconds: float) -> datetime:

@@ -13,7 +13,8 @@ import pytest
 from tests.faults import trees
 from tests.unit.operations.conftest import Open
 from wabucketref import failpoints
-from wabucketref.errors import CatalogDamaged, NotFound, Unsupported
+from wabucketref.contracts.tracker import FoundUpload
+from wabucketref.errors import CatalogDamaged, InvalidValue, NotFound, Unsupported
 from wabucketref.model.rebuilt import RebuildResult
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations import rebuild as module
@@ -184,6 +185,9 @@ def test_uploads_of_earlier_releases(full: Workspace, home: Open, tmp_path: Path
     [
         ({"digest": "md5:1"}, "damaged"),
         ({"alias": "other"}, "damaged"),
+        ({"alias": "Z2"}, "damaged"),
+        ({"created": "0001-01-01T00:00:00+14:00"}, "damaged"),
+        ({"created": "9999-12-31T23:59:59-14:00"}, "damaged"),
         ({"format": "2.0"}, "newer"),
         ({"run": {"id": "r", "project": "../x", "entity": "ada"}}, "damaged"),
         ({"run": {"id": 7, "project": "demo", "entity": "ada"}}, "damaged"),
@@ -199,6 +203,23 @@ def test_damaged_and_hostile_manifests_are_left_out(
     result = rebuild(new)
     assert [(one.what, one.problem) for one in result.skipped] == [("dataset/cats:z2", problem)]
     assert (result.added, [one.version for one in list_artifacts(new, "dataset", "cats")]) == (5, ["v1", "v0"])
+
+
+@pytest.mark.row("H5")
+def test_what_the_tracker_cannot_hold_is_left_out(full: Workspace, home: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PostgreSQL cannot hold some text."""
+    new = home("new")
+    add = new.tracker.add_found  # type: ignore[attr-defined]
+
+    def picky(found: list[FoundUpload]) -> object:
+        if any(one.artifact.alias == "z2" for one in found):
+            raise InvalidValue("it was given text that it cannot hold")
+        return add(found)
+
+    monkeypatch.setattr(new.tracker, "add_found", picky)
+    result = rebuild(new)
+    assert [(one.what, one.problem) for one in result.skipped] == [("dataset/cats:z2", "damaged")]
+    assert (result.added, len(list_artifacts(new))) == (5, 5)
 
 
 def test_a_manifest_that_names_no_run(full: Workspace, home: Open, tmp_path: Path) -> None:

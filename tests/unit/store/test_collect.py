@@ -292,13 +292,14 @@ def test_orphans_of_what_is_replaced_meanwhile(storage: Storage, source: Path, t
 
 
 @pytest.mark.row("H1", "H4", "H5")
-@pytest.mark.parametrize("damage", ["header", "entries", "newer"])
+@pytest.mark.parametrize("damage", ["header", "entries", "newer", "case"])
 def test_nothing_below_a_damaged_manifest_goes(storage: Storage, source: Path, damage: str) -> None:
     send(storage, upload_plan(source))
     storage.put(LAYOUT.file("stray"), b"stray")
-    if damage == "newer":
+    if damage in ("newer", "case"):
         data = storage.read(LAYOUT.header, limit=1 << 20)[0]
-        storage.put(LAYOUT.header, data.replace(b'"format": "1.0"', b'"format": "2.0"'))
+        old, new = (b'"format": "1.0"', b'"format": "2.0"') if damage == "newer" else (b'"one"', b'"One"')
+        storage.put(LAYOUT.header, data.replace(old, new))
     else:
         storage.put(LAYOUT.header if damage == "header" else LAYOUT.entries, b"{}")
     age(storage)

@@ -9,6 +9,7 @@ from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import (
     Conflict,
     IntegrityError,
+    NotFound,
     ReplacedWhileReading,
     UpgradeRequired,
 )
@@ -76,7 +77,7 @@ class _Collecting:
         }.get(item.kind, self._object)
         try:
             removing(item)
-        except (Spared, Conflict, ReplacedWhileReading, IntegrityError, UpgradeRequired) as why:
+        except (Spared, Conflict, ReplacedWhileReading, IntegrityError, UpgradeRequired, NotFound) as why:
             return str(why)
         finally:
             self._crew.progress.advance(files=1)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from math import inf
 
 from wabucketref.contracts.storage import ObjectInfo, Storage, UnfinishedWrite
-from wabucketref.errors import IntegrityError, NotAuthorised, ReplacedWhileReading, UpgradeRequired, UsageError
+from wabucketref.errors import (
+    IntegrityError,
+    NotAuthorised,
+    NotFound,
+    ReplacedWhileReading,
+    UpgradeRequired,
+    UsageError,
+)
 from wabucketref.model.garbage import Kept, Kind
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Found
@@ -21,6 +28,9 @@ from wabucketref.store.pool import Crew
 
 GC_XID = "gc-"
 """How the xids begin of claims that a collection takes: no sign of life of what it collects."""
+
+_UNREADABLE = (IntegrityError, UpgradeRequired, NotFound)
+"""A manifest is damaged, of a later release, or of a name that differs in case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ class _Finding:
             spare = self._orphans(ref, alias, found)
         except ReplacedWhileReading:
             return []
-        except (IntegrityError, UpgradeRequired) as error:
+        except _UNREADABLE as error:
             self.found.kept.append(Kept(str(ref), str(error)))
             self._blind = True
             spare = []
@@ -162,7 +172,7 @@ class _Finding:
             return None
         try:
             header = read_header(self._storage, mark.ref)
-        except (IntegrityError, UpgradeRequired) as error:
+        except _UNREADABLE as error:
             self.found.marks.append(mark)
             self.found.kept.append(Kept(info.key, f"whether a link needs it cannot be told: {error}"))
             return None
@@ -236,7 +246,7 @@ def reaches(storage: Storage, mark: Mark, ref: ArtifactRef) -> bool:
     try:
         link = read_header(storage, mark.ref)
         return link is None or covers(storage, mark, link.header, ref.directory)
-    except (IntegrityError, UpgradeRequired, ReplacedWhileReading):
+    except (*_UNREADABLE, ReplacedWhileReading):
         return True
 
 
