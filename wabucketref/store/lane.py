@@ -72,7 +72,7 @@ class Lane:
                 self._idle -= 1
                 self._queued.notify()
                 return
-            if len(self._threads) >= self._climb.wanted:
+            if not self._wants_more():
                 return
         if not self._grow():
             self._work(leave=True)
@@ -130,13 +130,17 @@ class Lane:
                 if slot is None:
                     self._threads.discard(threading.current_thread())
                     return
-                more = bool(self._small) and not self._idle and len(self._threads) < self._climb.wanted
+                more = bool(self._small) and not self._idle and self._wants_more()
             if more:
                 self._grow()
             slot.run()
 
+    def _wants_more(self) -> bool:
+        """Whether another thread is of use; those at large files leave nothing to the small ones and do not count."""
+        return len(self._threads) - self._large_running < self._climb.wanted
+
     def _is_too_many(self, leave: bool) -> bool:
-        return not leave and len(self._threads) > self._climb.wanted
+        return not leave and len(self._threads) - self._large_running > self._climb.wanted
 
     def _next(self, leave: bool) -> Slot[Any] | None:
         while not self._closed:

@@ -115,6 +115,21 @@ def test_large_files_begin_first_and_small_ones_fill_the_gaps() -> None:
     assert most <= module._LARGE_AT_ONCE
 
 
+def test_small_files_go_on_beside_large_ones_however_few_threads_there_are() -> None:
+    small, late = threading.Event(), []
+
+    def work(item: Item) -> None:
+        if item.size == LARGE:
+            late.append(not small.wait(5))
+        else:
+            small.set()
+
+    large = [Item(number, LARGE) for number in range(4)]
+    with crew(concurrency=2) as two:
+        list(two.in_order(work, [*large, Item(9)], large))
+    assert late == [False] * 4
+
+
 @pytest.mark.row("K9")
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_it_makes_do_with_the_threads_there_are(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
