@@ -10,15 +10,18 @@ import hashlib
 import json
 import os
 import threading
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from wabucketref.contracts.storage import MAX_PARTS
 from wabucketref.contracts.transfer import OpenUpload, StoredFile, StoredPart
+from wabucketref.store.objects import Index
 
 T = TypeVar("T")
+_LINE_BYTES: Final = 1024
 
 
 class FileMemory:
@@ -29,14 +32,13 @@ class FileMemory:
         self._name = _hash(f"{bucket}\n{artifact}")
         self._path = directory / f"{self._name}.jsonl"
         self._lock = threading.Lock()
-        self._known = {stored.path: stored for stored in _read(self._path, StoredFile)}
+        self._known = _Known(self._path)
         left = map(self._upload_in, self._parts_paths())
         self._open = {upload.upload_id: upload for upload in left if upload is not None}
         self._descriptor = -1
 
     def recall(self, path: str) -> StoredFile | None:
-        with self._lock:
-            return self._known.get(path)
+        return self._known.get(path)
 
     def remember(self, stored: StoredFile) -> None:
         line = _line(stored)
@@ -91,6 +93,7 @@ class FileMemory:
                     path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        self._known.close()
         with self._lock:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
@@ -110,6 +113,48 @@ class FileMemory:
         """The upload whose parts the file has, unless it was killed before it could say."""
         upload = next(iter(_read(path, OpenUpload)), None)
         return upload if upload is not None and path == self._parts_path(upload) else None
+
+
+class _Known:
+    """The files that earlier tries stored. Only where each is said is in memory: they may be a million. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._index = Index()
+        self._starts = array("Q")
+        self._descriptor = -1
+        with contextlib.suppress(OSError):
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with open(self._descriptor, "rb", closefd=False) as file:
+                self._take_in(file)
+
+    def _take_in(self, lines: Iterable[bytes]) -> None:
+        start = 0
+        for line in lines:
+            stored = _parsed(line, StoredFile)
+            if stored is not None:
+                self._index.add(stored.path)
+                self._starts.append(start)
+            start += len(line)
+
+    def get(self, path: str) -> StoredFile | None:
+        """What was said of it last."""
+        for position in reversed(list(self._index.find(path))):
+            with contextlib.suppress(OSError):
+                stored = _parsed(self._line(self._starts[position]), StoredFile)
+                if stored is not None and stored.path == path:
+                    return stored
+        return None
+
+    def _line(self, start: int) -> bytes:
+        data = b""
+        while b"\n" not in data and (more := os.pread(self._descriptor, _LINE_BYTES, start + len(data))):
+            data += more
+        return data.partition(b"\n")[0]
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._index = -1, Index()
 
 
 def _hash(text: str) -> str:
@@ -138,8 +183,14 @@ def _read(path: Path, kind: type[T]) -> Iterable[T]:
     except OSError:
         return
     for line in lines:
-        with contextlib.suppress(ValueError, TypeError, RecursionError):
-            yield _checked(kind(**json.loads(line)))
+        if (fact := _parsed(line, kind)) is not None:
+            yield fact
+
+
+def _parsed(line: bytes, kind: type[T]) -> T | None:
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        return cast(T, _checked(kind(**json.loads(line))))
+    return None
 
 
 def _checked(fact: Any) -> Any:

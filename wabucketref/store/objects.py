@@ -10,6 +10,40 @@ _NONE: Final = b"\xff"
 """No text has this byte."""
 
 
+class Index:
+    """At which positions of a list a text may be; what the list has there tells."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+        self._table = array("i", [-1]) * 1024
+        """An open hash table of positions; at least half of it is free."""
+
+    def add(self, text: str) -> None:
+        """It is at the next position, from 0 on."""
+        if 2 * len(self._hashes) >= len(self._table):
+            self._table = array("i", [-1]) * (2 * len(self._table))
+            for position, value in enumerate(self._hashes):
+                self._place(value, position)
+        self._place(hash(text), len(self._hashes))
+        self._hashes.append(hash(text))
+
+    def find(self, text: str) -> Iterator[int]:
+        """In the order in which they were added."""
+        wanted, mask = hash(text), len(self._table) - 1
+        at = wanted & mask
+        while (position := self._table[at]) >= 0:
+            if self._hashes[position] == wanted:
+                yield position
+            at = (at + 1) & mask
+
+    def _place(self, value: int, position: int) -> None:
+        mask = len(self._table) - 1
+        at = value & mask
+        while self._table[at] >= 0:
+            at = (at + 1) & mask
+        self._table[at] = position
+
+
 class Objects:
     """Objects below one prefix, by the rest of their key. Filled by one thread; then any may take."""
 
@@ -18,23 +52,18 @@ class Objects:
         self._texts = bytearray()
         """Path, etag and version of each, with zeros between them."""
         self._ends = array("Q")
-        self._hashes = array("q")
         self._sizes = array("q")
         self._times = array("d")
         self._taken = bytearray()
-        self._index = array("i", [-1]) * 1024
-        """An open hash table of positions; at least half of it is free."""
+        self._index = Index()
 
     def add(self, info: ObjectInfo) -> None:
         """Take one more object of the prefix in; of one that is listed twice the later facts count."""
         path = info.key[len(self._prefix) :]
         self.take(path)
-        if 2 * len(self._ends) >= len(self._index):
-            self._grow()
         self._texts += b"\0".join((path.encode(), _encoded(info.etag), _encoded(info.version)))
-        self._place(hash(path), len(self._ends))
+        self._index.add(path)
         self._ends.append(len(self._texts))
-        self._hashes.append(hash(path))
         self._sizes.append(info.size)
         self._times.append(-1.0 if info.modified is None else info.modified)
         self._taken.append(False)
@@ -52,12 +81,10 @@ class Objects:
         return (self._at(position) for position, taken in enumerate(self._taken) if not taken)
 
     def _find(self, path: str) -> int | None:
-        wanted, encoded, mask = hash(path), path.encode(), len(self._index) - 1
-        at = wanted & mask
-        while (position := self._index[at]) >= 0:
-            if self._hashes[position] == wanted and not self._taken[position] and self._text(position)[0] == encoded:
+        encoded = path.encode()
+        for position in self._index.find(path):
+            if not self._taken[position] and self._text(position)[0] == encoded:
                 return position
-            at = (at + 1) & mask
         return None
 
     def _text(self, position: int) -> list[bytes]:
@@ -74,18 +101,6 @@ class Objects:
             _decoded(version),
             None if time < 0 else time,
         )
-
-    def _grow(self) -> None:
-        self._index = array("i", [-1]) * (2 * len(self._index))
-        for position, value in enumerate(self._hashes):
-            self._place(value, position)
-
-    def _place(self, value: int, position: int) -> None:
-        mask = len(self._index) - 1
-        at = value & mask
-        while self._index[at] >= 0:
-            at = (at + 1) & mask
-        self._index[at] = position
 
 
 def _encoded(text: str | None) -> bytes:

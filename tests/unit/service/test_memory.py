@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,18 @@ def test_a_memory_that_does_not_last_says_so(tmp_path: Path) -> None:
     assert list(made.unfinished()) == [upload()], "this process still knows what to give back"
     made.end(upload())
     made.forget()
+
+
+def test_what_is_known_of_many_files_takes_little_memory(tmp_path: Path) -> None:
+    made = memory(tmp_path)
+    for number in range(5_000):
+        made.remember(stored(f"{number:06}", f"blake3:{number:064x}"))
+    made.close()
+    tracemalloc.start()
+    again = memory(tmp_path)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used / 5_000 < 200, "bytes a file; as objects they would take more than 600"
+    assert again.recall("004321") == stored("004321", f"blake3:{4321:064x}")
+    assert again.recall("005000") is None
+    again.close()
