@@ -21,18 +21,15 @@ def by_version(ls: Any) -> list[tuple[str, list[str]]]:
     return sorted((item["version"], sorted(item["aliases"])) for item in ls["items"])
 
 
-@pytest.mark.parametrize("tracker", ["wandb", "embedded"])
-def test_files_go_to_the_tracker_and_come_back(desk: Desk, tracker: str) -> None:
+def test_files_go_to_the_tracker_and_come_back(desk: Desk) -> None:
     source = desk.tree(large="x" * 3_000_000)
     before = tree(source)
-    own = {"WABUCKET_TRACKER": tracker}
     first, again, shown, got, ls = desk.each(
         UPLOAD.format(alias="one") + " -m k=v",
         UPLOAD.format(alias="one"),
         "show kind/m:one --files",
         "download kind/m:one -d got",
         "ls",
-        more=own,
     )
     artifact = first["artifact"]
     assert (first["tracking"], artifact["version"], artifact["alias"]) == ("recorded", "v0", "one")
@@ -46,7 +43,7 @@ def test_files_go_to_the_tracker_and_come_back(desk: Desk, tracker: str) -> None
     assert copies(desk) == []
     assert not (desk.directory / "home" / "buckets").exists()
     (source / "a.txt").write_text("other")
-    taken = desk.wabucket(*UPLOAD.format(alias="one").split(), code=6, more=own)
+    taken = desk.wabucket(*UPLOAD.format(alias="one").split(), code=6)
     assert "names other content already (v0)" in taken.stderr
     assert copies(desk) == []
     moved, ls, checked, removed, left = desk.each(
@@ -55,7 +52,6 @@ def test_files_go_to_the_tracker_and_come_back(desk: Desk, tracker: str) -> None
         "verify kind/m:one --deep",
         "rm kind/m:one",
         "ls",
-        more=own,
     )
     assert moved["artifact"]["version"] == "v1"
     assert by_version(ls) == [("v0", []), ("v1", ["latest", "one"])]

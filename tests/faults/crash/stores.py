@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ Enumerate = Callable[[type[Command], str], Enumeration]
 
 def on_stores(
     operations: Sequence[type[Command]],
-    without: tuple[type[Command], str] | None = None,
+    without: Collection[tuple[type[Command], str]] = (),
     among: Sequence[str] = STORES,
 ) -> list[Any]:
     """Parameters: each operation on each store `among` these, but for the pair `without`."""
@@ -44,7 +44,7 @@ def on_stores(
         pytest.param(operation, store, id=f"{operation.name}-{store}", marks=_needs(store))
         for operation in operations
         for store in among
-        if (operation, store) != without
+        if (operation, store) not in without
     ]
 
 

@@ -208,15 +208,19 @@ answer = {
     assert [run["id"] for run in lineage["used_by"]] == [found["run"]]
 
 
-def test_the_command_line_says_who_has_the_files_that_the_sdk_logged(sdk: Sdk) -> None:
+def test_the_command_line_in_the_server_s_home_reads_and_removes_what_the_sdk_logged(sdk: Sdk, tmp_path: Path) -> None:
     sdk.run(LOG)
-    for command in (["download", "dataset/data:best"], ["verify", "dataset/data:v0"], ["rm", "dataset/data:v0"]):
-        whole = [sys.executable, "-m", "wabucketref", "-p", "demo", "--entity", sdk.user, *command]
-        ran = subprocess.run(
-            whole, env=sdk.server.environ, cwd=sdk.directory, capture_output=True, text=True, timeout=60
-        )
-        assert ran.returncode == 2, ran.stdout + ran.stderr
-        assert "wabucket serve" in ran.stdout + ran.stderr
-    assert (
-        sdk.server.wabucket("-p", "demo", "--entity", sdk.user, "show", "dataset/data:best")["artifact"]["files"] == 3
-    )
+    place = ("-p", "demo", "--entity", sdk.user)
+    download = ("download", "dataset/data:best", "-d")
+    command = [sys.executable, "-m", "wabucketref", *place, *download, str(tmp_path / "not")]
+    ran = subprocess.run(command, env=sdk.server.environ, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, "far.txt" in ran.stderr, (tmp_path / "not").exists()) == (2, True, False)
+    got = sdk.server.wabucket(*place, *download, str(tmp_path / "out"), "--follow-references")
+    tree = {str(one.relative_to(tmp_path / "out")): one.read_text() for one in (tmp_path / "out").rglob("*.txt")}
+    assert tree == {"a.txt": "hello", "deep/ünï.txt": "hello", "far.txt": "not uploaded"}
+    assert (got["verified"], got["tracking"], got["artifact"]["version"]) == (True, "recorded", "v0")
+    looked = sdk.server.wabucket(*place, "verify", "dataset/data:v0", "--deep", "--follow-references")
+    assert (looked["files"], looked["damage"]) == (3, [])
+    assert sdk.server.wabucket(*place, "rm", "dataset/data:v0")["artifact"]["files"] == 3
+    assert sdk.server.wabucket(*place, "ls")["items"] == []
+    assert not [one for one in (sdk.server.home / "served" / "artifacts").rglob("*") if one.is_file()]

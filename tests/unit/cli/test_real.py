@@ -131,7 +131,17 @@ def test_no_reff_keeps_the_bytes_in_the_catalog(wabucket: Run, source: Path) -> 
     got = document(wabucket, "download", "download", "dataset/cats:one", "-d", "out")
     assert (got["verified"], (source.parent / "out" / "a.txt").read_text()) == (True, "hello")
     assert wabucket("verify", "--all").code == 0
-    assert document(wabucket, "rm", "rm", "dataset/cats:one")["artifact"]["version"] == "v0"
+    same = document(wabucket, "upload", "upload", "data", *IDENTITY, "--no-reff", "--exclude", "sub/")
+    assert (same["artifact"]["version"], same["artifact"]["digest"]) == ("v0", told["artifact"]["digest"])
+    taken = wabucket("upload", "data", *IDENTITY, "--no-reff")
+    assert (taken.code, "names other content already (v0)" in taken.err) == (6, True)
+    assert (
+        document(wabucket, "upload", "upload", "data", *IDENTITY, "--no-reff", "--overwrite")["artifact"]["version"]
+        == "v1"
+    )
+    assert document(wabucket, "verify", "verify", "dataset/cats:one", "--deep")["files"] == 2
+    for version in ("v1", "v0"):
+        assert document(wabucket, "rm", "rm", f"dataset/cats:{version}")["artifact"]["version"] == version
     assert wabucket("download", "dataset/cats:one").code == 3
     served = Path(os.environ["WABUCKET_HOME"]) / "served"
     assert [path for path in served.rglob("*") if path.is_file() and not path.name.startswith(".wabucket")] == []
