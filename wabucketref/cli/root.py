@@ -120,6 +120,11 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
     help="auto, embedded, wandb, disabled or a plugin's name.  [env: WABUCKET_TRACKER; default: auto]",
 )
 @click.option(
+    "--executor",
+    metavar="NAME",
+    help="By whom files are moved: local, or a plugin's name.  [env: WABUCKET_EXECUTOR; default: local]",
+)
+@click.option(
     "--trace", metavar="FILE", help="Write the messages between run and service to FILE.  [env: WABUCKET_TRACE]"
 )
 @command_flags

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wabucketref.contracts.context import Context, Facts
+    from wabucketref.contracts.executor import Executor, ExecutorCapabilities, ExecutorFactory
     from wabucketref.contracts.factories import API_VERSION, Configurable, StorageFactory, TrackerFactory
     from wabucketref.contracts.outputs import OutputFacts, Outputs
     from wabucketref.contracts.storage import (
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     )
     from wabucketref.contracts.tracker import Tracker, TrackerCapabilities
     from wabucketref.model.redact import redact
+    from wabucketref.plugin.drivers import open_gs_with_token, open_s3
     from wabucketref.plugin.filesystem import FsspecPlugin
+    from wabucketref.settings import Settings
     from wabucketref.store.drivers.chunks import blocks, read_in_steps
     from wabucketref.store.drivers.generic import GenericStorage
     from wabucketref.store.drivers.http_errors import clock_hint, retry_after, unanswered, unreachable
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "wabucketref.contracts.context": ("Context", "Facts"),
+    "wabucketref.contracts.executor": ("Executor", "ExecutorCapabilities", "ExecutorFactory"),
     "wabucketref.contracts.factories": ("API_VERSION", "Configurable", "StorageFactory", "TrackerFactory"),
     "wabucketref.contracts.outputs": ("OutputFacts", "Outputs"),
     "wabucketref.contracts.storage": (
@@ -44,7 +48,9 @@ _HOMES = {
     ),
     "wabucketref.contracts.tracker": ("Tracker", "TrackerCapabilities"),
     "wabucketref.model.redact": ("redact",),
+    "wabucketref.plugin.drivers": ("open_gs_with_token", "open_s3"),
     "wabucketref.plugin.filesystem": ("FsspecPlugin",),
+    "wabucketref.settings": ("Settings",),
     "wabucketref.store.drivers.chunks": ("blocks", "read_in_steps"),
     "wabucketref.store.drivers.generic": ("GenericStorage",),
     "wabucketref.store.drivers.http_errors": ("clock_hint", "retry_after", "unanswered", "unreachable"),
@@ -63,6 +69,9 @@ __all__ = [
     "Capabilities",
     "Configurable",
     "Context",
+    "Executor",
+    "ExecutorCapabilities",
+    "ExecutorFactory",
     "Facts",
     "FsspecPlugin",
     "GenericStorage",
@@ -72,6 +81,7 @@ __all__ = [
     "Outputs",
     "Part",
     "PerProcess",
+    "Settings",
     "Sink",
     "Storage",
     "StorageFactory",
@@ -87,6 +97,8 @@ __all__ = [
     "check_seen",
     "clock_hint",
     "in_a_row",
+    "open_gs_with_token",
+    "open_s3",
     "parse_bucket_url",
     "read_in_steps",
     "redact",

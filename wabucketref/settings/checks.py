@@ -101,6 +101,13 @@ def check_catalog(text: str) -> str:
     return text
 
 
+def check_plugin_name(value: str) -> str:
+    """A plugin's name is lower case, whatever the user's spelling."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", value):
+        raise ValueError("must be local or a plugin's name")
+    return value.lower()
+
+
 def check_base_url(value: str) -> str:
     """An http or https URL with a host; credentials belong into WANDB_API_KEY."""
     return _check_server(value, "https://wandb.example.org", "WANDB_API_KEY")

@@ -28,6 +28,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "stall_timeout": "WABUCKET_STALL_TIMEOUT",
     "data_plane": "WABUCKET_DATA_PLANE",
     "finish_timeout": "WABUCKET_FINISH_TIMEOUT",
+    "executor": "WABUCKET_EXECUTOR",
     "journal_sync": "WABUCKET_JOURNAL_SYNC",
     "stat_cache": "WABUCKET_STAT_CACHE",
     "content_cache": "WABUCKET_CONTENT_CACHE",

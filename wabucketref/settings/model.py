@@ -36,6 +36,7 @@ _SHARED = (
     "deadline",
     "stall_timeout",
     "data_plane",
+    "executor",
     "finish_timeout",
     "journal_sync",
     "plugins",
@@ -82,6 +83,8 @@ class Settings(BaseModel):
     """What carries bytes from and to s3 and gs; ``auto``: the native plane where it can be configured."""
     finish_timeout: Seconds = 3600.0
     """Seconds for a run to finish, transfers under way included."""
+    executor: Annotated[str, AfterValidator(checks.check_plugin_name)] = "local"
+    """By whom the files of transfers are moved: ``local``, this process, or a plugin's name."""
     journal_sync: Literal["full", "normal"] = "full"
     """``full`` survives power loss, ``normal`` only a crash of the process."""
     stat_cache: Literal["on", "off"] = "on"

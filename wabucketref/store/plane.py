@@ -55,6 +55,7 @@ from wabucketref.store.sending.unfinished import give_unfinished_back, is_for_go
 from wabucketref.store.sending.upload import upload
 from wabucketref.store.source.scan import Rules, scan
 from wabucketref.store.source.tree import Tree
+from wabucketref.store.spread.sender import Spread
 from wabucketref.store.survey import Survey, survey
 from wabucketref.store.uploads import Uploads, read_uploads
 from wabucketref.store.verify import Verified
@@ -78,9 +79,11 @@ class DataPlane:
         policy: RetryPolicy | None = None,
         digests: DigestCache | None = None,
         contents: ContentCache | None = None,
+        open_spread: Callable[[], Spread] | None = None,
     ) -> None:
         """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain. `digests`:
-        those of files that were hashed before. `contents`: what earlier downloads kept."""
+        those of files that were hashed before. `contents`: what earlier downloads kept.
+        `open_spread`: opens the executor by which files are moved."""
         self._open = open_storage
         self._me = identity
         self._limits = limits
@@ -90,6 +93,8 @@ class DataPlane:
         self._contents = contents or ContentCache(None, 0)
         self._budget = Budget(limits.memory)
         self._buffers = Buffers(limits.memory // 2)
+        self._open_spread = open_spread
+        self._spread: Spread | None = None
         self._stores: dict[str, Storage] = {}
         self._lock = threading.Lock()
         self.copies = HomeCopies(os.path.join(home or "", "kept"), self._storage)
@@ -123,7 +128,9 @@ class DataPlane:
             tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
             Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
             with self._crew(cancel, progress) as crew:
-                return upload(storage, plan, tree, self._me, crew, memory, self._digests)
+                spread = self._spread_over()
+                sends = spread.sending(plan, tree.root, crew) if spread else None
+                return upload(storage, plan, tree, self._me, crew, memory, self._digests, sends)
         except WaBucketError as error:
             if is_for_good(error):
                 self.give_back(plan.bucket, plan.ref, memory)
@@ -197,7 +204,9 @@ class DataPlane:
             self.forget_download(plan.destination, plan.ref, error)
             raise
         with self._crew(cancel, progress) as crew:
-            return download(storage, plan, found.header if found else None, crew, self._digests, self._contents)
+            header, spread = found.header if found else None, self._spread_over()
+            fetching = spread.fetching(crew) if spread else None
+            return download(storage, plan, header, crew, self._digests, self._contents, fetching)
 
     def forget_download(self, destination: str, ref: ArtifactRef, why: NotFound) -> None:
         """Nothing is at `ref`: clear what stopped downloads of it left beside `destination`. Those that an unfinished
@@ -375,6 +384,9 @@ class DataPlane:
         """Give connections back; idempotent."""
         with self._lock:
             stores, self._stores = self._stores, {}
+            spread, self._spread = self._spread, None
+        if spread is not None:
+            spread.close()
         for storage in stores.values():
             storage.close()
 
@@ -383,6 +395,15 @@ class DataPlane:
             if bucket not in self._stores:
                 self._stores[bucket] = self._open(bucket)
             return self._stores[bucket]
+
+    def _spread_over(self) -> Spread | None:
+        """The executor that files are moved by, opened for the first transfer; None: this process."""
+        if self._open_spread is None:
+            return None
+        with self._lock:
+            if self._spread is None:
+                self._spread = self._open_spread()
+            return self._spread
 
     def _crew(self, cancel: Cancel, progress: Progress) -> Crew:
         return Crew(self._limits, self._budget, cancel, progress, self._policy, self._buffers)

@@ -7,6 +7,7 @@ storage                   ``StorageConformance``, ``open_store``: opens a new co
 tracker                   ``TrackerConformance``, ``open_tracker``: opens a new connection
 context                   ``ContextConformance``, ``surroundings``: the context and where it detects
 outputs                   ``OutputsConformance``, ``steps``: the outputs and how later steps read them
+executor                  ``ExecutorConformance``, ``open_executor``: opens the executor anew
 ========================  ====================================================================
 
 :func:`round_trip` uploads and downloads through the installed plugin, as a user would. Each check is in
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wabucketref.testing.command import round_trip
     from wabucketref.testing.context import ContextConformance, Surroundings
+    from wabucketref.testing.executor import ExecutorConformance
     from wabucketref.testing.outputs import OutputsConformance, Steps
     from wabucketref.testing.storage import StorageConformance
     from wabucketref.testing.tracker import TrackerConformance
 
 _HOMES = {
     "ContextConformance": "context",
+    "ExecutorConformance": "executor",
     "OutputsConformance": "outputs",
     "StorageConformance": "storage",
     "Steps": "outputs",
@@ -35,6 +38,7 @@ _HOMES = {
 
 __all__ = [
     "ContextConformance",
+    "ExecutorConformance",
     "OutputsConformance",
     "Steps",
     "StorageConformance",

@@ -28,7 +28,7 @@ def run(*arguments: str, home: Path, **environ: str) -> str:
         env={**os.environ, "WABUCKET_HOME": str(home / "home"), "WABUCKET_TRACKER": "embedded", **environ},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     if ran.returncode != 0:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, cast
 
 from wabucketref.contracts.factories import API_VERSION
@@ -28,8 +29,10 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
 from wabucketref.wiring.around import OUTPUT_FILE, chosen_outputs, loaded
+from wabucketref.wiring.kinds import MEMBERS, OFFERED
 from wabucketref.wiring.line import Line
 from wabucketref.wiring.trackers import open_tracker, set_damaged_aside
+from wabucketref.wiring.worker import open_spread
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ OUTPUTS: Final = {
     "json": "wabucketref.ci.outputs.json_file:OUTPUTS",
     "properties": "wabucketref.ci.outputs.properties:OUTPUTS",
 }
+EXECUTORS: Final = {"local": "wabucketref.store.spread.local:FACTORY"}
 TRACKERS: Final = {
     "embedded": "wabucketref.trackers.embedded.factory:FACTORY",
     "disabled": "wabucketref.trackers.disabled:FACTORY",
@@ -84,18 +88,6 @@ def unwrapped(storage: Storage) -> Storage:
     return storage
 
 
-OFFERED: Final = {"az": "wabucketref-azure", "abfs": "wabucketref-azure", "bucket": "wabucketref-apolo"}
-"""Schemes of plugins of ours, for the hint where they are not installed."""
-
-MEMBERS: Final = {
-    "storage": ("open",),
-    "tracker": ("open",),
-    "context": ("name", "detect"),
-    "outputs": ("name", "detect", "write"),
-}
-"""What an implementation of each kind must have."""
-
-
 def registries(*, plugins: bool = True, reserved: Collection[str] = ()) -> Mapping[str, Registry]:
     """Every kind of plugin: built-ins and, with `plugins`, what is installed beside us. Nothing is imported yet.
 
@@ -103,22 +95,23 @@ def registries(*, plugins: bool = True, reserved: Collection[str] = ()) -> Mappi
     """
     installed = Installed() if plugins else NothingInstalled()
 
-    def registry(kind: str, builtins: Mapping[str, str], offered: Mapping[str, str] | None = None) -> Registry:
+    def registry(kind: str, builtins: Mapping[str, str]) -> Registry:
         return Registry(
             f"wabucketref.{kind}",
             builtins,
             api_version=API_VERSION,
             installed=installed,
-            offered=offered,
+            offered=OFFERED.get(kind),
             reserved=reserved,
             members=MEMBERS[kind],
         )
 
     return {
-        "storage": registry("storage", STORAGES, OFFERED),
+        "storage": registry("storage", STORAGES),
         "tracker": registry("tracker", TRACKERS),
         "context": registry("context", CONTEXTS),
         "outputs": registry("outputs", OUTPUTS),
+        "executor": registry("executor", EXECUTORS),
     }
 
 
@@ -227,6 +220,7 @@ def open_floor(
         policy=policy,
         digests=DigestCache(digests_place(settings.home) if settings.stat_cache == "on" else None),
         contents=ContentCache(content_place(settings.home), settings.content_cache),
+        open_spread=None if settings.executor == "local" else partial(open_spread, settings, kinds["executor"]),
     )
     if found.capabilities.references:
         cast(ReferringTracker, found).attach(plane)

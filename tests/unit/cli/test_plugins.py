@@ -11,8 +11,10 @@ import pytest
 from tests.unit.cli import schemas
 from tests.unit.cli.conftest import Floors, Ran
 from wabucketref.cli.render.plugins import plugin_lines
+from wabucketref.cli.root import root
 from wabucketref.registry import Described, configured
-from wabucketref.settings import load_settings
+from wabucketref.settings import Settings, load_settings
+from wabucketref.settings.fields import global_options
 from wabucketref.wiring import registries
 
 Run = Callable[..., Ran]
@@ -180,6 +182,17 @@ def test_an_option_of_nothing_installed_is_said(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (notice,) = load_settings().notices
     assert notice == f"{tmp_path}/wabucket.toml:2: there is no plugin 'nobody'; its options have no effect"
+
+
+def test_every_global_option_is_reserved() -> None:
+    spelled = {option for parameter in root.params for option in parameter.opts if option.startswith("--")}
+    assert spelled - global_options() == {"--run_name"}  # an old spelling, which no plugin's option can have
+
+
+def test_options_of_plugins_reach_the_background_service() -> None:
+    settings = load_settings({"executor": "dask", "plugins": {"dask": {"workers": "2"}}}, installed=lambda: ["dask"])
+    told = Settings.of_shared(settings.shared())
+    assert (told.executor, told.plugins) == ("dask", {"dask": {"workers": "2"}})
 
 
 def test_lines() -> None:

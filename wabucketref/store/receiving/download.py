@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from typing import Literal, Protocol
 
 from wabucketref.contracts.storage import Storage
@@ -34,9 +35,19 @@ Outcome = Literal["moved", "reused", "directory"]
 
 
 def download(
-    storage: Storage, plan: DownloadPlan, header: Header | None, crew: Crew, digests: DigestCache, cache: ContentCache
+    storage: Storage,
+    plan: DownloadPlan,
+    header: Header | None,
+    crew: Crew,
+    digests: DigestCache,
+    cache: ContentCache,
+    fetching: "Callable[[Origin, Staging], Fetching] | None" = None,
 ) -> Fetched:
-    """Carry out `plan` with the header found, None for an upload without. See :meth:`DataPlane.download`."""
+    """Carry out `plan` with the header found, None for an upload without; `fetching` gives what fetches the files in
+    the place of this process.
+
+    See :meth:`DataPlane.download`.
+    """
     hit("download.header_read")
     check_digest_known(plan.ref, plan.digest, header)
     real = real_destination(plan.destination)
@@ -48,7 +59,8 @@ def download(
             key = staging_key(plan.ref, content, verified=header is not None)
             with digests.of(real, chosen.files) as known, cache.open() as contents:
                 files = LocalFiles(crew, known, contents, deep=plan.deep)
-                figures = bring(key, chosen, real, crew, lambda beside: Fetcher(source, beside.tree, crew), files)
+                here = partial(fetching, source) if fetching else lambda beside: Fetcher(source, beside.tree, crew)
+                figures = bring(key, chosen, real, crew, here, files)
         finally:
             crew.progress.finish()
         return Fetched(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from wabucketref.contracts.storage import Buffer, ObjectInfo
 from wabucketref.contracts.transfer import OpenUpload, TransferMemory
@@ -26,6 +27,13 @@ class Sent:
     info: ObjectInfo
     moved: int
     """Bytes that were sent for it now; the others an earlier try had sent."""
+
+
+class Sends(Protocol):
+    """What stores the files of a source: :class:`FileSender`, or an executor's workers."""
+
+    def send(self, found: Found, key: str, seen: ObjectInfo | None, left: OpenUpload | None) -> Sent:
+        """See :meth:`FileSender.send`."""
 
 
 class FileSender:

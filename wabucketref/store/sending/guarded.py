@@ -1,6 +1,7 @@
 """Writes under a claim, each on the condition of what was seen under it: a writer that slept cannot undo another's."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from wabucketref.contracts.storage import Buffer, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import (
@@ -12,7 +13,6 @@ from wabucketref.errors import (
     WaBucketError,
 )
 from wabucketref.retry import retry
-from wabucketref.store.claims.held import Held
 from wabucketref.store.pool import Crew
 from wabucketref.store.withdraw import delete_seen
 
@@ -23,10 +23,20 @@ class SourceGone(Exception):
     """The original of a copy was removed or changed."""
 
 
+class Claim(Protocol):
+    """What is asked before every write: ``claims.held.Held``, or a worker's look at it."""
+
+    def check(self) -> None:
+        """Raises UploadInProgress unless the claim is surely this upload's."""
+
+    def touch(self) -> None:
+        """As :meth:`check`; and something was or may have been written."""
+
+
 class Guarded:
     """Writes objects of one artifact. Thread-safe."""
 
-    def __init__(self, storage: Storage, claim: Held, crew: Crew) -> None:
+    def __init__(self, storage: Storage, claim: Claim, crew: Crew) -> None:
         self.storage = storage
         self._claim = claim
         self._crew = crew

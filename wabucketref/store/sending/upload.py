@@ -1,6 +1,6 @@
 """Upload: the files of a source become the objects of an artifact."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.contracts.transfer import OpenUpload, StoredFile, TransferMemory
@@ -12,7 +12,7 @@ from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import Comparing, SourceDigests
-from wabucketref.store.sending.file import FileSender
+from wabucketref.store.sending.file import FileSender, Sends
 from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.reuse import Reuse, reusing
 from wabucketref.store.sending.unfinished import Unfinished
@@ -22,16 +22,28 @@ from wabucketref.store.source.tree import Found, Tree
 
 
 def upload(
-    storage: Storage, plan: UploadPlan, tree: Tree, me: Identity, crew: Crew, memory: TransferMemory, cache: DigestCache
+    storage: Storage,
+    plan: UploadPlan,
+    tree: Tree,
+    me: Identity,
+    crew: Crew,
+    memory: TransferMemory,
+    cache: DigestCache,
+    sends: Callable[[FileSender], Sends] | None = None,
 ) -> Committed:
-    """Carry out `plan` with the files found by the scan. See :meth:`DataPlane.upload` for the errors."""
+    """Carry out `plan` with the files found by the scan; `sends` gives what sends them in the place of this process.
+
+    See :meth:`DataPlane.upload` for the errors.
+    """
     with Source(tree.root) as source, cache.of(tree.root, tree.files) as known:
         digests = SourceDigests(source, crew, known)
         writing = Writing(storage, plan, me, crew, Comparing(digests, tree, plan).same)
 
         def fill(room: Room, moved: Moved) -> Iterator[Entry]:
+            here = FileSender(source, room.guarded, crew, memory)
+            sender = sends(here) if sends else here
             with reusing(room, plan, digests, tree.files, crew) as reuse:
-                yield from _Filling(source, digests, reuse, tree, crew, memory, room, moved).entries()
+                yield from _Filling(sender, digests, reuse, tree, crew, memory, room, moved).entries()
 
         crew.progress.start("upload", tree.files, tree.bytes)
         try:
@@ -45,7 +57,7 @@ class _Filling:
 
     def __init__(
         self,
-        source: Source,
+        sender: Sends,
         digests: SourceDigests,
         reuse: Reuse,
         tree: Tree,
@@ -63,7 +75,7 @@ class _Filling:
         self._moved = moved
         self._storage = room.guarded.storage
         self._unfinished = Unfinished(self._storage, memory, reusable=room.claim.reusable)
-        self._sender = FileSender(source, room.guarded, crew, memory)
+        self._sender = sender
 
     def entries(self) -> Iterator[Entry]:
         try:
