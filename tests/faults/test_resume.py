@@ -133,6 +133,28 @@ def test_parts_that_nobody_remembers_are_collected(make_world: MakeWorld, listin
         assert [info.key for info in workspace.open_storage(workspace.bucket).list("")] == []
 
 
+@pytest.mark.row("K3", "O7")
+def test_a_collection_that_is_interrupted(world: World) -> None:
+    """It gives its claim back and says what it did; again it goes on, and what was to be uploaded still can be."""
+    tree = trees.TWO_FILES
+    trees.make(world.directory / "src", tree)
+    assert world.run(*UPLOAD, points="upload.files_stored=kill").code == -9
+    gate, aged = world.directory / "gate", "tests.faults.sessions:collect"
+    child = world.start("--json", "gc", "--apply", points=f"gc.object_gone=pause:{gate}", call=aged)
+    reached(gate)
+    child.signal(signal.SIGINT)
+    gate.touch()
+    ended = child.wait()
+    assert ended.code == 130, ended
+    assert (ended.json()["applied"], ended.json()["error"]["code"]) == (True, 130)
+    assert world.run("gc", "--apply", call=aged).code == 0
+    with world.open() as workspace:
+        assert [info.key for info in workspace.open_storage(workspace.bucket).list("dataset/")] == []
+    assert world.run("sync").code == 0
+    invariants.settled(world)
+    invariants.one_version(world, REF, tree)
+
+
 @pytest.mark.row("K1", "O7")
 @pytest.mark.parametrize("what", ["changed", "gone", "another file of the source changed"])
 def test_killed_and_then_the_source_changed(make_world: MakeWorld, listing: Server | None, what: str) -> None:
