@@ -40,6 +40,10 @@ class PerProcess(Generic[T]):
         self._thing: T | None = None
 
     def get(self) -> T:
+        if self._pid == os.getpid():  # before the thing is looked at: it may be the parent's until then
+            thing = self._thing
+            if thing is not None:
+                return thing  # without the lock, since many threads ask with each request
         if self._pid != os.getpid():
             self._lock = threading.Lock()  # a lock may have been held when the parent forked
             self._thing, self._pid = None, os.getpid()
