@@ -8,6 +8,8 @@ from wabucketref.errors import UsageError
 
 MAX_OBJECT_BYTES: Final = 5 << 40
 _MIB: Final = 1 << 20
+HELD_BYTES: Final = 4 * _MIB
+"""Of a request whose answer is taken piece by piece so much is in memory, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from wabucketref.model.result import Damage
 from wabucketref.store.digest import Digest
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout, base_prefix, is_control
+from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.objects import Objects
 from wabucketref.store.pool import Crew
 
@@ -122,14 +123,16 @@ class _Checking:
         return None if found == entry.digest else Damage(entry.path, "digest", entry.digest, found)
 
     def _hash(self, info: ObjectInfo) -> str:
-        digest, step = Digest(), self._crew.limits.part_size
-        held = self._crew.budget.acquire(min(step, info.size), self._crew.check)
+        digest = Digest()
+
+        def take(piece: memoryview) -> None:
+            self._crew.check()
+            digest.update(piece)
+            self._crew.progress.advance(bytes=len(piece))
+
+        held = self._crew.budget.acquire(min(HELD_BYTES, info.size), self._crew.check)
         try:
-            for start in range(0, info.size, step):
-                self._crew.check()
-                data = self._storage.read_range(info.key, start, min(step, info.size - start))
-                digest.update(data)
-                self._crew.progress.advance(bytes=len(data))
+            self._storage.read_to(info.key, 0, info.size, take)
         finally:
             self._crew.budget.release(held)
         return digest.value()

@@ -11,9 +11,10 @@ from wabucketref.errors import IntegrityError, NotFound
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
+from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.localio import local
 from wabucketref.store.pool import Crew
-from wabucketref.store.receiving.ranges import HELD, Ranges, write_at
+from wabucketref.store.receiving.ranges import Ranges, write_at
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.shown import Shown
 
@@ -118,7 +119,7 @@ class Fetcher:
             done += len(piece)
             shown.advance(len(piece))
 
-        held = self._crew.budget.acquire(min(HELD, entry.size), self._crew.check)
+        held = self._crew.budget.acquire(min(HELD_BYTES, entry.size), self._crew.check)
         try:
             with local(f"write {entry.path!r}"):
                 _clear(descriptor)

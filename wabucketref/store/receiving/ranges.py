@@ -14,14 +14,13 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest
+from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.localio import local, preallocate
 from wabucketref.store.pool import Crew
 from wabucketref.store.shown import Shown
 
 AHEAD: Final = 16
 """Ranges of one file that are begun, and not all before them landed, at most."""
-HELD: Final = 4 << 20
-"""Bytes of a request that are in memory, at most."""
 _PIECE: Final = 1 << 20
 
 
@@ -93,9 +92,9 @@ class Ranges:
         other."""
         size = min(self._crew.limits.part_size, self._entry.size - self._ahead)
         if not self._flying:
-            held: int | None = self._crew.budget.acquire(min(HELD, size), self._crew.check)
+            held: int | None = self._crew.budget.acquire(min(HELD_BYTES, size), self._crew.check)
         elif len(self._flying) < min(AHEAD, self._crew.streams.wanted):
-            held = self._crew.budget.try_acquire(min(HELD, size))
+            held = self._crew.budget.try_acquire(min(HELD_BYTES, size))
         else:
             held = None
         if held is None:
