@@ -36,6 +36,10 @@ makes the product's own store calls and nothing else: no hashing, no manifest, n
 user and system time of the client, memory the peak resident size of its processes, and server the CPU time of the
 server meanwhile: where it comes near the wall time times the processors, the server is what was measured.
 
+Starting up is part of it, which at small scales is most of what `wabucket` needs: the section on this machine alone
+has it. Its unchanged upload is one under a new alias, whose objects are copied within the store; s5cmd and rclone
+look at the same place again, where there is nothing to do.
+
 """
 USERS = """\
 ## What teams use today
