@@ -1,0 +1,106 @@
+"""What lies in a bucket, whole: verified, surveyed, removed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from wabucketref.contracts.progress import Progress
+from wabucketref.contracts.transfer import Cancel
+from wabucketref.errors import Unsupported
+from wabucketref.model.manifest import Header
+from wabucketref.model.plan import KeptIn
+from wabucketref.model.reference import ArtifactRef
+from wabucketref.store import remove as removing
+from wabucketref.store import verify as verifying
+from wabucketref.store.collect.collector import Collector
+from wabucketref.store.plane.looking import Looking
+from wabucketref.store.receiving.download import check_digest_known
+from wabucketref.store.survey import Survey, survey
+from wabucketref.store.uploads import Uploads, read_uploads
+from wabucketref.store.verify import Verified
+
+
+class Upkeep(Looking):
+    """Judges bytes, and ends what is no longer wanted."""
+
+    def verify(
+        self,
+        bucket: str,
+        ref: ArtifactRef,
+        *,
+        deep: bool,
+        progress: Progress,
+        cancel: Cancel,
+        expected: str | None = None,
+    ) -> Verified:
+        """Compare sizes, and when `deep` all bytes, with the manifest, and that with the digest `expected`.
+
+        Raises:
+            NotFound, UnfinishedUpload: as :meth:`find`.
+            Unsupported: an upload of an earlier release, which has no manifest.
+            IntegrityError: the manifest itself is damaged, or not the expected one.
+        """
+        header = self.find(bucket, ref)
+        check_digest_known(ref, expected, header)
+        if header is None:
+            hint = f"an earlier release uploaded it; `wabucket adopt {ref}` makes one"
+            raise Unsupported(f"{ref} has no manifest to verify against", hint=hint)
+        return self.compare(bucket, ref, header, deep=deep, progress=progress, cancel=cancel)
+
+    def verify_kept(
+        self, ref: ArtifactRef, kept: KeptIn, *, deep: bool, progress: Progress, cancel: Cancel
+    ) -> Verified:
+        """As :meth:`verify`, of an artifact that another program logged to the tracker.
+
+        Raises:
+            NotFound: there is none.
+            UsageError: a reference leads out of its bucket, and is not to be followed.
+        """
+        with self._crew(cancel, progress) as crew:
+            return self.kept.verify(ref, kept, deep=deep, crew=crew)
+
+    def compare(
+        self, bucket: str, ref: ArtifactRef, header: Header, *, deep: bool, progress: Progress, cancel: Cancel
+    ) -> Verified:
+        """As :meth:`verify`, with the header that :meth:`find` found.
+
+        Raises:
+            IntegrityError: the list of files is damaged.
+            ReplacedWhileReading: another upload took its place meanwhile, or it was removed.
+        """
+        with self._crew(cancel, progress) as crew:
+            return verifying.verify(self._storage(bucket), ref, header, deep=deep, crew=crew)
+
+    def survey(self, bucket: str, *, cancel: Cancel) -> Survey:
+        """What lies in the whole bucket, by one listing."""
+        return survey(self._storage(bucket), self._me, cancel)
+
+    @contextmanager
+    def collecting(self, bucket: str, *, progress: Progress, cancel: Cancel) -> Iterator[Collector]:
+        """What finds garbage in the whole bucket and removes it."""
+        with self._crew(cancel, progress) as crew:
+            yield Collector(self._storage(bucket), self._me, crew)
+
+    @contextmanager
+    def uploads(self, bucket: str, *, progress: Progress, cancel: Cancel) -> Iterator[Uploads]:
+        """All uploads of the bucket, oldest first."""
+        with self._crew(cancel, progress) as crew, read_uploads(self._storage(bucket), crew) as found:
+            yield found
+
+    def remove(
+        self,
+        bucket: str,
+        ref: ArtifactRef,
+        *,
+        cancel: Cancel | None = None,
+        told: Callable[[Header | None], None] = lambda header: None,
+        sure: Callable[[Header | None], None] = removing.unasked,
+    ) -> None:
+        """Remove the upload, header first; the files that a link refers to stay. Before anything goes, and while nobody
+        else can write there, `sure` sees the header that is to go, None for an upload without, and may raise; before
+        anybody else can commit there, `told` hears of it.
+
+        Raises:
+            NotFound: nothing is there.
+            UploadInProgress: a live writer is at it.
+        """
+        removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel(), told, sure)
