@@ -16,7 +16,9 @@ from tests.benchmarks.records import record_rates
 from tests.benchmarks.server import Target, build, given, start_raw
 from tests.benchmarks.transfers import Course, Result, compare
 from tests.benchmarks.workloads import workloads
+from tests.load.serve import SECTION as SERVER
 from tests.tools.markdown import ROOT
+from tests.tools.sections import section_of, with_section
 from wabucketref.testing.server import serving, user_name
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -117,7 +119,8 @@ def only_records(options: argparse.Namespace) -> int:
 
 
 def publish(page: report.Page, options: argparse.Namespace) -> None:
-    text = page.text()
+    kept = section_of(PAGE.read_text(encoding="utf-8"), SERVER)  # written by tests.load.serve
+    text = with_section(page.text(), SERVER, kept, before="Records")
     print(text)
     if options.write or options.scale == 1:
         PAGE.write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,14 @@ people.entity_view = broken
         assert "internal error" in answer["errors"][0]["message"]
         assert "private" not in json.dumps(answer)
         assert "private detail" in server.log.read_text()
+
+
+def test_garbage_is_collected_while_it_serves(tmp_path: Path) -> None:
+    """Short commands do without: a server would keep the leavings of each request."""
+    told = "signal.signal(signal.SIGUSR1, lambda *_: print('collects:', gc.isenabled(), file=sys.stderr, flush=True))"
+    with started(tmp_path / "live", prelude=f"import gc, signal, sys\n{told}") as server:
+        server.process.send_signal(signal.SIGUSR1)
+        end = time.monotonic() + 20
+        while "collects:" not in (said := server.log.read_text()) and time.monotonic() < end:
+            time.sleep(0.02)
+    assert "collects: True" in said

@@ -87,7 +87,7 @@ class Invocation:
             plugins=plugins,
             mend=mend,
         ) as workspace:
-            _collect_again()
+            collect_again()
             yield workspace
 
     def progress(self) -> "Progress":
@@ -141,7 +141,7 @@ class Invocation:
 pass_invocation = click.make_pass_decorator(Invocation)
 
 
-def _collect_again() -> None:
+def collect_again() -> None:
     """Undo the pause of the garbage collector that ``__main__`` began; nothing loaded so far is ever walked."""
     if not gc.isenabled():
         gc.freeze()

@@ -3,6 +3,7 @@
 import base64
 import binascii
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from wabucketref.errors import NotAuthorised
@@ -18,8 +19,8 @@ def site_of(request: Request) -> Site:
     return found
 
 
-def require(request: Request, *, write: bool = False) -> User:
-    """The user whose key the request carries; may ask the catalog.
+async def require(request: Request, *, write: bool = False) -> User:
+    """The user whose key the request carries. Asks the catalog, in a thread, unless the key was seen lately.
 
     Raises:
         Unauthenticated: there is no key, or it is nobody's.
@@ -28,8 +29,11 @@ def require(request: Request, *, write: bool = False) -> User:
     key = _key(request.headers.get("authorization", ""))
     if key is None:
         raise Unauthenticated("no API key was sent", hint="log in with `wandb login`")
+    accounts = site_of(request).accounts
     try:
-        user = site_of(request).accounts.recognise(key)
+        user = accounts.remembered(key)
+        if user is None:
+            user = await run_in_threadpool(accounts.recognise, key)
     except Busy as error:
         raise TooMany(error.message, hint=error.hint) from error
     except NotAuthorised as error:

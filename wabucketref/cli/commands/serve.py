@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wabucketref.cli.invocation import Invocation, pass_invocation
+from wabucketref.cli.invocation import Invocation, collect_again, pass_invocation
 from wabucketref.cli.options import command_flags
 from wabucketref.cli.teaching import TeachingCommand
 
@@ -75,6 +75,7 @@ def command(
     options = ServeOptions(host, port, dev_users, allow_hosts, files, new_key, read_only, revoke)
 
     def ready(started: "Started") -> None:
+        collect_again()  # a server is no short command: without it the leavings of each request would stay
         document = {"url": started.url, "user": started.user, "api_key": started.key}
         if started.key is not None:
             invocation.note(f"API key of {started.user}, shown only now: {started.key}")

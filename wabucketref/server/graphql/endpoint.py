@@ -35,7 +35,7 @@ class Endpoint:
 
     async def answer(self, request: Request) -> Response:
         """One request. Refused documents are 400, so that no client tries them again."""
-        user = await run_in_threadpool(require, request)
+        user = await require(request)
         require_json(request)
         body = await read_body(request, self._site.options.limits.body)
         return await run_in_threadpool(self._answer, body, user, base_url(request))

@@ -8,7 +8,7 @@ never go back within a run, so that is seen by the first step of a chunk.
 import json
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from wabucketref.server.runs.rows import Rows
 from wabucketref.trackers.embedded.schema import console, history
@@ -19,21 +19,27 @@ _RUNTIME: Final = "_runtime"
 """Seconds since a session began, which the SDK adds to each row."""
 _SLACK: Final = 0.01
 _COLUMNS: Final = (history.c.row_index, history.c.step, history.c.time, history.c.data)
+_BEFORE: Final = (
+    select(*_COLUMNS)
+    .where(history.c.run_pk == bindparam("run_pk"), history.c.row_index <= bindparam("at"))
+    .order_by(history.c.row_index.desc())
+    .limit(1)
+)
 
 
 def placed(connection: Connection, run_pk: int, rows: Rows) -> Rows:
     """`rows` of history, not empty, with the indices at which they belong; what a run had that begins anew is cleared
     away."""
     index, step, _, _ = rows[0]
-    here = history.c.run_pk == run_pk
-    before = connection.execute(
-        select(*_COLUMNS).where(here, history.c.row_index <= index).order_by(history.c.row_index.desc()).limit(1)
-    ).first()
+    before = connection.execute(_BEFORE, {"run_pk": run_pk, "at": index}).first()
     if before is None or (before.row_index < index and before.step < step) or _same(before, rows[0]):
         return rows
     if index > 0:
         known = connection.execute(
-            select(*_COLUMNS).where(here, history.c.step == step).order_by(history.c.row_index).limit(1)
+            select(*_COLUMNS)
+            .where(history.c.run_pk == run_pk, history.c.step == step)
+            .order_by(history.c.row_index)
+            .limit(1)
         ).first()
         if known is not None and _same(known, rows[0]):
             shift = index - known.row_index

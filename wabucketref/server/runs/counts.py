@@ -1,8 +1,8 @@
 """How many rows of a run are here, and the last ones: with these a client goes on where it stopped."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, bindparam, func, select
 
 from wabucketref.server.call import Info, call_of
 from wabucketref.server.graphql.scalars import dump
@@ -10,6 +10,11 @@ from wabucketref.server.runs.rows import event_line, history_line
 from wabucketref.server.runs.views import RunView
 from wabucketref.trackers.embedded.schema import console, history
 from wabucketref.trackers.embedded.served import run_event
+
+_LAST: Final = {
+    table: select(func.max(table.c.row_index)).where(table.c.run_pk == bindparam("run_pk"))
+    for table in (history, run_event, console)
+}
 
 
 def history_line_count(source: RunView, info: Info) -> int:
@@ -36,7 +41,7 @@ def events_tail(source: RunView, info: Info) -> str:
 
 
 def _next_index(source: RunView, info: Info, table: Table) -> int:
-    last = call_of(info).connection.scalar(select(func.max(table.c.row_index)).where(table.c.run_pk == source.pk))
+    last = call_of(info).connection.scalar(_LAST[table], {"run_pk": source.pk})
     return 0 if last is None else int(last) + 1
 
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, func, select
 
 from wabucketref.errors import UsageError
 from wabucketref.server.call import Info, call_of
 from wabucketref.server.graphql.scalars import dump
-from wabucketref.server.runs.rows import STEP, event_line, history_line
+from wabucketref.server.runs.rows import STEP, TEXTS, event_line, history_line, history_text
 from wabucketref.server.runs.views import RunView
 from wabucketref.trackers.embedded.schema import history
 from wabucketref.trackers.embedded.served import run_event
@@ -26,6 +26,15 @@ _BATCH: Final = 500
 _MISSING: Final = object()
 
 
+def _ends_of(table: Table) -> Select[Any]:
+    of_run = table.c.run_pk == bindparam("run_pk")
+    ends = (func.min(table.c.row_index), func.max(table.c.row_index))
+    return select(*(select(end).where(of_run).scalar_subquery() for end in ends))
+
+
+_ENDS: Final = {table: _ends_of(table) for table in (history, run_event)}
+
+
 def run_history(
     source: RunView,
     info: Info,
@@ -35,8 +44,7 @@ def run_history(
 ) -> list[str]:
     """Rows with `min_step` <= step < `max_step`, at most `samples`, each as JSON text."""
     connection = call_of(info).connection
-    rows = sampled(connection, source.pk, _bounded(samples), min_step, max_step)
-    return [dump(history_line(row)) for row in rows]
+    return [history_text(row) for row in sampled(connection, source.pk, _bounded(samples), min_step, max_step, TEXTS)]
 
 
 def events(source: RunView, info: Info, samples: int | None = None) -> list[str]:
@@ -83,7 +91,12 @@ def parquet_history(source: RunView, info: Info, live_keys: Sequence[str]) -> di
 
 
 def sampled(
-    connection: Connection, run_pk: int, samples: int, min_step: int | None = None, max_step: int | None = None
+    connection: Connection,
+    run_pk: int,
+    samples: int,
+    min_step: int | None = None,
+    max_step: int | None = None,
+    columns: Sequence[ColumnElement[Any]] = tuple(history.c),
 ) -> Iterator[Row[Any]]:
     """Rows of a range of steps, at most `samples`, evenly spread, in order."""
     bounds = _ends(connection, history, run_pk)
@@ -94,7 +107,7 @@ def sampled(
         first = _first_from(connection, run_pk, first, last, min_step)
     if max_step is not None:
         last = _first_from(connection, run_pk, first, last, max_step) - 1
-    return _spread(connection, history, run_pk, (first, last), samples)
+    return _spread(connection, history, run_pk, (first, last), samples, columns)
 
 
 def lookup(data: Mapping[str, Any], key: str) -> Any:
@@ -148,13 +161,7 @@ def _bounded(samples: float | None) -> int:
 
 def _ends(connection: Connection, table: Table, run_pk: int) -> tuple[int, int] | None:
     """The first and the last index."""
-    index = table.c.row_index
-    first, last = connection.execute(
-        select(
-            select(func.min(index)).where(table.c.run_pk == run_pk).scalar_subquery(),
-            select(func.max(index)).where(table.c.run_pk == run_pk).scalar_subquery(),
-        )
-    ).one()
+    first, last = connection.execute(_ENDS[table], {"run_pk": run_pk}).one()
     return None if first is None else (first, last)
 
 
@@ -177,20 +184,25 @@ def _first_from(connection: Connection, run_pk: int, first: int, last: int, step
 
 
 def _spread(
-    connection: Connection, table: Table, run_pk: int, bounds: tuple[int, int] | None, samples: int
+    connection: Connection,
+    table: Table,
+    run_pk: int,
+    bounds: tuple[int, int] | None,
+    samples: int,
+    columns: Sequence[ColumnElement[Any]] = (),
 ) -> Iterator[Row[Any]]:
     """All rows between two indices when they are few enough, else about `samples`, evenly spread."""
     if bounds is None or bounds[0] > bounds[1] or samples == 0:
         return
     first, last = bounds
-    wanted = select(table).where(table.c.run_pk == run_pk).order_by(table.c.row_index)
+    wanted = select(*columns or table.c).where(table.c.run_pk == run_pk).order_by(table.c.row_index)
     if last - first < samples:
         inside = wanted.where(table.c.row_index >= first, table.c.row_index <= last)
         yield from connection.execute(inside.execution_options(yield_per=_BATCH))
         return
     indices = [first + at * (last - first) // max(samples - 1, 1) for at in range(samples)]
     for some in _batches(indices):
-        yield from connection.execute(wanted.where(table.c.row_index.in_(some)))
+        yield from connection.execute(wanted.where(table.c.row_index.in_(some))).all()
 
 
 def _batches(items: Sequence[int]) -> Iterator[Sequence[int]]:

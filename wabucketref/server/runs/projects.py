@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
 from wabucketref.server import ids
 from wabucketref.server.base.people import entity_view, user_view
 from wabucketref.server.call import Call, Info, call_of
 from wabucketref.server.runs.views import RunView
-from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import entity, run
 from wabucketref.trackers.embedded.schema import project as projects
 from wabucketref.trackers.embedded.served import account
@@ -58,8 +57,9 @@ class ProjectView:
 def project(source: Any, info: Info, name: str | None = None, entity_name: str | None = None) -> ProjectView | None:
     """The project, by default in the entity of who asks; None when there is none."""
     call = call_of(info)
-    pk = find_project(call.connection, (entity_name or call.user.name, name or UNCATEGORIZED))
-    return None if pk is None else read_projects(call, projects.c.id == pk)[0]
+    names = {"entity": entity_name or call.user.name, "project": name or UNCATEGORIZED}
+    row = call.connection.execute(_NAMED, names).first()
+    return None if row is None else _view(call, row)
 
 
 def project_of_run(source: RunView, info: Info) -> ProjectView:
@@ -72,10 +72,11 @@ def read_projects(
 ) -> list[ProjectView]:
     """The projects for which `condition` holds (on project and entity), as `statement` orders and limits them."""
     wanted = select_projects() if statement is None else statement
-    return [
-        ProjectView(call, row.id, row.name, row.entity, row.entity_pk, row.created)
-        for row in call.connection.execute(wanted.where(condition))
-    ]
+    return [_view(call, row) for row in call.connection.execute(wanted.where(condition))]
+
+
+def _view(call: Call, row: Row[Any]) -> ProjectView:
+    return ProjectView(call, row.id, row.name, row.entity, row.entity_pk, row.created)
 
 
 def select_projects() -> Select[Any]:
@@ -87,3 +88,7 @@ def select_projects() -> Select[Any]:
         entity.c.name.label("entity"),
         entity.c.id.label("entity_pk"),
     ).join(entity, entity.c.id == projects.c.entity_pk)
+
+
+_NAMED: Final = select_projects().where(entity.c.name == bindparam("entity"), projects.c.name == bindparam("project"))
+"""Made once: it is asked for again and again."""

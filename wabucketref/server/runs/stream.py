@@ -147,7 +147,7 @@ def _moved_on(before: RunState, told: Told) -> dict[str, Any]:
 
 
 async def _answer(request: Request) -> Response:
-    await run_in_threadpool(require, request, write=True)
+    await require(request, write=True)
     require_json(request)
     site = site_of(request)
     key = RunKey(*(request.path_params[name] for name in ("entity", "project", "run")))

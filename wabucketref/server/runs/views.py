@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.server import ids
@@ -119,8 +119,8 @@ def run_of_project(source: HasPk, info: Info, name: str, missing_ok: bool | None
 
 def find_run(connection: Connection, project_pk: int, run_id: str) -> RunView | None:
     """The run of this id in the project."""
-    found = read_runs(connection, select_runs().where(run.c.project_pk == project_pk, run.c.run_id == run_id))
-    return found[0] if found else None
+    row = connection.execute(_ONE, {"project_pk": project_pk, "run_id": run_id}).first()
+    return None if row is None else RunView.of(row)
 
 
 def run_by_id(connection: Connection, id: str) -> RunView | None:
@@ -154,6 +154,10 @@ def select_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
         .outerjoin(account, account.c.id == run_detail.c.account_pk)
         .where(*conditions)
     )
+
+
+_ONE: Final = select_runs(run.c.project_pk == bindparam("project_pk"), run.c.run_id == bindparam("run_id"))
+"""Made once: it is asked for again and again."""
 
 
 def read_runs(connection: Connection, statement: Select[Any]) -> Sequence[RunView]:
