@@ -34,6 +34,7 @@ def test_they_download_and_their_use_is_recorded(earlier: Desk) -> None:
     *got, told, ls = earlier.each(*downloads, "lineage kind/model:one --format json", "ls")
     for name, found in zip(names, got, strict=True):
         assert (found["verified"], found["tracking"], found["artifact"]["version"]) == (False, "recorded", "v0")
+        assert (found["artifact"]["metadata"], found["artifact"]["digest"]) == ({"k": "v"}, None)
         assert (earlier.directory / name / "sub" / "b c.txt").read_text() == "beta"
     assert len(told["used_by"]) == 3
     (listed,) = ls["items"]

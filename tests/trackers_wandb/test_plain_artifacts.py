@@ -73,6 +73,9 @@ def test_real_files_come_verified_and_their_use_is_recorded(desk: Desk) -> None:
     assert tree(desk.directory / "got") == expected
     assert (got["verified"], got["tracking"], got["artifact"]["version"]) == (True, "recorded", "v0")
     assert (got["transfer"]["files_received"], got["artifact"]["files"]) == (5, 5)
+    same = ("metadata", "created", "uri", "digest")
+    assert [got["artifact"][name] for name in same] == [shown["artifact"][name] for name in same]
+    assert (got["artifact"]["metadata"], got["artifact"]["digest"][:4]) == ({"k": "v"}, "md5:")
     assert (again["transfer"]["files_reused"], again["transfer"]["bytes_received"]) == (3, 0)
     assert {one["path"]: one["size"] for one in shown["files"]} == {name: len(data) for name, data in expected.items()}
     assert all(one["digest"].startswith("md5:") for one in shown["files"])

@@ -148,7 +148,9 @@ def plan_download(
 def send_download(ws: Workspace, run: Run, artifact: ArtifactInfo, plan: DownloadPlan) -> Ticket[DownloadResult]:
     """Give the download of `artifact` to the service."""
     return run.client.send(
-        plan, lambda done: downloaded(run.in_short(), done), lambda error: explained(ws, artifact, error)
+        plan,
+        lambda done: _told(artifact, downloaded(run.in_short(), done)),
+        lambda error: explained(ws, artifact, error),
     )
 
 
@@ -166,3 +168,13 @@ def _preview(ws: Workspace, artifact: ArtifactInfo, plan: DownloadPlan) -> Trans
         return ws.plane.preview_download(plan).figures
     except WaBucketError as error:
         raise explained(ws, artifact, error)  # noqa: B904 - it has its cause
+
+
+def _told(artifact: ArtifactInfo, result: DownloadResult) -> DownloadResult:
+    """`result` with what only the tracker knows of an artifact without a manifest."""
+    if artifact.version is None or result.artifact.digest is not None:
+        return result
+    known: dict[str, Any] = {"metadata": artifact.metadata, "created": artifact.created}
+    if artifact.is_kept:
+        known |= {"uri": artifact.uri, "digest": artifact.digest}
+    return replace(result, artifact=replace(result.artifact, **known))
