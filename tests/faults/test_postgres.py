@@ -332,3 +332,19 @@ def test_a_connection_that_the_database_ends_is_replaced(postgres: Cluster, post
         found = tracker.list_artifacts(PROJECT)
     assert {one.alias for one in found} >= set(told)
     assert [one.version for one in found] == [f"v{number}" for number in reversed(range(len(found)))]
+
+
+@pytest.mark.row("R2")
+def test_a_catalog_that_was_lost_is_rebuilt_from_the_bucket(team: World, postgres: Cluster) -> None:
+    team.ok(*UPLOAD, "zero")
+    (team.directory / "src" / "a.txt").write_text("changed")
+    team.ok(*UPLOAD, "one")
+    lost, name = team.ok("ls")["items"], postgres.make(empty=True)
+    team.env["WABUCKET_CATALOG"] = postgres.url(name)
+    assert team.ok("ls")["items"] == []
+    team.ok("rebuild")
+    kept = ("alias", "version", "digest", "bytes")
+    assert [[item[key] for key in kept] for item in team.ok("ls")["items"]] == [
+        [item[key] for key in kept] for item in lost
+    ]
+    postgres.drop(name)
