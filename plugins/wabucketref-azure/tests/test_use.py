@@ -40,9 +40,13 @@ def test_upload_and_download(azurite, container: str, tmp_path: Path) -> None:
     round_trip(f"az://{container}/use", tmp_path, **azurite.environ)
 
 
-def test_a_signature_is_enough(azurite, container: str, tmp_path: Path) -> None:
-    environ = {"WABUCKET_AZ_ENDPOINT": azurite.endpoint, "AZURE_STORAGE_SAS_TOKEN": sas(ALL)}
-    round_trip(f"az://{container}/sas", tmp_path, "--az-account-name", ACCOUNT, **environ)
+def test_a_signature_is_enough(azurite, container: str) -> None:
+    options = AzureOptions(account_name=ACCOUNT, sas_token=sas(ALL), endpoint=azurite.endpoint)
+    store = PLUGIN.configured(options).open(f"az://{container}/sas", {})
+    store.put("a", b"1", if_absent=True)
+    store.copy("a", "b")
+    assert sorted(info.key for info in store.list("")) == ["a", "b"]
+    assert store.read("b", limit=1)[0] == b"1"
 
 
 def wabucket(*arguments: str, work: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -63,7 +67,6 @@ def wabucket(*arguments: str, work: Path, **environ: str) -> "subprocess.Complet
         ({"key": "QUFBQQ=="}, 4, "403"),
         ({"container": "no-such-container"}, 3, "there is no such container"),
         ({"endpoint": "http://127.0.0.1:9/devstoreaccount1"}, 5, "check the endpoint"),
-        ({"key": "not base64!"}, 2, "is not base64"),
     ],
 )
 def test_failures_have_their_codes_and_no_secrets(

@@ -110,9 +110,8 @@ def test_no_cluster_is_exit_2_before_anything_is_sent(tmp_path: Path) -> None:
     command = wabucket(*given, work=tmp_path)
     _, err = command.communicate(timeout=200)
     assert (command.returncode, "no Dask cluster is named" in err) == (2, True), err
-    command = wabucket("--dask-scheduler", "tcp://h:1", "--dask-workers", "2", *given, work=tmp_path)
-    _, err = command.communicate(timeout=200)
-    assert (command.returncode, "not both" in err) == (2, True), err
+    with pytest.raises(ValueError, match="not both"):
+        DaskOptions(scheduler="tcp://h:1", workers=2)
 
 
 def test_a_cluster_whose_workers_are_gone(tmp_path: Path) -> None:
