@@ -136,7 +136,7 @@ import os, sqlite3
 from wabucketref import TrackingPending, WaBucketRefAPI
 import wabucketref.trackers.embedded.tracker as embedded
 make = embedded.EmbeddedTracker.__init__
-embedded.EmbeddedTracker.__init__ = lambda self, url: make(self, url, busy_seconds=0.2)
+embedded.EmbeddedTracker.__init__ = lambda self, url, **more: make(self, url, busy_seconds=0.2, **more)
 api = WaBucketRefAPI(project_name="p")
 run = api.wandb_start_run()
 lock = sqlite3.connect(os.environ["WABUCKET_HOME"] + "/catalog.sqlite", isolation_level=None)
