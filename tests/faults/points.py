@@ -68,6 +68,7 @@ POINTS = frozenset(
         "link.marked",
         "probe.tried",
         "rebuild.header_read",
+        "rebuild.adding",
         "rebuild.recorded",
         "relocate.done",
         "relocate.looked",

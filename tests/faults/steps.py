@@ -52,7 +52,7 @@ OTHER_STEPS: Mapping[str, tuple[str, ...]] = {
     "no-reff": ("copies.taken",),
     "rm": ("remove.header_gone", "remove.file_gone", "remove.files_gone", "remove.done"),
     "gc": ("gc.planned", "gc.item", "gc.claimed", "gc.object_gone", "gc.item_removed"),
-    "rebuild": ("catalog.moved", "rebuild.header_read", "rebuild.recorded"),
+    "rebuild": ("catalog.moved", "rebuild.header_read", "rebuild.adding", "rebuild.recorded"),
     "relocate": ("relocate.looked", "relocate.done"),
     "sync": ("journal.recovered",),
     "migration": ("catalog.backed_up", "catalog.altered"),

@@ -53,6 +53,11 @@ class RebuildResult:
         counted.added += added
         counted.known += not added
 
+    def take_back(self, project: tuple[str, str], *, unverified: bool) -> None:
+        """One that was counted as added was removed meanwhile."""
+        self.projects[project].added -= 1
+        self.unverified -= unverified
+
     @property
     def added(self) -> int:
         return sum(one.added for one in self.projects.values())

@@ -1,6 +1,8 @@
 """Rebuild: the catalog is filled from what lies in the bucket."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Final, cast
 
@@ -80,9 +82,12 @@ class _Rebuilding:
         is recorded late. What another took the place of since it was read is left out: who did that records it."""
         holders: dict[ArtifactRef, str] = {}
         for _ in range(_TRIES):
-            there = self._uploads.still_there(uploads)
-            found = list(self._found(there, holders))
-            answers = self._add(found)
+            found = {one.artifact.ref: one for one in self._found(uploads, holders)}
+            hit("rebuild.adding")
+            answers = self._add(list(found.values()))
+            there = self._uploads.still_there(one for one in uploads if _is_in_question(answers.get(one.ref)))
+            for ref in answers.keys() - {one.ref for one in there}:
+                self._take_back(found[ref], answers[ref])
             holders = {ref: held.holder for ref, held in answers.items() if isinstance(held, AliasHeld)}
             uploads = [one for one in there if one.ref in holders and one.header is not None]
             if not uploads:
@@ -100,6 +105,15 @@ class _Rebuilding:
         for one, new in zip(found, answers, strict=True):
             self._count(one, new)
         return {one.artifact.ref: answer for one, answer in zip(found, answers, strict=True)}
+
+    def _take_back(self, one: FoundUpload, answer: Added | AliasHeld) -> None:
+        """Whoever removes an upload tells the tracker once it is gone, which may have been before it was recorded."""
+        if not _is_new(answer):
+            return
+        ref, digest = one.artifact.ref, one.artifact.digest or None
+        forget = partial(self._tracker.remove_artifact, replace(ref, digest=digest), one.project, self._ws.bucket)
+        if self._ws.plane.told_if_gone(self._ws.bucket, ref, forget):
+            self._result.take_back(one.project, unverified=digest is None)
 
     def _count(self, one: FoundUpload, new: Added | AliasHeld) -> None:
         if isinstance(new, Added):
@@ -144,6 +158,15 @@ class _Rebuilding:
 
     def _skip(self, upload: Upload, problem: Problem, explanation: str) -> None:
         self._result.skipped.append(Skipped(str(upload.ref), problem, explanation))
+
+
+def _is_new(answer: Added | AliasHeld) -> bool:
+    return isinstance(answer, Added) and answer.version
+
+
+def _is_in_question(answer: Added | AliasHeld | None) -> bool:
+    """Whether it must be looked at again what the bucket has there."""
+    return isinstance(answer, AliasHeld) or (answer is not None and _is_new(answer))
 
 
 def _unreadable(one: Unreadable) -> Skipped:

@@ -69,6 +69,29 @@ def remove(
         )
 
 
+def told_if_gone(storage: Storage, ref: ArtifactRef, me: Identity, cancel: Cancel, told: Callable[[], None]) -> bool:
+    """Call `told`, and return True, if nothing is at `ref`, while nobody else can commit there.
+
+    False when a writer is there: it tells what becomes of it.
+    """
+    try:
+        claim = take_claim(storage, ref, me, f"rebuild-{uuid.uuid4()}", cancel)
+    except UploadInProgress:
+        return False
+    with claim:
+        gone = read_any(storage, ref) is None and not _has_files(storage, Layout.of(ref))
+        try:
+            if gone:
+                told()
+        finally:
+            claim.commit_done()
+    return gone
+
+
+def _has_files(storage: Storage, layout: Layout) -> bool:
+    return any(layout.path_of(info.key) is not None for info in storage.list(layout.prefix))
+
+
 def _withdraw(storage: Storage, ref: ArtifactRef, found: StoredHeader | Damaged | None) -> tuple[Header | None, bool]:
     """Remove the header; what it was, and whether it was a link's."""
     if found is None:

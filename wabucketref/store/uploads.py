@@ -16,7 +16,7 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.inventory import Alias, take_stock
-from wabucketref.store.header import StoredHeader, read_header, where_is
+from wabucketref.store.header import Absent, StoredHeader, look, read_header, where_is
 from wabucketref.store.layout import Layout, base_prefix
 from wabucketref.store.pool import Crew
 from wabucketref.store.spool import Spool
@@ -98,12 +98,13 @@ class Uploads:
             yield self._with_header(ref, place) if old is None else _without_header(ref, old)
 
     def still_there(self, uploads: Iterable[Upload]) -> list[Upload]:
-        """Those whose header is still the one that was read."""
+        """Those whose header is still the one that was read; of those without one, which still are there."""
         return [one for one, there in self._crew.in_order(self._look, uploads) if there]
 
     def _look(self, upload: Upload) -> tuple[Upload, bool]:
         if upload.header is None:
-            return upload, True
+            found = look(self._storage, upload.ref)
+            return upload, isinstance(found, Absent) and found.reason == "legacy"
         info = self._storage.head(Layout.of(upload.ref).header)
         return upload, info is not None and info.etag == upload.etag
 

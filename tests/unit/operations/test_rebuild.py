@@ -288,6 +288,63 @@ def test_what_is_replaced_or_removed_while_it_is_read(full: Workspace, home: Ope
     assert [one.state for one in verify_all(new).items if not one.recorded] == []
 
 
+@pytest.mark.row("A3")
+def test_what_is_removed_before_it_is_recorded(full: Workspace, home: Open, tmp_path: Path) -> None:
+    """Whoever removes it has told the catalog of it by then; that it is gone is seen afterwards."""
+    trees.make(tmp_path / "bucket", {"old/up/load/f": b"data", "old/up/stays/f": b"data"})
+    new, theirs = home("new"), home("new")
+
+    def act() -> None:
+        remove(theirs, ref("d0", "dogs"))
+        remove(theirs, ArtifactRef("old", "up", "load"))
+
+    result = running(new, "rebuild.adding", act)
+    assert (result.added, result.unverified, result.skipped) == (6, 1, [])
+    assert sorted(str(one.ref) for one in list_artifacts(new) if one.name in ("dogs", "up")) == [
+        "dataset/dogs:d1",
+        "old/up:stays",
+    ]
+    assert verify_all(new).differing == []
+    assert not list((tmp_path / "bucket").rglob("claim*"))
+
+
+@pytest.mark.row("A3")
+@pytest.mark.parametrize("point", ["remove.header_gone", "remove.files_gone"])
+def test_what_is_recorded_while_it_is_removed(full: Workspace, home: Open, tmp_path: Path, point: str) -> None:
+    """Who removes it tells the catalog last, so the record goes with it."""
+    new, theirs = home("new"), home("new")
+    looked = iter(["first"])
+
+    def during(name: str) -> None:
+        if name == "rebuild.adding" and next(looked, None):
+            remove(theirs, ref("d0", "dogs"))
+        elif name == point:
+            rebuild(home("new"))
+
+    failpoints.install(during)
+    try:
+        rebuild(new)
+    finally:
+        failpoints.install(None)
+    with pytest.raises(NotFound):
+        resolve(new, ref("d0", "dogs"))
+    assert verify_all(new).differing == []
+
+
+@pytest.mark.row("A3")
+def test_what_is_removed_and_uploaded_again_meanwhile_stays(full: Workspace, home: Open, tmp_path: Path) -> None:
+    """Recorded by whoever uploaded it, under the same digest."""
+    new, theirs = home("new"), home("new")
+
+    def act() -> None:
+        remove(theirs, ref("d0", "dogs"))
+        upload(theirs, tmp_path / "src0", "dogs", "dataset", "d0")
+
+    running(new, "rebuild.adding", act)
+    assert resolve(new, ref("d0", "dogs")).bytes == 1
+    assert verify_all(new).differing == []
+
+
 def test_trackers_that_cannot_be_filled(home: Open) -> None:
     with pytest.raises(Unsupported):
         rebuild(home(tracker="disabled"))

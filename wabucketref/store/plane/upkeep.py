@@ -104,3 +104,11 @@ class Upkeep(Looking):
             UploadInProgress: a live writer is at it.
         """
         removing.remove(self._storage(bucket), ref, self._me, cancel or Cancel(), told, sure)
+
+    def told_if_gone(self, bucket: str, ref: ArtifactRef, told: Callable[[], None]) -> bool:
+        """Call `told`, and return True, if nothing is at `ref`, while nobody else can commit there.
+
+        Raises:
+            NotAuthorised, TransientError: the bucket cannot be reached.
+        """
+        return removing.told_if_gone(self._storage(bucket), ref, self._me, Cancel(), told)
