@@ -7,9 +7,12 @@ from pathlib import Path
 
 from tests.faults.proxy import Exchange
 from tests.load.soak.plan import Ref
-from tests.load.soak.sources import mark, prints
+from tests.load.soak.sources import Prints, mark, prints
 
 CONTROL = ".wabucket"
+SERVERS_OWN = ".rclone_temp_"
+"""What rclone's server writes beside an object until it is whole, and leaves when a connection breaks. It says so, and
+lists none of it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ def lying(root: Path) -> Mapping[Ref, Lying]:
 def _aliases(root: Path) -> Iterator[tuple[Ref, Path]]:
     for directory in sorted(root.glob("*/*/*")):
         kind, name, alias = directory.relative_to(root).parts
-        if kind != CONTROL and directory.is_dir() and any(path.is_file() for path in directory.rglob("*")):
+        if kind != CONTROL and directory.is_dir() and _files(directory):
             yield (kind, name, alias), directory
 
 
@@ -40,13 +43,17 @@ def _look(root: Path, directory: Path) -> Lying:
     if not header.exists():
         return Lying(None, tuple(path.relative_to(directory).as_posix() for path in _files(directory)))
     base = json.loads(header.read_bytes()).get("base")
-    content = mark(prints(directory if base is None else root / base))
+    content = mark(_without_the_servers_own(prints(directory if base is None else root / base)))
     stray = control - {"manifest.json", "entries.jsonl.zst"}
     return Lying(content, tuple(sorted(f"{CONTROL}/{name}" for name in stray)))
 
 
 def _files(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
+    return [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(SERVERS_OWN)]
+
+
+def _without_the_servers_own(found: Prints) -> Prints:
+    return {name: digest for name, digest in found.items() if SERVERS_OWN not in name}
 
 
 def open_multiparts(log: list[Exchange]) -> list[str]:
