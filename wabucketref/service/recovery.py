@@ -1,5 +1,6 @@
 """What a journal tells about the process that left it: where to go on, and what is settled."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wabucketref.errors import IntegrityError
@@ -22,6 +23,8 @@ class Recovered:
     """Where the sender goes on: nothing before it is unacknowledged or unsettled."""
     settled: frozenset[str]
     """Operations whose outcome is in the journal."""
+    asked: Mapping[str, int] = field(default_factory=dict)
+    """Where each operation lies in the journal: in the order of asking."""
     failures: list[int] = field(default_factory=list)
     """Exit codes of operations that failed."""
     outputs: list[str] = field(default_factory=list)
@@ -32,6 +35,10 @@ class Recovered:
     """The user asked for it to wait for ``sync``."""
     tracker: str = ""
     """Name and place of the tracker that shall have it; empty when an earlier release wrote the journal."""
+
+    def is_before(self, xid: str, *, later: str) -> bool:
+        """Whether `xid` is an operation of this run, and was asked for before the one called `later`."""
+        return xid in self.asked and self.asked[xid] < self.asked[later]
 
 
 def recover(journal: Journal) -> Recovered:
@@ -73,9 +80,8 @@ def recover(journal: Journal) -> Recovered:
     if state is None:
         raise IntegrityError(f"the journal {journal.path.name} holds no run", hint="nothing was recorded in it")
     unsettled = [position for xid, position in opened.items() if xid not in settled]
-    return Recovered(
-        state, min([acknowledged, *unsettled]), frozenset(settled), failures, outputs, ending, offline, tracker
-    )
+    position = min([acknowledged, *unsettled])
+    return Recovered(state, position, frozenset(settled), opened, failures, outputs, ending, offline, tracker)
 
 
 def _apply(state: RunState, kind: str, record: Record) -> None:

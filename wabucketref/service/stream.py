@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from wabucketref.contracts.transfer import Cancel
@@ -72,6 +73,8 @@ class Stream:
         self._release_when_idle = False
         self.left_for_later: set[str] = set()
         """Operations that could not be ended now: the journal keeps them, and with them the run."""
+        self._unclear: set[str] = set()
+        """Operations of an earlier process of which nobody could tell how they ended."""
         state = recovered.state if recovered else RunState(key)
         self.handler = Handler(state, Writer(journal, parts.trace), self.tickets, parts.trace)
         start = recovered.position if recovered else journal.end
@@ -196,26 +199,29 @@ class Stream:
     def _start_transfer(self, plan: Plan) -> None:
         """On the sender's thread: carry the plan out, unless the journal or the bucket know its end."""
         progress = self.tickets.open(plan.xid)
-        if self._recovered is not None:
-            if plan.xid in self._recovered.settled:
-                return
-            try:
-                known = self._parts.transfers.recover(plan)
-            except WaBucketError as error:
-                self._leave_for_later(plan.xid, error)
-                return
-            if known is not None:
-                self.handler.note(known)
-                return
+        if self._recovered is not None and plan.xid in self._recovered.settled:
+            return
         with self._idle:
             self._under_way += 1
-        self._parts.transfers.submit(self.key, plan, progress, self.cancel, self._transfer_ended)
+        self._parts.transfers.submit(
+            self.key, plan, progress, self.cancel, self._transfer_ended, partial(self._known_end, plan)
+        )
+
+    def _known_end(self, plan: Plan) -> Record | None:
+        """What became of an earlier process's operation; on a transfer's thread, when it is its turn."""
+        if self._recovered is None:
+            return None
+        try:
+            return self._parts.transfers.recover(plan, partial(self._recovered.is_before, later=plan.xid))
+        except WaBucketError:
+            self._unclear.add(plan.xid)
+            raise
 
     def _transfer_ended(self, outcome: Record) -> None:
         """On a transfer's thread; must not raise."""
         try:
             error = convert.error_from_message(outcome.failed.error) if outcome.HasField("failed") else None
-            if error is not None and self._may_pass(error):
+            if error is not None and self._may_pass(outcome.failed.xid, error):
                 self._leave_for_later(outcome.failed.xid, error)
             else:
                 self.handler.note(outcome)
@@ -230,10 +236,11 @@ class Stream:
                     with contextlib.suppress(WaBucketError):  # it is closed all the same, and `sync` will look
                         self._release_journal()
 
-    def _may_pass(self, error: WaBucketError) -> bool:
-        """Whether an operation that failed so is left to ``sync``: what an earlier process left and may work later,
-        and whatever failed while the stream was ending, by what it was taken away. A user's interruption ends it."""
-        return self._ended or (self._recovered is not None and isinstance(error, _PASSING))
+    def _may_pass(self, xid: str, error: WaBucketError) -> bool:
+        """Whether an operation that failed so is left to ``sync``: what an earlier process left and may work later, or
+        of which the bucket does not say how it ended, and whatever failed while the stream was ending, by what it was
+        taken away. A user's interruption ends it."""
+        return self._ended or xid in self._unclear or (self._recovered is not None and isinstance(error, _PASSING))
 
     def _leave_for_later(self, xid: str, error: WaBucketError) -> None:
         """The journal keeps the operation, and with it the run, which has not ended."""

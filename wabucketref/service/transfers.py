@@ -25,6 +25,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.service import convert
 from wabucketref.service.fairqueue import FairQueue
 from wabucketref.service.memory import FileMemory
+from wabucketref.service.succession import Succession
 from wabucketref.service.wabucket_pb2 import FailedRecord, Record
 from wabucketref.service.work import Plan
 from wabucketref.threads import start
@@ -59,28 +60,52 @@ class Plane(Protocol):
 
 
 class Transfers:
-    """Shared by all runs of a service, which take turns; the plans of one wait in order."""
+    """Shared by all runs of a service, which take turns; the plans of one wait in order, and of those that write to the
+    same alias one ends before the next begins."""
 
     def __init__(self, plane: Plane, memory_directory: Path) -> None:
         self._plane = plane
         self._memory_directory = memory_directory
         self._queue: FairQueue[Callable[[], None]] = FairQueue()
+        self._writes: Succession[Callable[[], None]] = Succession()
         self._lock = threading.Lock()
         self._workers = 0
         self._waiting = 0
 
     def submit(
-        self, run: Hashable, plan: Plan, progress: Progress, cancel: Cancel, note: Callable[[Record], None]
+        self,
+        run: Hashable,
+        plan: Plan,
+        progress: Progress,
+        cancel: Cancel,
+        note: Callable[[Record], None],
+        known: Callable[[], Record | None] = lambda: None,
     ) -> None:
         """Carry the plan out on a worker when it is the turn of its `run`. `note` gets the record that says how it
-        ended, and must not raise."""
+        ended, and must not raise. `known` is asked first: what it gives is how it ended before."""
+        place = None if isinstance(plan, DownloadPlan) else (run, plan.bucket, plan.ref)
+
+        def action() -> None:
+            try:
+                note(self._outcome(plan, progress, cancel, known))
+            finally:
+                if place is not None:
+                    self._let_next_go(run, place)
+
         try:
             with self._lock:
                 self._have_worker()
                 self._waiting += 1
-                self._queue.put(run, lambda: note(self._outcome(plan, progress, cancel)))
+                if place is None or self._writes.may_go(place, action):
+                    self._queue.put(run, action)
         except LocalIOError as error:
             note(Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error))))
+
+    def _let_next_go(self, run: Hashable, place: Hashable) -> None:
+        with self._lock:
+            following = self._writes.ended(place)
+        if following is not None:
+            self._queue.put(run, following)
 
     def _have_worker(self) -> None:
         """One more, while there are too few; those that there are when the system refuses."""
@@ -113,10 +138,10 @@ class Transfers:
             self._workers -= leaves
         return leaves
 
-    def _outcome(self, plan: Plan, progress: Progress, cancel: Cancel) -> Record:
+    def _outcome(self, plan: Plan, progress: Progress, cancel: Cancel, known: Callable[[], Record | None]) -> Record:
         try:
             cancel.check()
-            return self._carry_out(plan, progress, cancel)
+            return known() or self._carry_out(plan, progress, cancel)
         except WaBucketError as error:
             return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error)))
         except MemoryError:
@@ -159,10 +184,11 @@ class Transfers:
         self._plane.give_back(plan.bucket, plan.ref, memory)
         memory.forget()
 
-    def recover(self, plan: Plan) -> Record | None:
+    def recover(self, plan: Plan, is_before: Callable[[str], bool] = lambda xid: False) -> Record | None:
         """What became of a plan before a crash, as the bucket tells: its commit, or None to carry it out again.
 
-        A download is not repeated by itself: nobody waits for its files.
+        A download is not repeated by itself: nobody waits for its files. `is_before`: whether the run had asked for the
+        operation with that xid before this one, which may then replace it.
         """
         if isinstance(plan, DownloadPlan):
             gone = NotFound("the process that downloaded ended before it was done", hint="download again")
@@ -173,7 +199,7 @@ class Transfers:
         if committed is not None:
             self._give_up(plan)
             return _committed(plan, committed)
-        if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan):
+        if isinstance(plan, UploadPlan) and plan.overwrite and self._was_overtaken(plan, is_before):
             self._give_up(plan)
             self._plane.tidy(plan.bucket, plan.ref, plan.xid)
             later = AliasTaken(
@@ -196,13 +222,13 @@ class Transfers:
             return False
         return header is not None and header.digest == artifact.digest
 
-    def _was_overtaken(self, plan: UploadPlan) -> bool:
+    def _was_overtaken(self, plan: UploadPlan, is_before: Callable[[str], bool]) -> bool:
         """Whether somebody replaced or removed what this overwrite was to replace: replaying it must not undo that.
 
         Once it has withdrawn that itself, its claim lies there until anybody else finishes something at the alias.
         """
         there = self._plane.write_id(plan.bucket, plan.ref)
-        if there == plan.replaces:
+        if there == plan.replaces or is_before(there):
             return False
         return bool(there) or not self._plane.has_claim(plan.bucket, plan.ref, plan.xid)
 

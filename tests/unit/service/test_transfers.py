@@ -2,6 +2,7 @@
 
 import queue
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -153,6 +154,54 @@ def test_an_overwrite_does_not_bring_back_what_was_removed(source: Path, tmp_pat
     assert record is not None
     assert record.failed.error.exit_code == 6
     assert support.keys(store) == []
+
+
+@pytest.mark.row("O7")
+def test_an_overwrite_replaces_what_its_run_had_asked_for_before(source: Path, tmp_path: Path) -> None:
+    store = bucket()
+    support.send(store, upload_plan(make_tree(tmp_path / "first", {"x": b"x"}), "first"))
+    plan = upload_plan(source, "second", overwrite=True, replaces="what was there before both")
+    asked = ["first", "second", "third"]
+    floor = transfers(store, tmp_path)
+    assert floor.recover(plan, lambda xid: asked.index(xid) < 1) is None
+    earlier = replace(plan, xid="zeroth")
+    record = floor.recover(earlier, lambda xid: False)
+    assert record is not None
+    assert record.failed.error.exit_code == 6
+
+
+@pytest.mark.row("A1")
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_writes_of_a_run_to_one_alias_go_one_after_the_other(tmp_path: Path, first_fails: bool) -> None:
+    """And those to others go past them."""
+    store = bucket()
+    floor = transfers(store, tmp_path)
+    plans = [
+        upload_plan(make_tree(tmp_path / f"src{number}", {"x": b"%d" % number}), f"x{number}", overwrite=True)
+        for number in range(3)
+    ]
+    other = replace(plans[0], xid="other", alias="elsewhere")
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(name: str) -> None:
+        if name == "upload.claimed" and not begun.is_set():
+            begun.set()
+            assert go.wait(30)
+            if first_fails:
+                raise SourceChanged("written to")
+
+    failpoints.install(hold)
+    notes: queue.Queue[Record] = queue.Queue()
+    floor.submit("run", plans[0], SilentProgress(), Cancel(), notes.put)
+    assert begun.wait(30)
+    for plan in (plans[1], plans[2], other):
+        floor.submit("run", plan, SilentProgress(), Cancel(), notes.put)
+    assert notes.get(timeout=30).committed.xid == "other"
+    go.set()
+    ended = [notes.get(timeout=30) for _ in plans]
+    assert [one.committed.xid or one.failed.xid for one in ended] == ["x0", "x1", "x2"]
+    assert [one.WhichOneof("kind") for one in ended[1:]] == ["committed"] * 2
+    assert support.plane(store).write_id(plans[0].bucket, REF) == "x2"
 
 
 class Killed(BaseException):
