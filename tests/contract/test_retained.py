@@ -101,5 +101,6 @@ def test_what_was_done_leaves_a_bounded_rest(side: Background) -> None:
             break
     assert grown == {}
     assert after["wabucketref.service.remote.clients.Client"] == 0
-    assert after["wabucketref.service.stream.Stream"] <= 4, "only of what each worker did last"
+    # A worker drops what it did a moment after its client has been answered.
+    assert eventually(lambda: alive()["wabucketref.service.stream.Stream"] <= 4), "only of what each worker did last"
     assert after["wabucketref.service.tickets.TicketTable"] == 64, "those of the last runs"
