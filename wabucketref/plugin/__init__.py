@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wabucketref.store.drivers.keys import changed, check_characters, check_key, check_prefix, check_seen
     from wabucketref.store.drivers.loop import PerProcess
     from wabucketref.store.drivers.pace import stall_seconds
-    from wabucketref.store.drivers.parts import in_a_row
+    from wabucketref.store.drivers.parts import in_a_row, send_parts
     from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
 _HOMES = {
@@ -58,7 +58,7 @@ _HOMES = {
     "wabucketref.store.drivers.keys": ("changed", "check_characters", "check_key", "check_prefix", "check_seen"),
     "wabucketref.store.drivers.loop": ("PerProcess",),
     "wabucketref.store.drivers.pace": ("stall_seconds",),
-    "wabucketref.store.drivers.parts": ("in_a_row",),
+    "wabucketref.store.drivers.parts": ("in_a_row", "send_parts"),
     "wabucketref.store.drivers.urls": ("BucketUrl", "parse_bucket_url"),
 }  # fmt: skip
 
@@ -103,6 +103,7 @@ __all__ = [
     "read_in_steps",
     "redact",
     "retry_after",
+    "send_parts",
     "stall_seconds",
     "tell_plain_http",
     "unanswered",

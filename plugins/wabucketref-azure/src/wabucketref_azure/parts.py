@@ -5,12 +5,9 @@ It drops them with the next commit, or after a week without another block.
 """
 
 import base64
-import logging
 import secrets
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +15,7 @@ from azure.core import MatchConditions
 from azure.storage.blob import BlobBlock
 
 from wabucketref.errors import AlreadyExists, NotFound, OutcomeUnknown, WaBucketError
-from wabucketref.plugin import Buffer, ObjectInfo, Part, blocks, in_a_row
+from wabucketref.plugin import Buffer, ObjectInfo, Part, blocks, in_a_row, send_parts
 from wabucketref_azure.failures import NoContainer
 
 if TYPE_CHECKING:
@@ -26,10 +23,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 << 20
 MAX_BLOCKS = 50_000
-_UNDER_WAY = 4
 _MARK = "wabucket_upload"
 """Metadata of an object that was made of parts: the upload that it was."""
-_log = logging.getLogger(__name__)
 
 
 class Blocks:
@@ -149,23 +144,4 @@ def put_stream(storage: "AzureStorage", key: str, chunks: Iterator[bytes], size:
     if size <= part:
         return storage.put(key, b"".join(blocks(chunks, part, size, what)), if_absent=if_absent)
     upload = storage.start_multipart(key, part, if_absent=if_absent)
-    try:
-        _send(upload, blocks(chunks, part, size, what))
-        return upload.complete()
-    except BaseException:
-        try:
-            upload.abort()
-        except WaBucketError as error:
-            _log.warning("%s: blocks may be left behind for a week: %s", what, error)
-        raise
-
-
-def _send(upload: Blocks, parts: Iterator[bytes]) -> None:
-    with ThreadPoolExecutor(_UNDER_WAY, thread_name_prefix="azure-blocks") as pool:
-        under_way: deque[Future[Part]] = deque()
-        for number, data in enumerate(parts, 1):
-            under_way.append(pool.submit(upload.put_part, number, data))
-            if len(under_way) > _UNDER_WAY:
-                under_way.popleft().result()
-        while under_way:
-            under_way.popleft().result()
+    return send_parts(upload, blocks(chunks, part, size, what), what)
