@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` and `make test`. Nothing but Python 3.11+ and make has to be there first.
 VENV ?= .venv
 PYTHON ?= python3
-WORKERS ?= auto
+# Two more than there are processors: many tests wait for a server or for time to pass.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 BENCH ?=
 SDKS ?= 0.28.0 0.29.0 0.30.0
 SOAK ?=
@@ -43,6 +44,7 @@ sdks: $(VENV)/tests ## serve against the releases of W&B's SDK in SDKS, each in 
 	SDK_PYTHONS="$(foreach release,$(SDKS),$(release)=$(abspath $(VENV)-wandb-$(release)/bin/python))" \
 		$(BIN)/python -m pytest tests/releases -n $(WORKERS)
 
+soak: WORKERS := auto
 soak: $(VENV)/tests ## what takes too long for every day: tests/load; SOAK="--seed N" repeats its plans
 	$(BIN)/python -m pytest tests/load -n $(WORKERS) $(SOAK)
 
