@@ -109,8 +109,16 @@ def main() -> None:
     store = Declared(Retrying(Counting(driver, spec.log), RetryPolicy(attempts=3)), able)
     limits = TransferLimits(part_size=spec.part_bytes, multipart_threshold=spec.part_bytes)
     plane = DataPlane(lambda url: store, identity=Identity.current("home"), limits=limits)
-    now, source = datetime.now(UTC), f"{spec.directory}/src"
-    plan = UploadPlan(str(os.getpid()), source, spec.url, "t", "n", "a", RunFacts("r", "p", "e"), now)
+    plan = UploadPlan(
+        xid=str(os.getpid()),
+        source=f"{spec.directory}/src",
+        bucket=spec.url,
+        type="t",
+        name="n",
+        alias="a",
+        run=RunFacts("r", "p", "e"),
+        created=datetime.now(UTC),
+    )
     memory = FileMemory(Path(spec.directory) / "cache", spec.url, plan.ref.directory)
     done = plane.upload(plan, progress=SilentProgress(), cancel=Cancel(), memory=memory)
     verified = plane.verify(spec.url, plan.ref, deep=True, progress=SilentProgress(), cancel=Cancel())

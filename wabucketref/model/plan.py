@@ -18,23 +18,40 @@ class RunFacts:
     entity: str
 
 
-@dataclass(frozen=True, slots=True)
-class UploadPlan:
-    """Everything needed to carry out (or after a crash: to finish) one upload."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasPlan:
+    """What all plans name: the operation, and the directory in the bucket."""
 
     xid: str
-    """Made by the client; the manifest's write id."""
-    source: str
-    """Absolute local path of a directory or a file."""
+    """Made by the client; of a write it is the manifest's write id."""
     bucket: str
-    """Bucket URL without secrets; ``wandb-artifact:…`` for files that the tracker shall keep."""
+    """Bucket URL without secrets; ``wandb-artifact:…`` for files that the tracker keeps."""
     type: str
     name: str
     alias: str
+    """The directory alias (already resolved)."""
+
+    @property
+    def ref(self) -> ArtifactRef:
+        return ArtifactRef(self.type, self.name, self.alias)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritePlan(AliasPlan):
+    """What is needed to write a manifest; the files are what its kinds differ in."""
+
     run: RunFacts
     created: datetime
-    """When the upload was asked for; the manifest header's ``created``."""
+    """When it was asked for; the manifest header's ``created``."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPlan(WritePlan):
+    """Everything needed to carry out (or after a crash: to finish) one upload."""
+
+    source: str
+    """Absolute local path of a directory or a file."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overwrite: bool = False
@@ -50,47 +67,18 @@ class UploadPlan:
         """Whether the files go to the tracker, which `bucket` stands for."""
         return self.bucket.startswith(SERVED)
 
-    @property
-    def ref(self) -> ArtifactRef:
-        return ArtifactRef(self.type, self.name, self.alias)
 
-
-@dataclass(frozen=True, slots=True)
-class LinkPlan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPlan(WritePlan):
     """An artifact out of files that already lie in the bucket."""
 
-    xid: str
     base: str
     """Directory of the files relative to the bucket, without leading or trailing slash."""
-    bucket: str
-    type: str
-    name: str
-    alias: str
-    run: RunFacts
-    created: datetime
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def ref(self) -> ArtifactRef:
-        return ArtifactRef(self.type, self.name, self.alias)
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptPlan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptPlan(WritePlan):
     """A manifest for an upload of an earlier release, which has none."""
-
-    xid: str
-    bucket: str
-    type: str
-    name: str
-    alias: str
-    run: RunFacts
-    created: datetime
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def ref(self) -> ArtifactRef:
-        return ArtifactRef(self.type, self.name, self.alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,32 +93,20 @@ class KeptIn:
     """Follow all."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadPlan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadPlan(AliasPlan):
     """Everything needed to fetch one artifact."""
 
-    xid: str
     destination: str
     """Absolute local directory."""
-    bucket: str
-    """Bucket URL without secrets, in which the artifact lies."""
-    type: str
-    name: str
-    alias: str
-    """The directory alias (already resolved)."""
     digest: str | None = None
     """The digest the tracker (or the user) knows; another one in the bucket is an integrity error."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     kept: KeptIn | None = None
     """None: the files are in `bucket`."""
-
     deep: bool = False
     """Read the files that are in the destination already, whatever is remembered of them."""
-
-    @property
-    def ref(self) -> ArtifactRef:
-        return ArtifactRef(self.type, self.name, self.alias)
 
 
 @dataclass(frozen=True, slots=True)

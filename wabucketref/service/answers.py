@@ -5,7 +5,7 @@ from typing import Final
 from wabucketref.errors import Interrupted, Terminated
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey
-from wabucketref.service import convert
+from wabucketref.service import convert, failures
 from wabucketref.service.stream import Stream
 from wabucketref.service.tickets import TicketTable, TransferProgress
 from wabucketref.service.wabucket_pb2 import (
@@ -76,7 +76,7 @@ def status(stream: Stream) -> StatusReport:
         transfers=[_transfer(xid, progress) for xid, progress in stream.tickets.under_way().items()],
         done=stream.tickets.kept(),
         tracking=stream.tracking,
-        cause=convert.error_to_message(cause) if cause else None,
+        cause=failures.to_message(cause) if cause else None,
     )
 
 

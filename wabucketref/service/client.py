@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from wabucketref.model.plan import AdoptPlan, DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunState
-from wabucketref.service import convert
+from wabucketref.service import convert, failures
 from wabucketref.service.ticket import Explain, Ticket, as_it_is
 from wabucketref.service.wabucket_pb2 import (
     ArtifactDone,
@@ -211,4 +211,4 @@ class RunClient:
 
 def _raise_if(answer: Result | Response) -> None:
     if answer.HasField("error"):
-        raise convert.error_from_message(answer.error)
+        raise failures.from_message(answer.error)

@@ -1,11 +1,9 @@
 """Values of the program to messages of the protocol, and back."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wabucketref import errors
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.plan import (
     AdoptPlan,
@@ -17,6 +15,7 @@ from wabucketref.model.plan import (
     RunFacts,
     TransferFigures,
     UploadPlan,
+    WritePlan,
 )
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.service import wabucket_pb2 as pb
@@ -82,92 +81,43 @@ def run_from_record(record: pb.RunRecord, key: RunKey) -> RunUpdate:
 
 def upload_to_record(plan: UploadPlan) -> pb.ArtifactRecord:
     return pb.ArtifactRecord(
-        xid=plan.xid,
         source=plan.source,
-        bucket=plan.bucket,
-        type=plan.type,
-        name=plan.name,
-        alias=plan.alias,
-        created=plan.created.timestamp(),
-        metadata_json=to_json(dict(plan.metadata)),
         include=plan.include,
         exclude=plan.exclude,
         overwrite=plan.overwrite,
         replaces=plan.replaces,
         earlier=plan.earlier,
         find_earlier=plan.earlier is None,
+        **_plan_to_fields(plan),
     )
 
 
 def upload_from_record(record: pb.ArtifactRecord, key: RunKey) -> UploadPlan:
     return UploadPlan(
-        xid=record.xid,
         source=record.source,
-        bucket=record.bucket,
-        type=record.type,
-        name=record.name,
-        alias=record.alias,
-        run=_facts(key),
-        created=moment(record.created),
-        metadata=from_json(record.metadata_json),
         include=tuple(record.include),
         exclude=tuple(record.exclude),
         overwrite=record.overwrite,
         replaces=record.replaces,
         earlier=None if record.find_earlier else tuple(record.earlier),
+        **_plan_from_fields(record, key),
     )
 
 
 def link_to_record(plan: LinkPlan) -> pb.LinkRecord:
-    return pb.LinkRecord(
-        xid=plan.xid,
-        base=plan.base,
-        bucket=plan.bucket,
-        type=plan.type,
-        name=plan.name,
-        alias=plan.alias,
-        created=plan.created.timestamp(),
-        metadata_json=to_json(dict(plan.metadata)),
-    )
+    return pb.LinkRecord(base=plan.base, **_plan_to_fields(plan))
 
 
 def link_from_record(record: pb.LinkRecord, key: RunKey) -> LinkPlan:
-    return LinkPlan(
-        xid=record.xid,
-        base=record.base,
-        bucket=record.bucket,
-        type=record.type,
-        name=record.name,
-        alias=record.alias,
-        run=_facts(key),
-        created=moment(record.created),
-        metadata=from_json(record.metadata_json),
-    )
+    return LinkPlan(base=record.base, **_plan_from_fields(record, key))
 
 
 def adopt_to_record(plan: AdoptPlan) -> pb.AdoptRecord:
-    return pb.AdoptRecord(
-        xid=plan.xid,
-        bucket=plan.bucket,
-        type=plan.type,
-        name=plan.name,
-        alias=plan.alias,
-        created=plan.created.timestamp(),
-        metadata_json=to_json(dict(plan.metadata)),
-    )
+    return pb.AdoptRecord(**_plan_to_fields(plan))
 
 
 def adopt_from_record(record: pb.AdoptRecord, key: RunKey) -> AdoptPlan:
-    return AdoptPlan(
-        xid=record.xid,
-        bucket=record.bucket,
-        type=record.type,
-        name=record.name,
-        alias=record.alias,
-        run=_facts(key),
-        created=moment(record.created),
-        metadata=from_json(record.metadata_json),
-    )
+    return AdoptPlan(**_plan_from_fields(record, key))
 
 
 def download_to_record(plan: DownloadPlan) -> pb.UseArtifactRecord:
@@ -300,34 +250,27 @@ def fetched_to_record(plan: DownloadPlan, fetched: Fetched) -> pb.FetchedRecord:
     )
 
 
-def error_to_message(error: errors.WaBucketError) -> pb.Error:
-    return pb.Error(
-        exit_code=error.exit_code,
-        kind=error.kind,
-        message=error.message,
-        hint=error.hint or "",
-        retryable=error.retryable,
-    )
+def _plan_to_fields(plan: WritePlan) -> dict[str, Any]:
+    """What the records of all writes have."""
+    return {
+        "xid": plan.xid,
+        "bucket": plan.bucket,
+        "type": plan.type,
+        "name": plan.name,
+        "alias": plan.alias,
+        "created": plan.created.timestamp(),
+        "metadata_json": to_json(dict(plan.metadata)),
+    }
 
 
-def error_from_message(message: pb.Error) -> errors.WaBucketError:
-    """The error with its own type again; an unknown kind becomes the first kind with its exit code."""
-    kinds = _kinds()
-    found = kinds.get(message.kind)
-    if found is None:
-        found = next((one for one in kinds.values() if one.exit_code == message.exit_code), errors.WaBucketError)
-    return found(message.message, hint=message.hint or None, retryable=message.retryable)
-
-
-def _kinds() -> Mapping[str, type[errors.WaBucketError]]:
-    found: dict[str, type[errors.WaBucketError]] = {}
-    waiting = [errors.WaBucketError]
-    while waiting:
-        kind = waiting.pop(0)
-        found.setdefault(kind.kind, kind)
-        waiting.extend(kind.__subclasses__())
-    return found
-
-
-def _facts(key: RunKey) -> RunFacts:
-    return RunFacts(key.run_id, key.project, key.entity)
+def _plan_from_fields(record: pb.ArtifactRecord | pb.LinkRecord | pb.AdoptRecord, key: RunKey) -> dict[str, Any]:
+    return {
+        "xid": record.xid,
+        "bucket": record.bucket,
+        "type": record.type,
+        "name": record.name,
+        "alias": record.alias,
+        "run": RunFacts(key.run_id, key.project, key.entity),
+        "created": moment(record.created),
+        "metadata": from_json(record.metadata_json),
+    }

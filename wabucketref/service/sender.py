@@ -21,7 +21,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.acks import Acknowledgements
 from wabucketref.service.filestream import FileStream, Item
 from wabucketref.service.gate import TrackerGate
@@ -250,7 +250,7 @@ class Sender:
         so that it shows in the exit code."""
         xid = getattr(getattr(work, "record", None), "xid", "")
         if xid:
-            self._tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(error)))
+            self._tickets.publish(ArtifactDone(xid=xid, error=failures.to_message(error)))
         else:
             self.started.event.set()
             self._gate.shut(error)

@@ -15,7 +15,7 @@ from wabucketref.errors import Conflict, NotFound, UsageError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.run import RunKey, RunState
 from wabucketref.retry import RetryPolicy
-from wabucketref.service import answers, convert
+from wabucketref.service import answers, failures
 from wabucketref.service.ended import Ended, EndedRuns
 from wabucketref.service.finish import Ending
 from wabucketref.service.gate import TrackerGate
@@ -86,7 +86,7 @@ class Service:
                 self._open_stream(stream_id, record, trace)
             return self.stream(stream_id).handler.record(record)
         except WaBucketError as error:
-            return Result(error=convert.error_to_message(error))
+            return Result(error=failures.to_message(error))
 
     def recover(self, path: Path) -> tuple[Stream, Recovered]:
         """Take over the journal of a process that is gone and go on where it stopped.
@@ -263,7 +263,7 @@ class Service:
                 case kind:
                     raise UsageError(f"a client does not send {kind}")
         except WaBucketError as error:
-            return Response(error=convert.error_to_message(error))
+            return Response(error=failures.to_message(error))
 
     def _finish(self, stream_id: str, defer: Defer) -> Response:
         """End the run; asked again, as after a lost answer, it says how that went."""

@@ -19,7 +19,7 @@ from wabucketref.errors import (
 )
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.finish import Ending, walk
 from wabucketref.service.gate import TrackerGate
 from wabucketref.service.handler import Handler
@@ -220,7 +220,7 @@ class Stream:
     def _transfer_ended(self, outcome: Record) -> None:
         """On a transfer's thread; must not raise."""
         try:
-            error = convert.error_from_message(outcome.failed.error) if outcome.HasField("failed") else None
+            error = failures.from_message(outcome.failed.error) if outcome.HasField("failed") else None
             if error is not None and self._may_pass(outcome.failed.xid, error):
                 self._leave_for_later(outcome.failed.xid, error)
             else:
@@ -247,7 +247,7 @@ class Stream:
         self.left_for_later.add(xid)
         self.gate.shut(error)
         told = closed() if isinstance(error, Interrupted) and error.message == _CLOSED else error  # by no user
-        self.tickets.publish(ArtifactDone(xid=xid, error=convert.error_to_message(told)))
+        self.tickets.publish(ArtifactDone(xid=xid, error=failures.to_message(told)))
 
 
 def closed() -> ServiceStopped:

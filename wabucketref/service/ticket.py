@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.errors import NotFound, TimedOut, WaBucketError
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Ticket(Generic[T]):
             raise TimedOut(f"operation {self.xid} has not ended within {timeout} s", hint="wait again; it goes on")
         self._heard = True
         if done.HasField("error"):
-            raise self._explain(convert.error_from_message(done.error))
+            raise self._explain(failures.from_message(done.error))
         return self._finish(done)
 
     def follow(self, progress: Progress) -> None:
@@ -124,7 +124,7 @@ def unheard_failure(ticket: Ticket[Any], timeout: float) -> WaBucketError | None
         done = ticket._look(timeout)
     except WaBucketError:
         return None  # another process has fetched the result
-    return convert.error_from_message(done.error) if done is not None and done.HasField("error") else None
+    return failures.from_message(done.error) if done is not None and done.HasField("error") else None
 
 
 def is_under_way(ticket: Ticket[Any]) -> bool:

@@ -22,7 +22,7 @@ from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.service import convert
+from wabucketref.service import convert, failures
 from wabucketref.service.fairqueue import FairQueue
 from wabucketref.service.memory import FileMemory
 from wabucketref.service.succession import Succession
@@ -99,7 +99,7 @@ class Transfers:
                 if place is None or self._writes.may_go(place, action):
                     self._queue.put(run, action)
         except LocalIOError as error:
-            note(Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error))))
+            note(Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(error))))
 
     def _let_next_go(self, run: Hashable, place: Hashable) -> None:
         with self._lock:
@@ -143,13 +143,13 @@ class Transfers:
             cancel.check()
             return known() or self._carry_out(plan, progress, cancel)
         except WaBucketError as error:
-            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(error)))
+            return Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(error)))
         except MemoryError:
-            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(OutOfMemory())))
+            return Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(OutOfMemory())))
         except Exception as error:
             log.debug("transfer %s", plan.xid, exc_info=True)
             wrapped = WaBucketError(f"{type(error).__name__}: {error}", hint="run again with -v and report this")
-            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(wrapped)))
+            return Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(wrapped)))
         finally:
             progress.finish()
 
@@ -192,7 +192,7 @@ class Transfers:
         """
         if isinstance(plan, DownloadPlan):
             gone = NotFound("the process that downloaded ended before it was done", hint="download again")
-            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(gone)))
+            return Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(gone)))
         if isinstance(plan, UploadPlan) and plan.is_kept:
             return None  # what was copied already is found
         committed = self._plane.was_committed_by(plan.bucket, plan.ref, plan.xid)
@@ -205,7 +205,7 @@ class Transfers:
             later = AliasTaken(
                 f"{plan.ref} was uploaded anew or removed after this overwrite was asked for", hint="upload it again"
             )
-            return Record(failed=FailedRecord(xid=plan.xid, error=convert.error_to_message(later)))
+            return Record(failed=FailedRecord(xid=plan.xid, error=failures.to_message(later)))
         return None
 
     def holds(self, artifact: LoggedArtifact) -> bool:

@@ -198,19 +198,23 @@ class MemoryPlane:
 
 
 def upload_plan(xid: str = "x1", alias: str = "a1", source: str = "/data") -> UploadPlan:
-    return UploadPlan(
-        xid, source, "memory://b", "dataset", "cats", alias, RunFacts(KEY.run_id, KEY.project, KEY.entity), CREATED
-    )
+    return UploadPlan(source=source, **_write(xid, alias))
 
 
 def link_plan(xid: str = "l1", alias: str = "linked") -> LinkPlan:
-    return LinkPlan(
-        xid, "raw/cats", "memory://b", "dataset", "cats", alias, RunFacts(KEY.run_id, KEY.project, KEY.entity), CREATED
-    )
+    return LinkPlan(base="raw/cats", **_write(xid, alias))
 
 
 def download_plan(xid: str = "d1", alias: str = "a1", destination: str = "/tmp/cats") -> DownloadPlan:
-    return DownloadPlan(xid, destination, "memory://b", "dataset", "cats", alias, digest="blake3:/data")
+    return DownloadPlan(destination=destination, digest="blake3:/data", **_of(xid, alias))
+
+
+def _write(xid: str, alias: str) -> dict[str, Any]:
+    return _of(xid, alias) | {"run": RunFacts(KEY.run_id, KEY.project, KEY.entity), "created": CREATED}
+
+
+def _of(xid: str, alias: str) -> dict[str, Any]:
+    return {"xid": xid, "bucket": "memory://b", "type": "dataset", "name": "cats", "alias": alias}
 
 
 class Floor:

@@ -9,10 +9,19 @@ from hypothesis import strategies as st
 
 from wabucketref import errors
 from wabucketref.model.artifact import LoggedArtifact
-from wabucketref.model.plan import Committed, DownloadPlan, Fetched, LinkPlan, RunFacts, TransferFigures, UploadPlan
+from wabucketref.model.plan import (
+    AdoptPlan,
+    Committed,
+    DownloadPlan,
+    Fetched,
+    LinkPlan,
+    RunFacts,
+    TransferFigures,
+    UploadPlan,
+)
 from wabucketref.model.run import RunKey, RunUpdate
-from wabucketref.service import convert
-from wabucketref.service.wabucket_pb2 import ArtifactRecord, LinkRecord, RunRecord, UseArtifactRecord
+from wabucketref.service import convert, failures
+from wabucketref.service.wabucket_pb2 import AdoptRecord, ArtifactRecord, LinkRecord, RunRecord, UseArtifactRecord
 
 KEY = RunKey("ana", "demo", "run1")
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -39,23 +48,20 @@ def through(message: Any) -> Any:
     return type(message).FromString(message.SerializeToString())
 
 
+_of = {"xid": names, "bucket": texts, "type": names, "name": names, "alias": names}
+_write = _of | {"run": facts, "created": times, "metadata": mappings}
+
+
 @given(
     st.builds(
         UploadPlan,
-        names,
-        texts,
-        texts,
-        names,
-        names,
-        names,
-        facts,
-        times,
-        mappings,
-        globs,
-        globs,
-        st.booleans(),
-        names,
-        st.none() | globs,
+        source=texts,
+        include=globs,
+        exclude=globs,
+        overwrite=st.booleans(),
+        replaces=names,
+        earlier=st.none() | globs,
+        **_write,
     )
 )
 def test_upload_plans(plan: UploadPlan) -> None:
@@ -63,15 +69,27 @@ def test_upload_plans(plan: UploadPlan) -> None:
     assert convert.upload_from_record(record, KEY) == plan
 
 
-@given(st.builds(LinkPlan, names, texts, texts, names, names, names, facts, times, mappings))
+@given(st.builds(LinkPlan, base=texts, **_write))
 def test_link_plans(plan: LinkPlan) -> None:
     record: LinkRecord = through(convert.link_to_record(plan))
     assert convert.link_from_record(record, KEY) == plan
 
 
+@given(st.builds(AdoptPlan, **_write))
+def test_adopt_plans(plan: AdoptPlan) -> None:
+    record: AdoptRecord = through(convert.adopt_to_record(plan))
+    assert convert.adopt_from_record(record, KEY) == plan
+
+
 @given(
     st.builds(
-        DownloadPlan, names, texts, texts, names, names, names, st.none() | names, globs, globs, deep=st.booleans()
+        DownloadPlan,
+        destination=texts,
+        digest=st.none() | names,
+        include=globs,
+        exclude=globs,
+        deep=st.booleans(),
+        **_of,
     )
 )
 def test_download_plans(plan: DownloadPlan) -> None:
@@ -111,7 +129,7 @@ def test_commits(artifact: LoggedArtifact, moved: TransferFigures, already: bool
 
 @given(st.builds(Fetched, texts, st.none() | names, sizes, sizes, figures, st.booleans(), texts, mappings, times))
 def test_downloads_that_are_done(fetched: Fetched) -> None:
-    plan = DownloadPlan("x1", "/tmp", "b", "t", "n", "a")
+    plan = DownloadPlan(xid="x1", destination="/tmp", bucket="b", type="t", name="n", alias="a")
     record = through(convert.fetched_to_record(plan, fetched))
     artifact = convert.artifact_from_message(record.artifact)
     assert (artifact.digest or None, artifact.files, artifact.bytes) == (fetched.digest, fetched.files, fetched.bytes)
@@ -136,19 +154,19 @@ def kinds() -> list[type[errors.WaBucketError]]:
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_errors_keep_their_type(kind: type[errors.WaBucketError]) -> None:
     error = kind("what", hint="do", retryable=not kind.retryable)
-    back = convert.error_from_message(through(convert.error_to_message(error)))
+    back = failures.from_message(through(failures.to_message(error)))
     assert type(back) is kind
     assert (back.message, back.hint, back.exit_code) == ("what", "do", kind.exit_code)
     assert back.retryable == (not kind.retryable)
 
 
 def test_an_error_of_a_kind_unknown_here_keeps_its_exit_code() -> None:
-    message = convert.error_to_message(errors.Conflict("what"))
+    message = failures.to_message(errors.Conflict("what"))
     message.kind = "made-by-a-newer-release"
-    back = convert.error_from_message(message)
+    back = failures.from_message(message)
     assert back.exit_code == 6
     message.exit_code = 77
-    assert type(convert.error_from_message(message)) is errors.WaBucketError
+    assert type(failures.from_message(message)) is errors.WaBucketError
 
 
 def test_kinds_have_different_names() -> None:

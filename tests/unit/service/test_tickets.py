@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from wabucketref.errors import AliasTaken, LocalIOError, NotFound, TimedOut, WaBucketError
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.ticket import Ticket
 from wabucketref.service.tickets import TicketTable
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
@@ -325,7 +325,7 @@ def test_a_ticket_raises_the_operations_own_error_each_time() -> None:
     line = Line()
     ticket = line.ticket()
     error = AliasTaken("dataset/cats:a holds another upload", hint="choose another alias")
-    line.table.publish(ArtifactDone(xid="x", error=convert.error_to_message(error)))
+    line.table.publish(ArtifactDone(xid="x", error=failures.to_message(error)))
     for _ in range(2):
         with pytest.raises(AliasTaken, match="another upload") as caught:
             ticket.wait()

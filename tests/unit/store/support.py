@@ -52,19 +52,27 @@ def stranger(host: str = "elsewhere", pid: int = 4242) -> Identity:
 
 
 def upload_plan(source: Path, xid: str = "x1", ref: ArtifactRef = REF, **more: Any) -> UploadPlan:
-    return UploadPlan(xid, str(source), "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED, **more)
+    return UploadPlan(source=str(source), **_write(xid, ref), **more)
 
 
 def link_plan(base: str, xid: str = "x1", ref: ArtifactRef = REF) -> LinkPlan:
-    return LinkPlan(xid, base, "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED)
+    return LinkPlan(base=base, **_write(xid, ref))
 
 
 def adopt_plan(xid: str = "x1", ref: ArtifactRef = REF, **more: Any) -> AdoptPlan:
-    return AdoptPlan(xid, "memory://b", ref.type, ref.name, ref.alias, RUN, CREATED, **more)
+    return AdoptPlan(**_write(xid, ref), **more)
 
 
 def download_plan(destination: Path, ref: ArtifactRef = REF, **more: Any) -> DownloadPlan:
-    return DownloadPlan("d1", str(destination), "memory://b", ref.type, ref.name, ref.alias, **more)
+    return DownloadPlan(destination=str(destination), **_of("d1", ref), **more)
+
+
+def _write(xid: str, ref: ArtifactRef) -> dict[str, Any]:
+    return _of(xid, ref) | {"run": RUN, "created": CREATED}
+
+
+def _of(xid: str, ref: ArtifactRef) -> dict[str, Any]:
+    return {"xid": xid, "bucket": "memory://b", "type": ref.type, "name": ref.name, "alias": ref.alias}
 
 
 def send(storage: Storage, plan: UploadPlan, memory: TransferMemory | None = None, **more: Any) -> Committed:

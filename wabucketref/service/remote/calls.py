@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 
 from wabucketref.errors import InvalidValue, ServiceStopped, TimedOut, UsageError, WaBucketError
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.remote.place import PROTOCOL, Place
 from wabucketref.service.wabucket_pb2 import Envelope, Greeting, Welcome
 from wabucketref.service.wabucket_pb2_grpc import WabucketStub
@@ -47,7 +47,7 @@ def greet(stub: WabucketStub, greeting: Greeting, *, any_version: bool = False) 
             hint="`wabucket service stop` with that release, then start it with this one",
         )
     if welcome.HasField("error"):
-        raise convert.error_from_message(welcome.error)
+        raise failures.from_message(welcome.error)
     return welcome
 
 
@@ -79,7 +79,7 @@ def look(
         except grpc.RpcError as error:
             raise translate(error) from error
         if answer.response.HasField("error"):
-            raise convert.error_from_message(answer.response.error)
+            raise failures.from_message(answer.response.error)
         return answer
 
     return welcome, ask, channel.close

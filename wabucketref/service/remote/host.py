@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from wabucketref.errors import Conflict, NotFound, ServiceStopped, UsageError, WaBucketError
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.remote.clients import Client, Context, Contexts, OpenContext
 from wabucketref.service.remote.contexts import ClientContexts
 from wabucketref.service.tickets import TicketTable
@@ -123,7 +123,7 @@ class Host:
             answer = self._take_record(client, envelope)
         except WaBucketError as error:
             answer = Envelope(uuid=envelope.uuid, stream=envelope.stream)
-            answer.result.error.CopyFrom(convert.error_to_message(error))
+            answer.result.error.CopyFrom(failures.to_message(error))
         client.remember(answer)
         return answer
 
@@ -240,5 +240,5 @@ def answer_for_all(host: Host, envelope: Envelope, stop: Callable[[bool], None])
             case kind:
                 raise UsageError(f"{kind} is asked in a run")
     except WaBucketError as error:
-        answer.response.error.CopyFrom(convert.error_to_message(error))
+        answer.response.error.CopyFrom(failures.to_message(error))
     return answer

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from wabucketref.errors import LocalIOError, TimedOut, WaBucketError
-from wabucketref.service import convert
+from wabucketref.service import failures
 from wabucketref.service.remote.calls import look
 from wabucketref.service.remote.place import Place
 from wabucketref.service.wabucket_pb2 import Envelope, Error, Request, Shutdown
@@ -68,7 +68,7 @@ def _told(process: subprocess.Popen[bytes], payload: str, log: Path) -> Mapping[
         raise LocalIOError("the service ended before it accepted", hint=f"see {log}")
     found: Mapping[str, Any] = json.loads(line)
     if "error" in found:
-        raise convert.error_from_message(Error(**found["error"]))
+        raise failures.from_message(Error(**found["error"]))
     return found
 
 
@@ -88,7 +88,7 @@ def wait_for(look: Callable[[], T | None], otherwise: str) -> T:
 
 def report_error(error: WaBucketError) -> str:
     """The line that tells :func:`start` of a failure."""
-    told = convert.error_to_message(error)
+    told = failures.to_message(error)
     fields = ("exit_code", "kind", "message", "hint", "retryable")
     return json.dumps({"error": {name: getattr(told, name) for name in fields}})
 

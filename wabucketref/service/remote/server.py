@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import grpc.aio
 
 from wabucketref.errors import NotFound, WaBucketError
-from wabucketref.service import answers, convert
+from wabucketref.service import answers, failures
 from wabucketref.service.remote.clients import Client
 from wabucketref.service.remote.host import Host, answer_for_all
 from wabucketref.service.remote.place import PROTOCOL
@@ -51,7 +51,7 @@ class Servicer(WabucketServicer):
         try:
             await self._off(partial(self._host.greet, request), self._first_calls)
         except WaBucketError as error:
-            answer.error.CopyFrom(convert.error_to_message(error))
+            answer.error.CopyFrom(failures.to_message(error))
         return answer
 
     async def Ask(self, request: Envelope, context: Any) -> Envelope:
@@ -93,7 +93,7 @@ class Servicer(WabucketServicer):
                 asked.acknowledge = False  # its own client has not heard of it yet
             answer.response.CopyFrom(answers.artifact_poll(table, asked))
         except WaBucketError as error:
-            answer.response.CopyFrom(Response(error=convert.error_to_message(error)))
+            answer.response.CopyFrom(Response(error=failures.to_message(error)))
         return answer
 
     async def _client(self, context: Any) -> Client:
