@@ -12,6 +12,7 @@ from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, UsageError
 
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE
+_BEGIN: Final = 2  # SYNC_FILE_RANGE_WRITE
 _HINTS: Final = {
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "free space or inodes on that disk, then try again",
@@ -57,6 +58,16 @@ def sync_file_system(descriptor: int) -> None:
     elif library.syncfs(descriptor) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def begin_writing(descriptor: int, start: int, size: int) -> None:
+    """Have the disk begin to write what lies there, where the system can be asked to: a sync later on finds it done.
+
+    Promises nothing and tells of no error; the sync does.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "sync_file_range"):
+        library.sync_file_range(descriptor, ctypes.c_int64(start), ctypes.c_int64(size), _BEGIN)
 
 
 def clone(source: int, target: int, size: int) -> None:

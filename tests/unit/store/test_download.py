@@ -34,7 +34,7 @@ from wabucketref.errors import (
     UnfinishedUpload,
     UsageError,
 )
-from wabucketref.store.receiving import staging
+from wabucketref.store.receiving import ranges, staging
 from wabucketref.store.receiving.ranges import AHEAD
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.wrapper import Call
@@ -220,6 +220,27 @@ def test_an_interrupted_large_file_goes_on_but_for_what_was_under_way(
     fetch(counting, download_plan(tmp_path / "out"), limits=limits)
     assert read_tree(tmp_path / "out") == {"b": LARGE}
     assert PARTS - 40 - AHEAD <= ranges_read(counting.calls) <= PARTS - 40 + AHEAD
+
+
+def test_the_disk_begins_with_what_landed_before_the_sync_waits_for_it(
+    large: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+    at_sync: list[int] = []
+    sync = staging.Staging.sync
+
+    def begin(_: int, start: int, size: int) -> None:
+        begun.append((start, size))
+
+    def synced(beside: staging.Staging) -> None:
+        at_sync.append(sum(size for _, size in begun))
+        sync(beside)
+
+    monkeypatch.setattr(ranges, "begin_writing", begin)
+    monkeypatch.setattr(staging.Staging, "sync", synced)
+    fetch(large, download_plan(tmp_path / "out"))
+    assert at_sync == [len(LARGE)]
+    assert sorted(begun)[:2] == [(0, SMALL.part_size), (SMALL.part_size, SMALL.part_size)]
 
 
 @pytest.mark.parametrize("hole", [38, 40 - AHEAD, 40 - AHEAD - 1, 0], ids=str)

@@ -12,7 +12,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import local
+from wabucketref.store.localio import begin_writing, local
 from wabucketref.store.pool import Crew
 from wabucketref.store.receiving.ranges import Ranges, write_at
 from wabucketref.store.receiving.safetree import SafeTree
@@ -21,6 +21,8 @@ from wabucketref.store.shown import Shown
 _TRIES = 3
 _SMALL = 256 << 10
 """Up to so many bytes a file is read as a whole."""
+_MIDDLING = 1 << 20
+"""From so many bytes on the disk is asked to begin with a file by itself; smaller ones it takes better together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ class Fetcher:
         try:
             with local(f"write {entry.path!r}"):
                 _clear(descriptor)
-            return self._origin.storage.read_to(self._origin.key_of(entry.path), 0, entry.size + 1, take)
+            size = self._origin.storage.read_to(self._origin.key_of(entry.path), 0, entry.size + 1, take)
+            if size >= _MIDDLING:
+                begin_writing(descriptor, 0, size)
+            return size
         finally:
             self._crew.budget.release(held)
 

@@ -15,7 +15,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest
 from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import local, preallocate
+from wabucketref.store.localio import begin_writing, local, preallocate
 from wabucketref.store.pool import Crew
 from wabucketref.store.shown import Shown
 
@@ -118,6 +118,7 @@ class Ranges:
 
         self._crew.check()
         count = self._storage.read_to(self._key, start, size, write)
+        begin_writing(self._descriptor, start, count)
         self._crew.streamed(size)
         return count
 
