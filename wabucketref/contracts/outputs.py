@@ -1,8 +1,10 @@
 """The outputs contract: how later CI steps learn which artifact an upload or link made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
+
+from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

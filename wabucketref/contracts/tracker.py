@@ -6,7 +6,6 @@ answer changes nothing. Implementations are safe to call from many threads and r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
+from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What this machine keeps to spare work, and what was thrown away of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
+
+from wabucketref.records import dataclass
 
 Kind = Literal["digests", "content"]
 

@@ -1,8 +1,10 @@
 """What ``rebuild`` found in a bucket and recorded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from wabucketref.records import dataclass
 
 Problem = Literal["damaged", "newer", "skipped"]
 

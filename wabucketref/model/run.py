@@ -1,12 +1,13 @@
 """Runs as the tracker knows them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.records import dataclass
 
 
 class RunState(StrEnum):

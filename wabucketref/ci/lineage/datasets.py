@@ -1,8 +1,7 @@
 """How artifacts are named among the datasets of other tools."""
 
-from dataclasses import dataclass
-
 from wabucketref.model.artifact import ArtifactInfo
+from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

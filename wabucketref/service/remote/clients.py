@@ -3,9 +3,10 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
+from wabucketref.records import dataclass
 from wabucketref.service.service import Service
 from wabucketref.service.stream import Stream
 from wabucketref.service.trace import FileTrace, Trace, no_trace

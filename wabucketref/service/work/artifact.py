@@ -1,11 +1,12 @@
 """Operations that move bytes: their plans go to the data plane; what became of them comes back as records."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wabucketref.contracts.tracker import AliasHeld, Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact, Standing
+from wabucketref.records import dataclass
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import (
     AdoptRecord,

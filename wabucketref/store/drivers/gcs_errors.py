@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wabucketref.errors import (
     AlreadyExists,
@@ -16,6 +15,7 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
+from wabucketref.records import dataclass
 from wabucketref.store.drivers.http_errors import (
     clock_hint,
     connection_hint,

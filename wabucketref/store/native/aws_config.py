@@ -8,9 +8,10 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from wabucketref.records import dataclass
 from wabucketref.store.drivers.s3_client import endpoint_from
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl

@@ -2,7 +2,8 @@
 
 import errno
 import os
-from dataclasses import dataclass
+
+from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The base of all wrappers: delegates every call through one method, which a wrapper overrides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wabucketref.contracts.storage import (
@@ -14,6 +13,7 @@ from wabucketref.contracts.storage import (
     Storage,
     UnfinishedWrite,
 )
+from wabucketref.records import dataclass
 
 T = TypeVar("T")
 

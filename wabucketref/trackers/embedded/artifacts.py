@@ -3,7 +3,7 @@
 All of it happens under the lock of one artifact sequence, so that version numbers are dense and names agree.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, case, func, select
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, case, func, select
 from wabucketref.contracts.tracker import AliasHeld
 from wabucketref.model.artifact import SERVED, LoggedArtifact, Standing
 from wabucketref.model.run import RunKey
+from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.rows import ensure, require_run
 from wabucketref.trackers.embedded.schema import alias, artifact_type, run_output, run_use, sequence, version
