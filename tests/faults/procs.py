@@ -81,13 +81,14 @@ class Child:
 
 
 class Zygote:
-    """Starts command lines; see ``zygote.py``."""
+    """Starts command lines; see ``zygote.py``. `more` are modules that it imports first."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: str) -> None:
         self._directory = directory
         environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        environ["WANDB_ERROR_REPORTING"] = "false"  # read while it is imported
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.zygote"],
+            [sys.executable, "-m", "tests.faults.zygote", *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -131,7 +132,7 @@ class Zygote:
                 child.signal(signal.SIGKILL)
                 child.ended.wait(10)
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(LIMIT)
         self._reader.join(10)
         self._process.stdout.close()
 

@@ -3,7 +3,7 @@
 A crash test needs hundreds of processes; each costs a fork instead of a start-up. Orders come as JSON lines on stdin,
 ``{"id", "call", "argv", "env", "cwd", "out", "err"}``, where "call" names a function from argv to the exit code.
 Answers go as JSON lines to stdout: ``{"id", "pid"}`` when the child is made, ``{"id", "code"}`` when it has ended
-(negative: by that signal).
+(negative: by that signal). Arguments name further modules to import first.
 """
 
 import importlib
@@ -49,7 +49,7 @@ SCRIPT = "script"
 
 def main() -> str | None:
     """Until there are no more orders; in the child that is to run a script, the script."""
-    for name in PRELOADED:
+    for name in (*PRELOADED, *sys.argv[1:]):
         importlib.import_module(name)
     for package in PRELOADED_WHOLE:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.procs import COMMAND_LINE, Zygote
+from tests.faults.zygote import SCRIPT
 from wabucketref.testing.server import LiveServer, serving, user_name
 
 EACH = """
@@ -22,7 +23,13 @@ for words in {words!r}:
     code = main() or 0
     assert code == 0, (words, code)
 """
-ROOT = Path(__file__).resolve().parents[2]
+SDK = (
+    "wandb.apis.public",
+    "wandb.sdk.wandb_run",
+    "wabucketref.trackers.wandb.factory",
+    "wabucketref.trackers.wandb.tracker",
+)
+"""What processes here need that have to do with W&B: half of what a small one costs."""
 
 
 @dataclass
@@ -30,6 +37,7 @@ class Desk:
     """A user with a home and files, and our command line."""
 
     server: LiveServer
+    zygote: Zygote
     directory: Path
     user: str = field(default_factory=lambda: user_name("alice"))
     url: str | None = None
@@ -39,7 +47,6 @@ class Desk:
     def environ(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
             "WABUCKET_HOME": str(self.directory / "home"),
             "WANDB_PROJECT": "demo",
             **self.server.sdk_environ(self.user, self.directory / "sdk", url=self.url),
@@ -59,7 +66,7 @@ class Desk:
         self, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Our command line; it must end with `code`."""
-        return self._run([sys.executable, "-m", "wabucketref", *arguments], code, more)
+        return self._run(arguments, COMMAND_LINE, code, more)
 
     def each(self, *commands: str, more: Mapping[str, str] | None = None) -> list[Any]:
         """Command lines one after the other in one process, which spares the start of the SDK; what each printed with
@@ -70,19 +77,15 @@ class Desk:
 
     def python(self, script: str, *, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """A plain script; what it printed."""
-        return self._run([sys.executable, "-c", script], code, more).stdout
+        return self._run((script,), SCRIPT, code, more).stdout
 
-    def _run(self, command: list[str], code: int, more: Mapping[str, str] | None) -> "subprocess.CompletedProcess[str]":
-        ran = subprocess.run(
-            command,
-            env=self.environ | dict(more or {}),
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-        assert ran.returncode == code, f"{ran.returncode}: {ran.stdout}{ran.stderr}"
-        return ran
+    def _run(
+        self, argv: tuple[str, ...], call: str, code: int, more: Mapping[str, str] | None
+    ) -> "subprocess.CompletedProcess[str]":
+        environ = self.environ | dict(more or {})
+        ended = self.zygote.start(*argv, cwd=self.directory, env=environ, call=call).wait(100)
+        assert ended.code == code, ended
+        return subprocess.CompletedProcess(argv, ended.code, ended.out, ended.err)
 
 
 def documents(text: str) -> Iterator[Any]:
@@ -99,6 +102,13 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServ
         yield server
 
 
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    made = Zygote(tmp_path_factory.mktemp("zygote"), *SDK)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def desk(shared_server: LiveServer, tmp_path: Path) -> Desk:
-    return Desk(shared_server, tmp_path)
+def desk(shared_server: LiveServer, zygote: Zygote, tmp_path: Path) -> Desk:
+    return Desk(shared_server, zygote, tmp_path)
