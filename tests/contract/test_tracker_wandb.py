@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from wabucketref.conformance.tracker import run_tracker_checks
-from wabucketref.contracts.tracker import FileReference, Tracker
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.settings import Settings
 from wabucketref.testing.server import LiveServer, serving, user_name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.errors import NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
 from wabucketref.trackers.wandb.entries import entry_fields
 from wabucketref.trackers.wandb.rules import check_names

@@ -7,7 +7,8 @@ from typing import Final
 
 from wabucketref.conformance.results import NotApplicable, must, same
 from wabucketref.conformance.tracker_bench import BUCKET, Bench, logged, ref
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, RebuildableTracker
+from wabucketref.contracts.tracker import AliasHeld
+from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RebuildableTracker
 from wabucketref.model.artifact import LoggedArtifact, Standing
 from wabucketref.model.run import RunKey, RunState
 

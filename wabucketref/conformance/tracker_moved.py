@@ -5,7 +5,7 @@ from typing import Final
 
 from wabucketref.conformance.results import NotApplicable, must, same
 from wabucketref.conformance.tracker_bench import Bench, logged, ref, refused
-from wabucketref.contracts.tracker import RelocatableTracker
+from wabucketref.contracts.tracker_buckets import RelocatableTracker
 from wabucketref.errors import Conflict, NotFound, TransientError
 
 

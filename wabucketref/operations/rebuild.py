@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Final, cast
 
 from wabucketref.contracts.progress import Progress, SilentProgress
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload, RebuildableTracker
+from wabucketref.contracts.tracker import AliasHeld
+from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RebuildableTracker
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Interrupted, InvalidValue, Unsupported, UpgradeRequired, UsageError
 from wabucketref.failpoints import hit

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from wabucketref.contracts.progress import Progress, SilentProgress
-from wabucketref.contracts.tracker import RecordedAt, RelocatableTracker
+from wabucketref.contracts.tracker_buckets import RecordedAt, RelocatableTracker
 from wabucketref.errors import (
     IntegrityError,
     NotFound,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from wabucketref.contracts.tracker import StoringTracker
+from wabucketref.contracts.tracker_files import StoringTracker
 from wabucketref.errors import NotFound, Unsupported, UsageError
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import RunFacts, TransferFigures, UploadPlan

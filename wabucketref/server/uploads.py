@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
-from wabucketref.contracts.tracker import ArtifactFiles
+from wabucketref.contracts.tracker_files import ArtifactFiles
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.trackers.embedded.sdk.facts import File, Version
 from wabucketref.trackers.wandb.entries import entry_fields

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import quote
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.errors import IntegrityError, NotFound
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.names import RESERVED_DIRECTORY

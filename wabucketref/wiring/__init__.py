@@ -10,7 +10,8 @@ from typing import Final, cast
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import KeepingTracker, ReferringTracker, StoringTracker, Tracker
+from wabucketref.contracts.tracker import Tracker
+from wabucketref.contracts.tracker_files import KeepingTracker, ReferringTracker, StoringTracker
 from wabucketref.failpoints import install_from_environment
 from wabucketref.installed import Installed, NothingInstalled
 from wabucketref.model.redact import public_url

@@ -9,7 +9,7 @@ from threading import Lock
 from types import ModuleType
 from typing import Final
 
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.errors import LocalIOError, NotFound, UsageError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.model.artifact import LoggedArtifact

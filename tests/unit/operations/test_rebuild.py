@@ -13,7 +13,7 @@ import pytest
 from tests.faults import trees
 from tests.unit.operations.conftest import Open
 from wabucketref import failpoints
-from wabucketref.contracts.tracker import FoundUpload
+from wabucketref.contracts.tracker_buckets import FoundUpload
 from wabucketref.errors import CatalogDamaged, InvalidValue, NotFound, Unsupported
 from wabucketref.model.rebuilt import RebuildResult
 from wabucketref.model.reference import ArtifactRef

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import CopiedFile
+from wabucketref.contracts.tracker_files import CopiedFile
 from wabucketref.errors import CopiesGone, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.artifact import LoggedArtifact

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import KeepingTracker, KeptFile
+from wabucketref.contracts.tracker_files import KeepingTracker, KeptFile
 from wabucketref.errors import IntegrityError, NotFound, Unsupported
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry

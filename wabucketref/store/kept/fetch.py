@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
-from wabucketref.contracts.tracker import KeptFile
+from wabucketref.contracts.tracker_files import KeptFile
 from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry

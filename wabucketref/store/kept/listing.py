@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from wabucketref.contracts.tracker import KeptFile
+from wabucketref.contracts.tracker_files import KeptFile
 from wabucketref.errors import IntegrityError, UsageError
 from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_manifest_path

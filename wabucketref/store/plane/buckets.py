@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import KeepingTracker
+from wabucketref.contracts.tracker_files import KeepingTracker
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.budget import Budget

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.errors import WaBucketError
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Entry, Header

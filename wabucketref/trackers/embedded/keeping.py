@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.contracts.tracker import CopiedFile, Copies
+from wabucketref.contracts.tracker_files import CopiedFile, Copies
 from wabucketref.errors import AliasTaken, IntegrityError, LocalIOError
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.run import RunKey

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from wabucketref.contracts.tracker import KeptFile
+from wabucketref.contracts.tracker_files import KeptFile
 from wabucketref.errors import LocalIOError, NotFound
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded.resolve import find_version

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from wabucketref.contracts.tracker import Added, AliasHeld, FoundUpload
+from wabucketref.contracts.tracker import AliasHeld
+from wabucketref.contracts.tracker_buckets import Added, FoundUpload
 from wabucketref.model.run import RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded import artifacts, runs
 from wabucketref.trackers.embedded.schema import run

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from wabucketref.contracts.tracker import RecordedAt
+from wabucketref.contracts.tracker_buckets import RecordedAt
 from wabucketref.errors import Conflict, TransientError
 from wabucketref.trackers.embedded import infos
 from wabucketref.trackers.embedded.artifacts import LATEST, Place, move_latest

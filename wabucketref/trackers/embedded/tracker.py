@@ -5,15 +5,9 @@ from typing import Final
 
 from sqlalchemy import select
 
-from wabucketref.contracts.tracker import (
-    Added,
-    AliasHeld,
-    Copies,
-    FoundUpload,
-    KeptFile,
-    RecordedAt,
-    TrackerCapabilities,
-)
+from wabucketref.contracts.tracker import AliasHeld, TrackerCapabilities
+from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RecordedAt
+from wabucketref.contracts.tracker_files import Copies, KeptFile
 from wabucketref.errors import AliasTaken, NotFound
 from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from wabucketref.contracts.tracker import FileReference, KeptFile
+from wabucketref.contracts.tracker_files import FileReference, KeptFile
 from wabucketref.errors import LocalIOError, NotFound
 
 _CHUNK: Final = 1 << 20

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import CopiedFile
+from wabucketref.contracts.tracker_files import CopiedFile
 from wabucketref.errors import AliasTaken, NotFound
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.trackers.wandb.live import LiveRun

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import KeptFile
+from wabucketref.contracts.tracker_files import KeptFile
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.wandb.entries import kept_file
 from wabucketref.trackers.wandb.queries import Queries

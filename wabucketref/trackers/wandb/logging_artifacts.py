@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import FileReference
+from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.jsonvalue import without_nan
 from wabucketref.model.run import RunUpdate

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wabucketref.contracts.tracker import ArtifactFiles, Copies, KeptFile, TrackerCapabilities
+from wabucketref.contracts.tracker import TrackerCapabilities
+from wabucketref.contracts.tracker_files import ArtifactFiles, Copies, KeptFile
 from wabucketref.errors import AliasTaken, Conflict, NotFound, TransientError, UsageError
 from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
