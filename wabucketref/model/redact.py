@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
-from wabucketref.errors import MASK as MASK
-from wabucketref.errors import mask_urls
+from wabucketref.masking import MASK as MASK
+from wabucketref.masking import mask_urls
 
 # Bounded or anchored on both sides, so that long hostile text costs linear time.
 _PARAMETER = re.compile(

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from wabucketref.errors import mask_urls
+from wabucketref.masking import mask_urls
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from wabucketref.errors import Conflict, NotFound
 from wabucketref.model.names import check_new_alias
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded import artifacts
-from wabucketref.trackers.embedded.artifacts import LATEST, Place
+from wabucketref.trackers.embedded.names import LATEST, Place, named, point
 from wabucketref.trackers.embedded.resolve import find_version, lock_existing
 from wabucketref.trackers.embedded.schema import SERVED, alias
 
@@ -21,13 +21,13 @@ def add(connection: Connection, ref: ArtifactRef, project: tuple[str, str], buck
     found = find_version(connection, ref, project, bucket)
     place = Place(found.sequence_pk, found.bucket)
     for name in names:
-        holder = artifacts.named(connection, place, name)
+        holder = named(connection, place, name)
         if holder is not None and holder[0] != found.id and holder[1] == name:
             raise Conflict(
                 f"{ref.type}/{ref.name}:{name} is the directory of another upload",
                 hint="an upload keeps the alias it was uploaded under; choose another name",
             )
-        artifacts.point(connection, place, name, found.id)
+        point(connection, place, name, found.id)
         for other in {bucket, SERVED} - {found.bucket}:
             _release(connection, Place(found.sequence_pk, other), name)
     return int(found.id)
@@ -39,7 +39,7 @@ def drop(connection: Connection, ref: ArtifactRef, project: tuple[str, str], buc
     if ref.alias == LATEST:
         raise Conflict(f"{ref} always names the newest version", hint="only names given with `wabucket alias` go")
     places = [Place(sequence_pk, bucket), Place(sequence_pk, SERVED)]
-    holders = [artifacts.named(connection, place, ref.alias) for place in places]
+    holders = [named(connection, place, ref.alias) for place in places]
     holder = holders[0] or holders[1]
     if holder is None:
         find_version(connection, ref, project, bucket)
@@ -64,7 +64,7 @@ def remove_upload(connection: Connection, ref: ArtifactRef, project: tuple[str, 
 
 def _release(connection: Connection, place: Place, name: str) -> None:
     """Take a movable name away, whoever has it."""
-    holder = artifacts.named(connection, place, name)
+    holder = named(connection, place, name)
     if holder is not None and holder[1] != name:
         here = (alias.c.sequence_pk == place.sequence_pk) & (alias.c.bucket == place.bucket)
         connection.execute(alias.delete().where(here, alias.c.alias == name))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, select
 from wabucketref.contracts.tracker_buckets import RecordedAt
 from wabucketref.errors import Conflict, TransientError
 from wabucketref.trackers.embedded import infos
-from wabucketref.trackers.embedded.artifacts import LATEST, Place, move_latest
+from wabucketref.trackers.embedded.names import LATEST, Place, move_latest
 from wabucketref.trackers.embedded.schema import (
     alias,
     artifact_type,

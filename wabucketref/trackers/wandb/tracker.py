@@ -1,11 +1,8 @@
 """The wandb tracker: the contract on W&B's SDK. Runs under way live in the SDK, questions go to its public API."""
 
 import logging
-import sys
-import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from wabucketref.contracts.tracker import TrackerCapabilities
 from wabucketref.contracts.tracker_files import ArtifactFiles, Copies, KeptFile
@@ -15,14 +12,13 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.settings import Settings
 from wabucketref.trackers.wandb import adopting, aliases, facts, keeping, kept, logging_artifacts
-from wabucketref.trackers.wandb.live import ROW_KEY, LiveRun
+from wabucketref.trackers.wandb.live import LiveRun
 from wabucketref.trackers.wandb.queries import DEFAULT_ENTITY, Queries
 from wabucketref.trackers.wandb.rules import MAX_METADATA_KEYS, METADATA_KEY, check_names
-from wabucketref.trackers.wandb.sdk import load, mapped, quiet, run_settings
+from wabucketref.trackers.wandb.runs import Runs
+from wabucketref.trackers.wandb.sdk import mapped
 
 log = logging.getLogger(__name__)
-
-_ENDED: Final = ("finished", "failed", "crashed", "killed")
 
 
 class WandbTracker:
@@ -47,8 +43,7 @@ class WandbTracker:
         self._queries = Queries(settings)
         self._files: ArtifactFiles | None = None
         self._copies: Copies | None = None
-        self._runs: dict[RunKey, LiveRun] = {}
-        self._lock = threading.RLock()
+        self._runs = Runs(settings, self._queries)
 
     def attach(self, files: ArtifactFiles) -> None:
         self._files = files
@@ -74,133 +69,25 @@ class WandbTracker:
     # ---- runs ------------------------------------------------------------------------------------------------------
 
     def upsert_run(self, update: RunUpdate) -> RunInfo:
-        live = self._runs.get(update.key)
-        if live is None and update.created is None:
-            known = self._ended(update)
-            if known is not None:
-                return known
-        live = live or self._begin(update)
-        with mapped("recording the run"):
-            live.update(update)
-        return live.info()
-
-    def _ended(self, update: RunUpdate) -> RunInfo | None:
-        """The change made to a run that is not under way here; None when there is no such run."""
-        try:
-            run = self._queries.run(update.key)
-        except NotFound:
-            return None
-        with mapped("recording the run"):
-            logging_artifacts.change_ended(run, update)
-        return self._queries.run_info(update.key)
-
-    def _begin(self, update: RunUpdate) -> LiveRun:
-        with self._lock:
-            if update.key in self._runs:
-                return self._runs[update.key]
-            live = self._joined(update.key) or self._init(update)
-            self._runs[update.key] = live
-            return live
-
-    def _joined(self, key: RunKey) -> LiveRun | None:
-        """The run that the user's script began, when it is this one."""
-        wandb = sys.modules.get("wandb")
-        found = getattr(wandb, "run", None)
-        if found is None or type(found).__module__.partition(".")[0] != "wandb" or found.id != key.run_id:
-            return None
-        return LiveRun(key, found, joined=True, last_step=-1, last_row=-1)
-
-    def _init(self, update: RunUpdate) -> LiveRun:
-        key = update.key
-        self._queries.check_reachable()
-        wandb = load()
-        try:
-            with mapped("starting the run"), quiet(wandb):
-                sdk = wandb.init(
-                    entity=None if key.entity == DEFAULT_ENTITY else key.entity,
-                    project=key.project,
-                    id=key.run_id,
-                    name=update.name,
-                    job_type=update.job_type,
-                    group=update.group,
-                    notes=update.notes,
-                    tags=list(update.tags or ()),
-                    reinit="create_new",
-                    resume="allow",
-                    settings=run_settings(self._settings),
-                )
-        except TransientError:
-            self._queries.silent()
-            raise
-        last_step, last_row = self._landed(key) if sdk.resumed else (-1, -1)
-        return LiveRun(key, sdk, joined=False, last_step=last_step, last_row=last_row)
-
-    def _landed(self, key: RunKey) -> tuple[int, int]:
-        """Step and index of the last row that the server has."""
-        run = self._queries.run(key)
-        with mapped("asking for the last row"):
-            step = int(run.lastHistoryStep)
-            rows = list(run.scan_history(min_step=step, use_cache=False)) if step >= 0 else []
-        index = rows[-1].get(ROW_KEY) if rows else None
-        return step, int(index) if index is not None else -1
-
-    def _live(self, key: RunKey) -> LiveRun:
-        return self._runs.get(key) or self._begin(RunUpdate(key))
+        return self._runs.upsert(update)
 
     def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
-        live = self._live(key)
+        live = self._runs.live(key)
         with mapped("recording history"):
             live.log(rows)
 
     def append_console(self, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
-        live = self._live(key)
+        live = self._runs.live(key)
         with mapped("recording the console"):
             live.print(lines)
 
     def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
-        live = self._runs.get(key)
-        if live is None:
-            if self._has_ended(key):
-                return
-            live = self._begin(RunUpdate(key))
-        begun = {} if live.said.created is None else {"created": live.said.created.isoformat()}
-        ended = begun | {"state": str(state), "exit_code": exit_code, "finished": datetime.now(UTC).isoformat()}
-        ended |= {"replaced": sorted(set(live.replaced))} if live.replaced else {}
-        try:
-            with mapped("finishing the run"):
-                live.finish(exit_code, ended)
-        finally:
-            self._runs.pop(key, None)
-        if not live.joined:
-            self._check_landed(live)
-
-    def _has_ended(self, key: RunKey) -> bool:
-        """Whether a run that is not under way here ended for good."""
-        try:
-            run = self._queries.run(key)
-        except NotFound:
-            return False
-        said = run.summary_metrics.get(facts.STATE_KEY) or {}
-        return run.state in _ENDED and said.get("state") != RunState.CRASHED
-
-    def _check_landed(self, live: LiveRun) -> None:
-        """The SDK ends a run without a word when rows did not arrive: ask.
-
-        Raises:
-            TransientError: the server does not have all.
-        """
-        run = self._queries.run(live.key)
-        with mapped("asking what arrived"):
-            step = int(run.lastHistoryStep) if live.last_step >= 0 else -1
-        if run.state == "running" or step < live.last_step:
-            raise TransientError(
-                f"W&B does not have all of run {live.key.run_id}", hint="run `wabucket sync`", retryable=False
-            )
+        self._runs.finish(key, state, exit_code)
 
     # ---- artifacts -------------------------------------------------------------------------------------------------
 
     def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
-        live, place = self._live(key), self._queries.place(key.entity, key.project)
+        live, place = self._runs.live(key), self._queries.place(key.entity, key.project)
         if artifact.is_kept:
             return self._keep(live, place, artifact)
         known = self._recorded(place, artifact) if live.sdk.resumed or artifact.xid in live.logged else None
@@ -257,7 +144,7 @@ class WandbTracker:
         return maker is not None and maker.id == key.run_id
 
     def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
-        live, place = self._live(key), self._queries.place(key.entity, key.project)
+        live, place = self._runs.live(key), self._queries.place(key.entity, key.project)
         try:
             found, info = self._queries.find(
                 artifact.ref, (key.entity, key.project), None if not artifact.digest else artifact.bucket
@@ -326,11 +213,7 @@ class WandbTracker:
 
     def close(self) -> None:
         """Runs that did not end are given up: their journals have them."""
-        with self._lock:
-            left, self._runs = list(self._runs.values()), {}
-        for live in left:
-            if not live.joined:
-                logging_artifacts.give_up(live)
+        self._runs.give_up()
 
 
 def _is_used(info: ArtifactInfo, artifact: LoggedArtifact) -> bool:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, select
 from wabucketref.errors import NotFound
 from wabucketref.model.run import RunKey
 from wabucketref.records import dataclass
-from wabucketref.trackers.embedded.artifacts import LATEST, Place, point
 from wabucketref.trackers.embedded.infos import LIVING
+from wabucketref.trackers.embedded.names import LATEST, Place, point
 from wabucketref.trackers.embedded.rows import insert_missing, require_run
 from wabucketref.trackers.embedded.schema import SERVED, run_output, sequence, version
 from wabucketref.trackers.embedded.sdk import collections, entries, ids, naming, versions

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from wabucketref.errors import Conflict, NotFound, UsageError
 from wabucketref.model.names import version_number
-from wabucketref.trackers.embedded.artifacts import LATEST, Place, point
 from wabucketref.trackers.embedded.infos import LIVING
+from wabucketref.trackers.embedded.names import LATEST, Place, point
 from wabucketref.trackers.embedded.schema import SERVED, alias, version
 from wabucketref.trackers.embedded.sdk import collections
 from wabucketref.trackers.embedded.sdk.facts import Collection, Membership

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, select
 
 from wabucketref.errors import NotFound
-from wabucketref.trackers.embedded.artifacts import LATEST
 from wabucketref.trackers.embedded.infos import LIVING
+from wabucketref.trackers.embedded.names import LATEST
 from wabucketref.trackers.embedded.schema import alias, sequence, version
 from wabucketref.trackers.embedded.sdk import collections, naming
 from wabucketref.trackers.embedded.sdk.facts import Collection, Membership, Version

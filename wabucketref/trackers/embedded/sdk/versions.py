@@ -11,6 +11,7 @@ from wabucketref.errors import Conflict, NotFound
 from wabucketref.records import dataclass
 from wabucketref.trackers.embedded import artifacts
 from wabucketref.trackers.embedded.infos import LIVING
+from wabucketref.trackers.embedded.names import Place
 from wabucketref.trackers.embedded.schema import SERVED, alias, sequence, version
 from wabucketref.trackers.embedded.sdk import collections, filters, ids, naming, paging
 from wabucketref.trackers.embedded.sdk.facts import Alias, Collection, Version
@@ -128,7 +129,7 @@ def delete(connection: Connection, found: Version, *, with_aliases: bool) -> Non
         )
     if not with_aliases and any(one.collection.pk == found.collection.pk for one in found.aliases):
         raise Conflict("the artifact has aliases", hint="delete them too (delete_aliases=True)")
-    artifacts.remove(connection, artifacts.Place(found.collection.pk, SERVED), found.pk)
+    artifacts.remove(connection, Place(found.collection.pk, SERVED), found.pk)
     connection.execute(member.delete().where(member.c.version_pk == found.pk))
     connection.execute(draft.update().where(draft.c.version_pk == found.pk).values(client_id=None))
 
