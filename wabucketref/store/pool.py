@@ -19,7 +19,9 @@ from wabucketref.store.lane import Lane, Slot
 from wabucketref.store.limits import TransferLimits
 from wabucketref.threads import Pool
 
-_STREAMS = 4
+_STREAMS = 2
+"""Enough where the processor is the limit, as on a loopback: more would wait for each other at the file's lock in the
+kernel. Where the network is, they double as each comes to its end."""
 _WINDOW = 4 << 10
 """Small files go on while a large one before them is still under way."""
 

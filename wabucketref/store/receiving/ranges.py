@@ -6,7 +6,7 @@ cache, which costs the same copy as keeping it in memory would.
 
 import os
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest
 from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import begin_writing, local, preallocate
+from wabucketref.store.localio import begin_writing, local, local_error, preallocate
 from wabucketref.store.pool import Crew
 from wabucketref.store.shown import Shown
 
@@ -53,14 +53,10 @@ class Ranges:
         Raises:
             NotFound: there is no such object.
         """
-        landed = self._ahead = self._continue()
-        with local(f"write {self._entry.path!r}"):
-            preallocate(self._descriptor, self._entry.size)
         try:
+            landed = self._continue()
             while landed < self._entry.size:
-                while self._ahead < self._entry.size and self._take_off():
-                    pass
-                flight = self._flying.popleft()
+                flight = self._land()
                 count = flight.future.result()
                 self._hash(flight.start, count)
                 landed += count
@@ -80,12 +76,27 @@ class Ranges:
         whole = max(0, -(-size // step) - AHEAD) * step
         if size > self._entry.size or not self._entry.digest:
             whole = 0
-        if whole < size:
-            with local(f"write {self._entry.path!r}"):
+        with local(f"write {self._entry.path!r}"):
+            if whole < size:
                 os.ftruncate(self._descriptor, whole)
+            preallocate(self._descriptor, self._entry.size)
+        self._ahead = whole
         self._hash(0, whole)
         self._shown.advance(whole)
         return whole
+
+    def _land(self) -> _Flight:
+        """The next in order, once it is over. Others take off meanwhile."""
+        while True:
+            self._fill_up()
+            if self._flying[0].future.done():
+                return self._flying.popleft()
+            wait([flight.future for flight in self._flying if not flight.future.done()], None, FIRST_COMPLETED)
+
+    def _fill_up(self) -> None:
+        """Have as many under way as are of use."""
+        while self._ahead < self._entry.size and self._take_off():
+            pass
 
     def _take_off(self) -> bool:
         """Begin to fetch the next range; wait for memory only while nothing flies, or two files could wait for each
@@ -93,7 +104,7 @@ class Ranges:
         size = min(self._crew.limits.part_size, self._entry.size - self._ahead)
         if not self._flying:
             held: int | None = self._crew.budget.acquire(min(HELD_BYTES, size), self._crew.check)
-        elif len(self._flying) < min(AHEAD, self._crew.streams.wanted):
+        elif len(self._flying) < AHEAD and self._under_way() < self._crew.streams.wanted:
             held = self._crew.budget.try_acquire(min(HELD_BYTES, size))
         else:
             held = None
@@ -105,18 +116,23 @@ class Ranges:
         self._ahead += size
         return True
 
+    def _under_way(self) -> int:
+        return sum(not flight.future.done() for flight in self._flying)
+
     def _range(self, start: int, size: int) -> int:
-        at = start
+        at, check, descriptor, advance = start, self._crew.check, self._descriptor, self._shown.advance
 
         def write(piece: memoryview) -> None:
             nonlocal at
-            self._crew.check()
-            with local(f"write {self._entry.path!r}"):
-                write_at(self._descriptor, piece, at)
+            check()
+            try:
+                write_at(descriptor, piece, at)
+            except OSError as error:
+                raise local_error(error, f"write {self._entry.path!r}") from error
             at += len(piece)
-            self._shown.advance(len(piece))
+            advance(len(piece))
 
-        self._crew.check()
+        check()
         count = self._storage.read_to(self._key, start, size, write)
         begin_writing(self._descriptor, start, count)
         self._crew.streamed(size)
@@ -132,12 +148,12 @@ class Ranges:
                 if not count:
                     return  # cut off by somebody else: the digest will tell
                 self._digest.update(buffer[:count])
+                self._fill_up()
                 start, size = start + count, size - count
 
 
 def write_at(descriptor: int, data: bytes | memoryview, start: int) -> None:
     """Write all of `data` at `start`."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, start)
-        view, start = view[written:], start + written
+    written = os.pwrite(descriptor, data, start)
+    while written < len(data):
+        written += os.pwrite(descriptor, memoryview(data)[written:], start + written)
