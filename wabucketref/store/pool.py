@@ -1,5 +1,6 @@
 """The threads of one transfer: files begun lazily, results in order, the first failure stops all."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +20,9 @@ from wabucketref.store.lane import Lane, Slot
 from wabucketref.store.limits import TransferLimits
 from wabucketref.threads import Pool
 
-_STREAMS = 2
-"""Enough where the processor is the limit, as on a loopback: more would wait for each other at the file's lock in the
-kernel. Where the network is, they double as each comes to its end."""
+_STREAMS = 4
+"""At first, and not more than there are processors: where these are the limit, as on a loopback, more would wait for
+each other at the file's lock in the kernel. Where the network is, they double soon."""
 _WINDOW = 4 << 10
 """Small files go on while a large one before them is still under way."""
 
@@ -53,7 +54,7 @@ class Crew:
         self.buffers = buffers or Buffers(limits.memory // 2)
         self.progress = progress
         self.cancel = cancel
-        self.streams = Climb(limits.concurrency, first=_STREAMS)
+        self.streams = Climb(limits.concurrency, first=max(2, min(_STREAMS, os.cpu_count() or 1)))
         """How many parts of one file to have under way."""
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
