@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-FIRST: Final = 8
-_LOOK_SECONDS: Final = 0.05
+FIRST: Final = 2
+_LOOK_SECONDS: Final = 0.03
 _GAIN: Final = 1.1
-"""Twice as many at once must move at least so much more."""
+"""A step up must move at least so much more."""
 _BUSY: Final = 0.85
 """Of one processor: Python runs on one at a time, so further threads would only take it from each other."""
 _AGAIN: Final = 40
@@ -17,46 +17,54 @@ _WEIGHT: Final = 64 << 10
 
 
 class Climb:
-    """Doubles while throughput grows; a step that brings nothing is taken back. Callers exclude each other."""
+    """Grows while throughput does; a step that brings nothing is taken back. Callers exclude each other.
+
+    As many are wanted as keep one processor busy: if those under way leave it idle for four fifths of the time, they
+    wait for the network so long, and five times as many have room.
+    """
 
     def __init__(
         self,
         most: int,
         *,
         first: int = FIRST,
+        steepest: float = 4.0,
         clock: Callable[[], float] = time.monotonic,
         busy: Callable[[], float] = time.process_time,
     ) -> None:
-        """`busy`: processor seconds used so far."""
+        """`steepest`: how many times as many a step may ask for. `busy`: processor seconds used so far."""
         self.wanted = min(first, most)
         """How many at once, now."""
         self._most = most
+        self._steepest = steepest
         self._clock = clock
         self._busy = busy
         self._moved, self._files = 0.0, 0
         self._since, self._busy_since = clock(), busy()
-        self._before: float | None = None
-        """The rate before the last step up."""
+        self._before: tuple[float, int] | None = None
+        """The rate before the last step up, and how many were wanted."""
         self._rest = 0
 
     def moved(self, size: int) -> None:
         """One file, or part of one, of `size` bytes is done."""
         self._moved += 1 + size / _WEIGHT
         self._files += 1
-        seconds = self._clock() - self._since
-        if seconds >= _LOOK_SECONDS and self._files >= self.wanted:
-            self._look(seconds)
+        if self._files >= self.wanted:
+            seconds = self._clock() - self._since
+            if seconds >= _LOOK_SECONDS:
+                self._look(seconds)
 
     def _look(self, seconds: float) -> None:
         rate, share = self._moved / seconds, (self._busy() - self._busy_since) / seconds
-        if self._before is not None and rate < self._before * _GAIN:
-            self.wanted, self._rest = max(1, self.wanted // 2), _AGAIN
+        if self._before is not None and rate < self._before[0] * _GAIN:
+            self.wanted, self._rest = self._before[1], _AGAIN
             self._before = None
         elif self._rest:
             self._rest -= 1
         elif share < _BUSY and self.wanted < self._most:
-            self._before = rate
-            self.wanted = min(self._most, self.wanted * 2)
+            self._before = rate, self.wanted
+            times = min(self._steepest, _BUSY / share) if share > 0 else self._steepest
+            self.wanted = min(self._most, max(self.wanted + 1, int(self.wanted * times)))
         else:
             self._before = None
         self._moved, self._files = 0.0, 0

@@ -1,6 +1,8 @@
 """The threads that work on files: a queue, as many threads as are worth it, and a slot instead of a future an item.
 
-Futures with their locks and conditions cost more than what is to be done for a small file.
+Futures with their locks and conditions cost more than what is to be done for a small file. So does waking another
+thread for each: whoever waits for a result works on files itself meanwhile, and where one or two at once are enough
+hardly anybody waits for anybody.
 """
 
 import threading
@@ -15,6 +17,8 @@ from wabucketref.threads import start
 R = TypeVar("R")
 _LARGE_AT_ONCE: Final = 4
 """Each of them has many parts under way, which use up what there is; all other threads are for small files."""
+_LARGE_ALONE: Final = 8
+"""The same when there are no small files."""
 
 
 class Slot(Generic[R]):
@@ -48,7 +52,10 @@ class Slot(Generic[R]):
 
 
 class Lane:
-    """Runs slots, large ones first, a few of these at a time, while small ones fill the gaps. Thread-safe."""
+    """Runs slots, large ones first, a few of these at a time, while small ones fill the gaps.
+
+    One caller puts and waits, and is one of those that work on small ones; the others are threads.
+    """
 
     def __init__(self, climb: Climb, name: str) -> None:
         self._climb = climb
@@ -65,7 +72,7 @@ class Lane:
         self._emptying = False
 
     def put(self, slot: Slot[Any]) -> None:
-        """Have it done; by the caller, when the system gives no thread."""
+        """Have it done."""
         with self._lock:
             (self._large if slot.large else self._small).append(slot)
             if self._idle:
@@ -74,17 +81,36 @@ class Lane:
                 return
             if not self._wants_more():
                 return
-        if not self._grow():
-            self._work(leave=True)
+        self._grow()
 
     def wait(self, slot: Slot[R]) -> R:
-        """Its result, once it is there. One caller at a time."""
-        if not slot.done:
+        """Its result, once it is there; what is queued is worked on until then."""
+        mine: Slot[Any] | None = None
+        while mine is not None or not slot.done:
             with self._lock:
-                self._awaited = slot
-                self._ended.wait_for(lambda: slot.done)
-                self._awaited = None
+                if mine is not None:
+                    self._note(mine)
+                mine = None if slot.done else self._mine()
+                if mine is None:
+                    self._awaited = slot
+                    self._ended.wait_for(lambda: slot.done)
+                    self._awaited = None
+                more = self._leaves_some()
+            if more:
+                self._grow()
+            if mine is not None:
+                mine.run()
         return slot.result()
+
+    def _mine(self) -> Slot[Any] | None:
+        """What the caller of :meth:`wait` does itself; large ones only when there is nobody else."""
+        queue = self._small or (self._large if not self._threads else None)
+        if not queue:
+            return None
+        slot = queue.popleft()
+        self._running += 1
+        self._large_running += slot.large
+        return slot
 
     def empty(self) -> None:
         """Forget what has not begun, and wait for what has."""
@@ -106,8 +132,8 @@ class Lane:
         for thread in threads:
             thread.join()
 
-    def _grow(self) -> bool:
-        """One thread more; False when there is none at all."""
+    def _grow(self) -> None:
+        """One thread more, if the system gives one; without any, whoever waits does it all."""
         thread = threading.Thread(target=self._work, name=self._name, daemon=True)
         with self._lock:
             self._threads.add(thread)
@@ -116,33 +142,40 @@ class Lane:
         except LocalIOError:
             with self._lock:
                 self._threads.discard(thread)
-                return bool(self._threads)
-        return True
 
-    def _work(self, *, leave: bool = False) -> None:
-        """Do what there is; `leave` when there is no more, instead of waiting."""
+    def _work(self) -> None:
         slot: Slot[Any] | None = None
         while True:
             with self._lock:
                 if slot is not None:
                     self._note(slot)
-                slot = None if self._is_too_many(leave) else self._next(leave)
+                slot = None if self._is_too_many() else self._next()
                 if slot is None:
                     self._threads.discard(threading.current_thread())
                     return
-                more = bool(self._small) and not self._idle and self._wants_more()
+                more = self._leaves_some()
             if more:
                 self._grow()
             slot.run()
 
+    def _leaves_some(self) -> bool:
+        """Whether what is queued shall have another thread."""
+        return bool(self._small or self._large) and not self._idle and self._wants_more()
+
     def _wants_more(self) -> bool:
-        """Whether another thread is of use; those at large files leave nothing to the small ones and do not count."""
-        return len(self._threads) - self._large_running < self._climb.wanted
+        """Whether another thread is of use."""
+        return len(self._threads) < self._most()
 
-    def _is_too_many(self, leave: bool) -> bool:
-        return not leave and len(self._threads) - self._large_running > self._climb.wanted
+    def _is_too_many(self) -> bool:
+        return len(self._threads) > self._most()
 
-    def _next(self, leave: bool) -> Slot[Any] | None:
+    def _most(self) -> int:
+        """Threads to have: as many as are wanted for small ones, of which the caller is one, and those at large ones,
+        which leave nothing to the small ones and do not count."""
+        large, allowed = self._large_running, _LARGE_AT_ONCE if self._small else _LARGE_ALONE
+        return self._climb.wanted - 1 + max(large, min(allowed, large + len(self._large)))
+
+    def _next(self) -> Slot[Any] | None:
         while not self._closed:
             if self._large and (self._large_running < _LARGE_AT_ONCE or not self._small):
                 self._large_running += 1
@@ -151,8 +184,6 @@ class Lane:
             if self._small:
                 self._running += 1
                 return self._small.popleft()
-            if leave:
-                return None
             self._idle += 1
             self._queued.wait()
         return None

@@ -54,7 +54,7 @@ class Crew:
         self.buffers = buffers or Buffers(limits.memory // 2)
         self.progress = progress
         self.cancel = cancel
-        self.streams = Climb(limits.concurrency, first=max(2, min(_STREAMS, os.cpu_count() or 1)))
+        self.streams = Climb(limits.concurrency, first=max(2, min(_STREAMS, os.cpu_count() or 1)), steepest=2.0)
         """How many parts of one file to have under way."""
         self._failure: BaseException | None = None
         self._lock = threading.Lock()

@@ -30,17 +30,30 @@ def crew(cancel: Cancel | None = None, concurrency: int = 4) -> Crew:
 
 
 def test_results_come_in_order_however_they_end() -> None:
-    gates = [threading.Event() for _ in range(4)]
+    second = threading.Event()
 
-    def work(item: Item) -> int:
-        gates[item.number].wait(5)
+    def work(item: Item) -> tuple[int, bool]:
         if item.number:
-            gates[item.number - 1].set()
-        return item.number
+            second.set()
+            return item.number, True
+        return item.number, second.wait(5)
 
-    gates[3].set()
     with crew() as four:
-        assert list(four.in_order(work, map(Item, range(4)))) == [0, 1, 2, 3]
+        assert list(four.in_order(work, map(Item, range(4)))) == [(number, True) for number in range(4)]
+
+
+def test_one_at_a_time_is_done_by_the_caller_in_order() -> None:
+    done: list[tuple[int, threading.Thread]] = []
+    with crew(concurrency=1) as one:
+        list(one.in_order(lambda item: done.append((item.number, threading.current_thread())), map(Item, range(100))))
+    assert done == [(number, threading.current_thread()) for number in range(100)]
+
+
+def test_large_files_alone_are_under_way_together() -> None:
+    met = threading.Barrier(2)
+    large = [Item(number, LARGE) for number in range(4)]
+    with crew() as four:
+        list(four.in_order(lambda item: met.wait(5), large, large))
 
 
 def test_no_more_are_taken_ahead_than_the_window() -> None:
@@ -177,8 +190,18 @@ def test_more_at_once_while_that_moves_more() -> None:
 
 
 def test_no_more_than_help() -> None:
-    assert Link(useful=32, busy=0.1).run(3000) in (32, 64)
-    assert Link(useful=1, busy=0.1).run(40) <= FIRST
+    assert Link(useful=32, busy=0.1).run(3000) in (32, 128)
+    assert Link(useful=1, busy=0.1).run(40) in (FIRST, 4 * FIRST)
+    settled = Link(useful=32, busy=0.1)
+    assert [settled.run(128) for _ in range(100)].count(32) > 50
+
+
+def test_a_link_of_long_ways_is_filled_at_once() -> None:
+    """After three round trips of 20 ms as many are under way as may be."""
+    link = Link(useful=1000, busy=0.01)
+    while link.climb.wanted < 128:
+        link.run(1)
+    assert link.now < 0.15
 
 
 def test_no_more_than_the_processor_feeds() -> None:
