@@ -13,6 +13,7 @@ import threading
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -162,11 +163,18 @@ def _hash(text: str) -> str:
 
 
 _FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in (StoredFile, OpenUpload, StoredPart)}
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _line(fact: StoredFile | OpenUpload | StoredPart) -> bytes:
-    return _encode({name: getattr(fact, name) for name in _FIELDS[type(fact)]}).encode() + b"\n"
+    """JSON, by hand: there is one for each file, and the library's encoder takes three times as long."""
+    pairs = ",".join([f'"{name}":{_json(getattr(fact, name))}' for name in _FIELDS[type(fact)]])
+    return f"{{{pairs}}}\n".encode()
+
+
+def _json(value: str | int | None) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    return "null" if value is None else str(value)
 
 
 def _append(descriptor: int, data: bytes) -> None:

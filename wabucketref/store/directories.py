@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Final
 
 _MOST: Final = 32
@@ -19,17 +19,12 @@ class Directories:
         self._kept: dict[str, int] = {}
         self._users: dict[int, int] = {}
 
-    @contextmanager
-    def at(self, path: str) -> Iterator[int]:
-        """A descriptor of the directory, good within the block. Raises what `open` does."""
-        descriptor = self._take(path)
-        try:
-            yield descriptor
-        finally:
-            with self._lock:
-                self._users[descriptor] -= 1
+    def at(self, path: str) -> "Use":
+        """A descriptor of the directory, good within a ``with`` block, which raises what `open` does."""
+        return Use(self, path)
 
-    def _take(self, path: str) -> int:
+    def take(self, path: str) -> int:
+        """As :meth:`at`, until it is given back."""
         with self._lock:
             found = self._kept.get(path)
             if found is not None:
@@ -43,6 +38,11 @@ class Directories:
         for descriptor in spare:
             os.close(descriptor)
         return found
+
+    def give(self, descriptor: int) -> None:
+        """The caller of :meth:`take` does not use it any more."""
+        with self._lock:
+            self._users[descriptor] -= 1
 
     def _spare(self) -> list[int]:
         """The oldest one that nobody uses, when there are too many; no longer kept."""
@@ -61,3 +61,23 @@ class Directories:
             kept, self._kept, self._users = self._kept, {}, {}
         for descriptor in kept.values():
             os.close(descriptor)
+
+
+class Use:
+    """One use of a directory."""
+
+    __slots__ = ("_descriptor", "_directories", "_path")
+
+    def __init__(self, directories: Directories, path: str) -> None:
+        self._directories = directories
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> int:
+        self._descriptor = self._directories.take(self._path)
+        return self._descriptor
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._directories.give(self._descriptor)

@@ -4,8 +4,7 @@ import ctypes
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, UsageError, WaBucketError
@@ -35,15 +34,23 @@ def local_error(error: OSError, what: str) -> WaBucketError:
     return LocalIOError(message, hint=hint or "check the disk, then try again")
 
 
-@contextmanager
-def local(what: str) -> Iterator[None]:
+class local:  # used as a word of the language, like contextlib.suppress
     """Translate the OSErrors of the block; our own errors, which may be OSErrors too, pass."""
-    try:
-        yield
-    except WaBucketError:
-        raise
-    except OSError as error:
-        raise local_error(error, what) from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        """`what`: what the block does, for the message."""
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error, WaBucketError):
+            raise local_error(error, self._what) from error
 
 
 def sync_file_system(descriptor: int) -> None:

@@ -1,7 +1,11 @@
 """What every driver checks of a key before anything is sent, and of the source of a copy."""
 
+from typing import Final
+
 from wabucketref.contracts.storage import Capabilities, ObjectInfo
 from wabucketref.errors import PreconditionFailed, UsageError
+
+_NO_COMPONENTS: Final = frozenset({"", ".", ".."})
 
 
 def check_key(key: str, max_bytes: int = 1024) -> str:
@@ -10,7 +14,7 @@ def check_key(key: str, max_bytes: int = 1024) -> str:
     Raises:
         UsageError: otherwise, or it is longer than `max_bytes` in UTF-8.
     """
-    if "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
+    if "\0" in key or not _NO_COMPONENTS.isdisjoint(key.split("/")):
         raise UsageError(f"not an object key: {key!r}", hint="keys are relative paths without empty, '.' or '..' parts")
     try:
         length = len(key.encode())

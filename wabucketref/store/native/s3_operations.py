@@ -125,11 +125,11 @@ def _month(name: str) -> int:
 
 def document(operation: str, body: bytes) -> dict[str, Any]:
     """The facts in the body of an answer; those of an ``Error`` under that name, and none if it is no document."""
-    from xml.etree.ElementTree import ParseError, fromstring
-
     read = OPERATIONS[operation].read
     if read is None or b"<!DOCTYPE" in body:
         return {}
+    from xml.etree.ElementTree import ParseError, fromstring
+
     try:
         root = fromstring(body)  # noqa: S314  # without a DOCTYPE it has no entities of its own
     except ParseError:

@@ -27,6 +27,8 @@ class Signer:
         self.region = region
         self._known: tuple[str, str, bytes] = ("", "", b"")
         """The key of the day: for which day and secret, and the key."""
+        self._now: tuple[int, str] = (0, "19700101T000000Z")
+        """The second that was last asked for, and how it is written."""
 
     def sign(
         self,
@@ -43,7 +45,7 @@ class Signer:
         `path` is encoded, `query` as by :func:`query_of`. `payload`: SHA-256 of the body in hexadecimal digits, or
         `UNSIGNED`.
         """
-        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        moment = self._moment(int(time.time() if now is None else now))
         signed = {**headers, "x-amz-content-sha256": payload, "x-amz-date": moment}
         if keys.token:
             signed["x-amz-security-token"] = keys.token
@@ -57,6 +59,12 @@ class Signer:
             f"{_ALGORITHM} Credential={keys.access}/{scope}, SignedHeaders={listed}, Signature={signature}"
         )
         return signed
+
+    def _moment(self, second: int) -> str:
+        known = self._now
+        if known[0] != second:
+            self._now = known = (second, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)))
+        return known[1]
 
     def _key(self, day: str, secret: str) -> bytes:
         known = self._known

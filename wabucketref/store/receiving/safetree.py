@@ -4,13 +4,12 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 from wabucketref.errors import Conflict, IntegrityError
 from wabucketref.store.beneath import DIRECTORY, READ
-from wabucketref.store.directories import Directories
+from wabucketref.store.directories import Directories, Use
 from wabucketref.store.localio import local
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -54,31 +53,27 @@ class SafeTree:
 
     def open_read(self, path: str) -> int:
         """A descriptor to read the file; the caller closes it."""
-        with local(f"read {path!r} in {self._name!r}"), self._parent(path, make=False) as (above, name):
+        parent, name = self._parent(path, make=False)
+        with local(f"read {path!r} in {self._name!r}"), parent as above:
             return os.open(name, READ, dir_fd=above)
 
     def create(self, path: str) -> int:
         """A descriptor to read and write the file, made if absent; the caller closes it."""
-        with local(f"write {path!r} in {self._name!r}"), self._parent(path, make=True) as (above, name):
+        parent, name = self._parent(path, make=True)
+        with local(f"write {path!r} in {self._name!r}"), parent as above:
             return os.open(name, _CREATE, 0o666, dir_fd=above)
 
     def remove(self, path: str) -> None:
         """Remove the file; it may be gone."""
-        with (
-            local(f"remove {path!r} in {self._name!r}"),
-            suppress(FileNotFoundError),
-            self._parent(path, make=False) as (above, name),
-        ):
+        parent, name = self._parent(path, make=False)
+        with local(f"remove {path!r} in {self._name!r}"), suppress(FileNotFoundError), parent as above:
             os.unlink(name, dir_fd=above)
 
     def take_in(self, other: "SafeTree", path: str) -> None:
         """Move the file `path` of `other` to the same path here, in the place of a file that is there."""
         self.look(path)
-        with (
-            local(f"write {path!r} in {self._name!r}"),
-            other._parent(path, make=False) as (source, name),
-            self._parent(path, make=True) as (above, _),
-        ):
+        (there, name), (here, _) = other._parent(path, make=False), self._parent(path, make=True)
+        with local(f"write {path!r} in {self._name!r}"), there as source, here as above:
             try:
                 os.replace(name, name, src_dir_fd=source, dst_dir_fd=above)
             except OSError as error:
@@ -89,16 +84,15 @@ class SafeTree:
     def _facts(self, path: str) -> os.stat_result | None:
         with local(f"look at {path!r} in {self._name!r}"):
             try:
-                with self._parent(path, make=False) as (above, name):
+                parent, name = self._parent(path, make=False)
+                with parent as above:
                     return os.stat(name, dir_fd=above, follow_symlinks=False)
             except FileNotFoundError:
                 return None
 
-    @contextmanager
-    def _parent(self, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
+    def _parent(self, path: str, *, make: bool) -> tuple[Use, str]:
         above, _, name = path.rpartition("/")
-        with (self._made if make else self._there).at(above) as descriptor:
-            yield descriptor, name
+        return (self._made if make else self._there).at(above), name
 
     def _descend(self, path: str, *, make: bool) -> int:
         current = os.dup(self._root)

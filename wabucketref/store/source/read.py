@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 
@@ -32,9 +31,8 @@ class Source:
         self._directories.close()
         os.close(self._root)
 
-    @contextmanager
-    def open(self, found: Found) -> Iterator["OpenFile"]:
-        """The file, which must still be the one that the scan found.
+    def open(self, found: Found) -> "OpenFile":
+        """The file, to be used as a context manager. It must still be the one that the scan found.
 
         Raises:
             SourceChanged: it is not, or was not any more when the block ended.
@@ -46,21 +44,34 @@ class Source:
                 descriptor = os.open(name, READ, dir_fd=directory)
         except OSError as error:
             raise _open_error(error, found) from error
-        try:
-            file = OpenFile(descriptor, found)
-            file.check()
-            yield file
-            file.check()
-        finally:
-            os.close(descriptor)
+        return OpenFile(descriptor, found)
 
 
 class OpenFile:
     """One file being read."""
 
+    __slots__ = ("_descriptor", "_found")
+
     def __init__(self, descriptor: int, found: Found) -> None:
         self._descriptor = descriptor
         self._found = found
+
+    def __enter__(self) -> "OpenFile":
+        try:
+            self.check()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.check()
+        finally:
+            os.close(self._descriptor)
 
     def check(self) -> None:
         """Compare the file with what the scan saw.

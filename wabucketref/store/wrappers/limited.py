@@ -23,6 +23,7 @@ class Limited(Wrapper):
         self._bound = self._most
         self._running = 0
         self._halvings = 0
+        self._waiting = 0
         self._free = threading.Condition()
 
     @property
@@ -36,7 +37,9 @@ class Limited(Wrapper):
             return action()
         with self._free:
             while self._running >= self.bound:
+                self._waiting += 1
                 self._free.wait()
+                self._waiting -= 1
             self._running += 1
             begun = self._halvings
         try:
@@ -55,4 +58,5 @@ class Limited(Wrapper):
                 self._halvings += 1
             elif well and self._bound < self._most:
                 self._bound = min(self._most, self._bound + 1 / self._bound)
-            self._free.notify(2)  # one for the place that is free, one for a bound that has grown
+            if self._waiting:
+                self._free.notify(2)  # one for the place that is free, one for a bound that has grown

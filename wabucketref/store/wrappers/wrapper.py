@@ -1,7 +1,7 @@
 """The base of all wrappers: delegates every call through one method, which a wrapper overrides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from wabucketref.contracts.storage import (
     Buffer,
@@ -13,13 +13,11 @@ from wabucketref.contracts.storage import (
     Storage,
     UnfinishedWrite,
 )
-from wabucketref.records import dataclass
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request as the wrappers see it."""
 
     method: str
