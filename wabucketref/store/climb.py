@@ -10,7 +10,7 @@ _GAIN: Final = 1.1
 """A step up must move at least so much more."""
 _BUSY: Final = 0.85
 """Of one processor: Python runs on one at a time, so further threads would only take it from each other."""
-_AGAIN: Final = 40
+_AGAIN: Final = 15
 """Looks after which a step that brought nothing is tried once more: networks change."""
 _WEIGHT: Final = 64 << 10
 """Bytes that take about as long as the request that moves them."""
@@ -56,8 +56,7 @@ class Climb:
 
     def _look(self, seconds: float) -> None:
         rate, share = self._moved / seconds, (self._busy() - self._busy_since) / seconds
-        if self._before is not None and rate < self._before[0] * _GAIN:
-            self.wanted, self._rest = self._before[1], _AGAIN
+        if self._before is not None and self._is_taken_back(rate, *self._before):
             self._before = None
         elif self._rest:
             self._rest -= 1
@@ -69,3 +68,13 @@ class Climb:
             self._before = None
         self._moved, self._files = 0.0, 0
         self._since, self._busy_since = self._clock(), self._busy()
+
+    def _is_taken_back(self, rate: float, before: float, wanted: int) -> bool:
+        """Whether the step from `wanted`, when the rate was `before`, brought too little: then as many stay as it
+        brought. Another program may keep the processor from us, and that looks like a network that is waited for."""
+        gain = rate / before
+        if gain >= _GAIN and wanted * gain >= self.wanted / 2:
+            return False
+        self.wanted = wanted if gain < _GAIN else min(self.wanted, int(wanted * gain + 0.5))
+        self._rest = _AGAIN
+        return True

@@ -208,6 +208,13 @@ def test_no_more_than_the_processor_feeds() -> None:
     assert Link(useful=1000, busy=1.0).run(5000) == FIRST
 
 
+def test_another_program_at_the_processor_is_no_network() -> None:
+    """Half of the processor is somebody else's, so this process has half of it, however many are at once."""
+    link = Link(useful=3, busy=0.5)
+    assert max(link.run(8) for _ in range(500)) <= 4 * FIRST
+    assert sum(link.run(8) for _ in range(500)) / 500 < 4
+
+
 def test_never_less_than_one() -> None:
     link = Link(useful=1, busy=0.1, most=1)
     assert link.run(2000) == 1
