@@ -24,7 +24,7 @@ test: lint ## everything: format, lint, types, floors, all tests
 	$(MAKE) plugins
 
 plugins: $(VENV)/tests ## the plugins, each from its built wheel in an environment of their own
-	$(BIN)/python .ci/plugins $(BIN)/python $(VENV)-plugins
+	$(BIN)/python .ci/plugins $(BIN)/python $(VENV)-plugins -n $(WORKERS)
 
 lint: $(VENV)/tests ## format, lint, types, the floors of the code
 	$(BIN)/ruff check .
