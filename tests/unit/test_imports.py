@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ HEAVY = {
 
 HELP = """
 import sys
+from pathlib import Path
 from wabucketref.__main__ import main
 sys.argv = ["wabucket", *{arguments!r}]
 code = main()
@@ -51,3 +53,54 @@ def test_importing_the_api_loads_neither_wandb_nor_a_cloud_sdk() -> None:
 def test_settings_cost_pydantic_at_most() -> None:
     loaded = modules("import sys, wabucketref.settings; print(*sys.modules, sep=',', file=sys.stderr)")
     assert loaded & {"sqlalchemy", "fsspec", "wandb", "click", "rich", "alembic", "pydantic_settings"} == set()
+
+
+WARM = """
+import sys
+from pathlib import Path
+from wabucketref.__main__ import main
+sys.argv = ["wabucket", *{arguments!r}]
+code = main()
+assert code == 0, code
+print(*sorted(sys.modules), sep=",", file=sys.stderr)
+"""
+
+NOT_FOR_A_TRANSFER = {
+    "alembic", "boto3", "botocore", "fsspec", "gcsfs", "grpc", "http.client", "multiprocessing", "numpy",
+    "platformdirs", "requests", "rich", "s3fs", "urllib.request", "wandb",
+    "wabucketref.store.collect.collector", "wabucketref.store.kept.download", "wabucketref.store.kept.web",
+    "wabucketref.store.remove", "wabucketref.store.sending.adopt", "wabucketref.store.sending.link",
+    "wabucketref.store.spread.worker", "wabucketref.store.survey", "wabucketref.trackers.embedded.keeping",
+    "wabucketref.trackers.embedded.kept", "wabucketref.trackers.embedded.lineage",
+    "wabucketref.trackers.embedded.relocating", "wabucketref.trackers.embedded.sdk.tables",
+}  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with one artifact in it, so that what comes is no first run."""
+    monkeypatch.setenv("WABUCKET_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_PROJECT", "start")
+    (tmp_path / "home/buckets/start").mkdir(parents=True)
+    (tmp_path / "source").mkdir()
+    for name in ("a", "b", "c"):
+        (tmp_path / "source" / name).write_text(name)
+    modules(WARM.format(arguments=["upload", str(tmp_path / "source"), "-n", "cats", "-t", "dataset", "-a", "first"]))
+    return tmp_path
+
+
+def test_a_warm_transfer_loads_only_what_it_needs(home: Path) -> None:
+    up = ["upload", str(home / "source"), "-n", "cats", "-t", "dataset", "-a", "second", "-q"]
+    down = ["download", "dataset/cats:first", "-d", str(home / "down"), "-q"]
+    for arguments, other, most in ((up, "receiving.download", 280), (down, "sending.upload", 270)):
+        loaded = modules(WARM.format(arguments=arguments))
+        assert loaded & NOT_FOR_A_TRANSFER == set()
+        assert f"wabucketref.store.{other}" not in loaded
+        assert len({name for name in loaded if name.startswith("wabucketref.")}) <= most
+
+
+def test_a_warm_look_loads_nothing_that_carries_bytes(home: Path) -> None:
+    for arguments in (["ls"], ["runs"], ["show", "dataset/cats:first"]):
+        loaded = modules(WARM.format(arguments=arguments))
+        carrying = {"wabucketref.store.sending.upload", "wabucketref.store.receiving.download"}
+        assert loaded & (NOT_FOR_A_TRANSFER | carrying) == set()

@@ -3,6 +3,7 @@
 import os
 import threading
 from functools import cache
+from typing import TYPE_CHECKING
 
 from wabucketref.contracts.executor import Done, Executor, Piece
 from wabucketref.contracts.storage import Storage
@@ -12,8 +13,10 @@ from wabucketref.settings import Settings, load_settings
 from wabucketref.store.budget import Budget
 from wabucketref.store.buffers import Buffers
 from wabucketref.store.limits import TransferLimits
-from wabucketref.store.spread.sender import Spread
-from wabucketref.store.spread.worker import Hands
+
+if TYPE_CHECKING:  # few transfers have an executor
+    from wabucketref.store.spread.sender import Spread
+    from wabucketref.store.spread.worker import Hands
 
 
 def carry_out(piece: Piece) -> Done:
@@ -21,20 +24,23 @@ def carry_out(piece: Piece) -> Done:
     return _hands(os.getpid()).carry_out(piece)
 
 
-def open_spread(settings: Settings, registry: Registry) -> Spread:
+def open_spread(settings: Settings, registry: Registry) -> "Spread":
     """The executor that the settings choose, for transfers.
 
     Raises:
         UsageError: there is none of this name, or its workers cannot do what they shall.
         TransientError: its workers cannot be reached.
     """
+    from wabucketref.store.spread.sender import Spread
+
     factory = configured(settings.executor, registry.get(settings.executor), settings)
     executor: Executor = factory.open(settings)
     return Spread(executor, carry_out)
 
 
 @cache
-def _hands(pid: int) -> Hands:
+def _hands(pid: int) -> "Hands":
+    from wabucketref.store.spread.worker import Hands
     from wabucketref.wiring import Storages, registries
 
     settings = load_settings()

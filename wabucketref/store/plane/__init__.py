@@ -3,10 +3,13 @@
 buckets   those that are open, and what all transfers share
 looking   what lies at an alias
 upkeep    what is verified, surveyed, removed
+
+What carries a plan out is loaded with the first plan of its kind: a command has one, and starts with nothing else.
 """
 
 import logging
 import os
+from typing import TYPE_CHECKING
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
@@ -19,16 +22,10 @@ from wabucketref.store.folding import local_place
 from wabucketref.store.header import find
 from wabucketref.store.plane.upkeep import Upkeep
 from wabucketref.store.preview import Preview
-from wabucketref.store.receiving.abandoned import clear_gone
-from wabucketref.store.receiving.download import check_digest_known, download, wanted
-from wabucketref.store.receiving.staging import real_destination
 from wabucketref.store.selection import Selection
-from wabucketref.store.sending.adopt import adopt
-from wabucketref.store.sending.link import link
-from wabucketref.store.sending.unfinished import give_unfinished_back, is_for_good
-from wabucketref.store.sending.upload import upload
-from wabucketref.store.source.scan import Rules, scan
-from wabucketref.store.source.tree import Tree
+
+if TYPE_CHECKING:
+    from wabucketref.store.source.tree import Tree
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +51,9 @@ class DataPlane(Upkeep):
         After a failure that may pass, `memory` has what a later try need not send again; otherwise parts of files are
         given back.
         """
+        from wabucketref.store.sending.unfinished import is_for_good
+        from wabucketref.store.sending.upload import upload
+
         if plan.is_kept:
             return self._copy(plan, progress, cancel)
         try:
@@ -84,6 +84,8 @@ class DataPlane(Upkeep):
 
         Those of a live writer stay. What cannot be given back now stays remembered; nothing is raised for it.
         """
+        from wabucketref.store.sending.unfinished import give_unfinished_back
+
         if memory.unfinished():
             try:
                 give_unfinished_back(self._storage(bucket), ref, self._me, memory)
@@ -99,6 +101,8 @@ class DataPlane(Upkeep):
             SourceChanged: a file changed while it was read.
             AliasTaken, UploadInProgress, Interrupted: as :meth:`upload`.
         """
+        from wabucketref.store.sending.link import link
+
         with self._crew(cancel, progress) as crew:
             return link(self._storage(plan.bucket), plan, self._me, crew)
 
@@ -112,6 +116,8 @@ class DataPlane(Upkeep):
             SourceChanged: a file changed while it was read.
             UploadInProgress, Interrupted: as :meth:`upload`.
         """
+        from wabucketref.store.sending.adopt import adopt
+
         with self._crew(cancel, progress) as crew:
             return adopt(self._storage(plan.bucket), plan, self._me, crew)
 
@@ -127,6 +133,8 @@ class DataPlane(Upkeep):
             UsageError: the destination is a file, or nothing matched.
             Interrupted: `cancel` was set; a later try goes on from there.
         """
+        from wabucketref.store.receiving.download import download
+
         if plan.kept is not None:
             with self._crew(cancel, progress) as crew:
                 return self.kept.download(plan, plan.kept, crew)
@@ -144,6 +152,8 @@ class DataPlane(Upkeep):
     def forget_download(self, destination: str, ref: ArtifactRef, why: NotFound) -> None:
         """Nothing is at `ref`: clear what stopped downloads of it left beside `destination`. Those that an unfinished
         upload is the reason for may still be of use."""
+        from wabucketref.store.receiving.abandoned import clear_gone
+
         if not isinstance(why, UnfinishedUpload):
             clear_gone(os.path.realpath(destination), ref)
 
@@ -155,6 +165,9 @@ class DataPlane(Upkeep):
 
     def preview_download(self, plan: DownloadPlan) -> Preview:
         """What :meth:`download` would fetch at most; nothing is written. Raises as it does, before the first byte."""
+        from wabucketref.store.receiving.download import check_digest_known, wanted
+        from wabucketref.store.receiving.staging import real_destination
+
         if plan.kept is not None:
             return self.kept.preview(plan, plan.kept)
         storage = self._storage(plan.bucket)
@@ -166,7 +179,9 @@ class DataPlane(Upkeep):
             paths = tuple(entry.path + "/" * (entry.type == "directory") for entry in chosen)
             return Preview(chosen.files, chosen.bytes, paths)
 
-    def _scan(self, storage: Storage | None, plan: UploadPlan, room: int) -> Tree:
+    def _scan(self, storage: Storage | None, plan: UploadPlan, room: int) -> "Tree":
+        from wabucketref.store.source.scan import Rules, scan
+
         if room <= 0:
             raise UsageError(f"{plan.ref} leaves no room for paths in {plan.bucket}", hint="use shorter names")
         bucket = local_place(storage) if storage is not None else None

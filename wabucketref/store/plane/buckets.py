@@ -3,6 +3,8 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.storage import Storage
@@ -15,10 +17,12 @@ from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.kept.copies import HomeCopies
-from wabucketref.store.kept.download import Kept
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.pool import Crew
-from wabucketref.store.spread.sender import Spread
+
+if TYPE_CHECKING:
+    from wabucketref.store.kept.download import Kept
+    from wabucketref.store.spread.sender import Spread
 
 
 class Buckets:
@@ -34,7 +38,7 @@ class Buckets:
         policy: RetryPolicy | None = None,
         digests: DigestCache | None = None,
         contents: ContentCache | None = None,
-        open_spread: Callable[[], Spread] | None = None,
+        open_spread: "Callable[[], Spread] | None" = None,
     ) -> None:
         """`open_storage` opens a bucket by its URL. `home`: a local directory that no upload may contain. `digests`:
         those of files that were hashed before. `contents`: what earlier downloads kept.
@@ -54,12 +58,18 @@ class Buckets:
         self._lock = threading.Lock()
         self.copies = HomeCopies(os.path.join(home or "", "kept"), self._storage)
         """Of files that the tracker shall keep."""
-        self.kept = Kept(None, self._storage)
-        """Artifacts that other programs logged to the tracker."""
+        self._keeper: KeepingTracker | None = None
 
     def attach(self, keeper: KeepingTracker) -> None:
         """The tracker that keeps files itself; called once, before the first plan."""
-        self.kept = Kept(keeper, self._storage)
+        self._keeper = keeper
+
+    @cached_property
+    def kept(self) -> "Kept":
+        """Artifacts that other programs logged to the tracker."""
+        from wabucketref.store.kept.download import Kept  # its files may lie in the web
+
+        return Kept(self._keeper, self._storage)
 
     def close(self) -> None:
         """Give connections back; idempotent."""
@@ -77,7 +87,7 @@ class Buckets:
                 self._stores[bucket] = self._open(bucket)
             return self._stores[bucket]
 
-    def _spread_over(self) -> Spread | None:
+    def _spread_over(self) -> "Spread | None":
         """The executor that files are moved by, opened for the first transfer; None: this process."""
         if self._open_spread is None:
             return None

@@ -15,7 +15,6 @@ from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.plane.buckets import Buckets
 from wabucketref.store.references import references
 from wabucketref.store.sending.committed import committed
-from wabucketref.store.sending.link import check_source
 
 _log = logging.getLogger(__name__)
 
@@ -85,4 +84,6 @@ class Looking(Buckets):
             LinkSourceNotFound: nothing lies below the base.
             UsageError: the base is outside the bucket.
         """
+        from wabucketref.store.sending.link import check_source
+
         check_source(self._storage(bucket), base)

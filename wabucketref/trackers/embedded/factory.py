@@ -17,11 +17,15 @@ class EmbeddedFactory:
     capabilities = TrackerCapabilities(rebuilds=True, relocates=True, keeps_files=True, stores_bytes=True)
 
     def open(self, settings: Settings) -> Tracker:
-        from wabucketref.trackers.embedded.kept import files_url
         from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
+        def files() -> str:
+            from wabucketref.trackers.embedded.kept import files_url
+
+            return files_url(settings.home)
+
         used_before = (settings.home_ready() / "id").exists()
-        tracker = EmbeddedTracker(settings.catalog_url, files=lambda: files_url(settings.home))
+        tracker = EmbeddedTracker(settings.catalog_url, files=files)
         if tracker.made_anew and used_before:
             is_file = settings.catalog_url.startswith("sqlite")
             what = "was gone and has been made anew, empty" if is_file else "is new: it has nothing of this home yet"

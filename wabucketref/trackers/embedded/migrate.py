@@ -20,7 +20,6 @@ from wabucketref.records import dataclass
 from wabucketref.trackers.embedded import postgres
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped
-from wabucketref.trackers.embedded.sdk.tables import metadata
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +65,8 @@ def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:
 
 
 def _make(catalog: Catalog, scripts: Scripts) -> bool:
+    from wabucketref.trackers.embedded.sdk.tables import metadata  # with the tables of the server
+
     with catalog.write() as connection:
         postgres.take_turn(connection, postgres.MIGRATION)
         if _revision(connection, catalog.where) is not None:

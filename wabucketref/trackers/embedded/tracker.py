@@ -1,4 +1,7 @@
-"""The embedded tracker: the contract, each method one transaction on the catalog."""
+"""The embedded tracker: the contract, each method one transaction on the catalog.
+
+What few commands need is loaded by them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -15,14 +18,12 @@ from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.trackers.embedded import aliases, artifacts, infos, keeping, kept, labels, rebuilding, relocating, runs
+from wabucketref.trackers.embedded import artifacts, infos, labels, runs
 from wabucketref.trackers.embedded.engine import Catalog
-from wabucketref.trackers.embedded.lineage import read_lineage
 from wabucketref.trackers.embedded.migrate import ensure_schema
 from wabucketref.trackers.embedded.resolve import NEAREST_AMONG, find_version
 from wabucketref.trackers.embedded.rows import find_project
 from wabucketref.trackers.embedded.schema import run, version
-from wabucketref.trackers.embedded.sdk import dropping
 
 _OPENING: Final = RetryPolicy(attempts=4, first_delay=0.1, deadline=5.0)
 """A server that restarts is back in a moment. A file's lock has been waited for already, for longer than this."""
@@ -95,6 +96,8 @@ class EmbeddedTracker:
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def _keep(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
+        from wabucketref.trackers.embedded import keeping
+
         assert self._copies is not None
         try:
             pk = keeping.log(self._catalog, key, artifact, self._copies, self._files())
@@ -111,22 +114,32 @@ class EmbeddedTracker:
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def add_found(self, uploads: Sequence[FoundUpload]) -> Sequence[Added | AliasHeld]:
+        from wabucketref.trackers.embedded import rebuilding
+
         with self._catalog.write() as connection:
             return rebuilding.add(connection, uploads)
 
     def recorded_in(self, bucket: str) -> Sequence[RecordedAt]:
+        from wabucketref.trackers.embedded import relocating
+
         with self._catalog.read() as connection:
             return relocating.recorded_in(connection, bucket)
 
     def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
+        from wabucketref.trackers.embedded import relocating
+
         with self._catalog.write_in_turn() as connection:
             relocating.relocate(connection, old, new, seen)
 
     def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
+        from wabucketref.trackers.embedded import kept
+
         with self._catalog.read() as connection:
             return kept.kept_files(connection, ref, project)
 
     def kept_urls(self, ref: ArtifactRef, project: tuple[str, str], paths: Sequence[str]) -> Mapping[str, str]:
+        from wabucketref.trackers.embedded import kept
+
         with self._catalog.read() as connection:
             return kept.kept_urls(connection, ref, project, paths, self._files())
 
@@ -135,16 +148,22 @@ class EmbeddedTracker:
             runs.finish(connection, key, state, exit_code)
 
     def set_aliases(self, key: ArtifactRef, project: tuple[str, str], bucket: str, add: Sequence[str]) -> ArtifactInfo:
+        from wabucketref.trackers.embedded import aliases
+
         with self._catalog.write() as connection:
             pk = aliases.add(connection, key, project, bucket, add)
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def remove_alias(self, key: ArtifactRef, project: tuple[str, str], bucket: str) -> ArtifactInfo:
+        from wabucketref.trackers.embedded import aliases
+
         with self._catalog.write() as connection:
             pk = aliases.drop(connection, key, project, bucket)
             return infos.read_artifacts(connection, version.c.id == pk)[0]
 
     def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
+        from wabucketref.trackers.embedded import aliases
+
         if bucket == SERVED:
             self._remove_kept(ref, project)
             return
@@ -152,6 +171,8 @@ class EmbeddedTracker:
             aliases.remove_upload(connection, ref, project, bucket)
 
     def _remove_kept(self, ref: ArtifactRef, project: tuple[str, str]) -> None:
+        from wabucketref.trackers.embedded.sdk import dropping
+
         with self._catalog.write() as connection:
             try:
                 found = find_version(connection, ref, project, SERVED)
@@ -179,6 +200,8 @@ class EmbeddedTracker:
             return infos.read_artifacts(connection, infos.in_project(project_pk, type, name))
 
     def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
+        from wabucketref.trackers.embedded.lineage import read_lineage
+
         with self._catalog.read() as connection:
             return read_lineage(connection, find_version(connection, ref, project, bucket).id)
 
