@@ -43,8 +43,8 @@ def startup(work: Path, times: int) -> Iterator[Figure]:
     yield figure("`python -c pass`, for comparison", [sys.executable, "-c", "pass"])
     yield figure("`wabucket --help`", [*wabucket, "--help"], "≤ 0.3 s")
     yield figure("`wabucket upload --help`", [*wabucket, "upload", "--help"], "≤ 0.3 s")
-    yield figure("upload of 3 small files, local bucket", upload, "≤ 0.7 s")
-    yield figure("download of 3 small files, local bucket", download)
+    yield figure("upload of 3 small files, local bucket", upload, "≤ 0.45 s")
+    yield figure("download of 3 small files, local bucket", download, "≤ 0.45 s")
 
 
 def journal_rate(work: Path, records: int) -> Iterator[Figure]:

@@ -66,8 +66,6 @@ def configured(name: str, plugin: Any, settings: Settings) -> Any:
     Raises:
         SettingsError: an option is malformed, missing or unknown, naming where it was given.
     """
-    from pydantic import ValidationError
-
     given = settings.plugins.get(name, {})
     fields = _fields(plugin)
     for option in given:
@@ -75,6 +73,8 @@ def configured(name: str, plugin: Any, settings: Settings) -> Any:
             raise _unknown(name, option, fields, settings)
     if not fields:
         return plugin
+    from pydantic import ValidationError
+
     try:
         options = plugin.Options.model_validate(dict(given))
     except ValidationError as error:
@@ -112,7 +112,7 @@ def _invalid(name: str, error: Any, settings: Settings) -> SettingsError:
 
 def _fields(plugin: Any) -> dict[str, Any]:
     model: Any = getattr(plugin, "Options", None)
-    return dict(model.model_fields) if _is_model(model) else {}
+    return dict(model.model_fields) if model is not None and _is_model(model) else {}
 
 
 def _is_model(model: Any) -> bool:

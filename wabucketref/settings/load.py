@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from wabucketref.errors import NotAuthorised, NotFound, SettingsError, UsageError, WaBucketError
 from wabucketref.installed import Installed
@@ -72,7 +72,7 @@ def load_settings(
 
 def _built(stacks: Mapping[str, list[Given]], notices: list[str], environ: Mapping[str, str]) -> Settings:
     try:
-        settings = Settings.model_validate(_values(stacks))
+        settings = Settings(**_values(stacks))
     except ValidationError as error:
         raise _failure(error, stacks) from error
     origins = {
@@ -85,10 +85,7 @@ def _built(stacks: Mapping[str, list[Given]], notices: list[str], environ: Mappi
         for name, stack in stacks.items()
     }
     kept = (*credentials.VARIABLES, "LOGNAME", "USER", "USERNAME")
-    settings._origins = origins
-    settings._notices = tuple(notices)
-    settings._environ = {name: environ[name] for name in kept if name in environ}
-    return settings
+    return settings.told(origins, tuple(notices), {name: environ[name] for name in kept if name in environ})
 
 
 def _values(stacks: Mapping[str, list[Given]]) -> dict[str, Any]:

@@ -3,29 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    ValidationError,
-)
+from pydantic_core import ValidationError
 
 from wabucketref.errors import UsageError
 from wabucketref.model.redact import database_place, public_url, url_secrets
-from wabucketref.settings import checks
 from wabucketref.settings.bucket import resolve_bucket, resolve_root
 from wabucketref.settings.credentials import credentials_source
 from wabucketref.settings.fields import ENVIRONMENT, is_plugin_setting, is_secret, plugin_setting
 from wabucketref.settings.home import default_home, home_id, make_home, user_name
 from wabucketref.settings.origin import BUILT_IN, Origin, shown
+from wabucketref.settings.rules import Secret, validator
 
-Line = Annotated[str, Field(max_length=1000), AfterValidator(checks.check_line)]
 _SHARED = (
     "mode",
     "catalog",
@@ -43,78 +34,103 @@ _SHARED = (
     "stat_cache",
     "content_cache",
 )
-Seconds = Annotated[float, Field(ge=1, le=30 * 86400, allow_inf_nan=False)]
 
 
-class Settings(BaseModel):
-    """Everything that can be set, frozen. Made by :func:`load_settings`, which knows where each value came from."""
+class Settings:
+    """Everything that can be set, frozen. Made by :func:`load_settings`, which knows where each value came from.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    What is not given has its default, below; ``rules`` says what each may be.
+    """
 
-    project_name: Annotated[str, AfterValidator(checks.check_project_name)] | None = None
-    entity: Annotated[str, AfterValidator(checks.check_entity)] | None = None
+    project_name: str | None = None
+    entity: str | None = None
     bucket: str | None = None
     """As the user wrote it; see :meth:`bucket_url`."""
     storage: str | None = None
     """As the user wrote it; see :attr:`storage_root`."""
-    run_name: Line | None = None
-    job_type: Line | None = None
-    tracker: Annotated[str, AfterValidator(checks.check_tracker)] = "auto"
-    mode: Annotated[Literal["online", "offline", "disabled"], BeforeValidator(checks.check_mode)] = "online"
-    home: Path = Field(default_factory=default_home)
-    catalog: Annotated[str, AfterValidator(checks.check_catalog)] | None = None
+    run_name: str | None = None
+    job_type: str | None = None
+    tracker: str = "auto"
+    mode: Literal["online", "offline", "disabled"] = "online"
+    home: Path
+    catalog: str | None = None
     """Database URL of the embedded tracker; None: SQLite in the home. May hold a password."""
-    base_url: Annotated[str, AfterValidator(checks.check_base_url)] | None = None
-    api_key: SecretStr | None = None
-    tags: Annotated[tuple[str, ...], BeforeValidator(checks.split_tags), AfterValidator(checks.check_tags)] = ()
-    run_id: Annotated[str, AfterValidator(checks.check_run_id)] | None = None
-    run_group: Line | None = None
-    notes: Annotated[str, Field(max_length=100_000)] | None = None
+    base_url: str | None = None
+    api_key: Secret | None = None
+    tags: tuple[str, ...] = ()
+    run_id: str | None = None
+    run_group: str | None = None
+    notes: str | None = None
     wandb_dir: Path | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 128
+    concurrency: int = 128
     """Most requests under way at once; transfers find out how many of them are of use."""
-    memory: Annotated[int, BeforeValidator(checks.check_memory)] = 128 << 20
+    memory: int = 128 << 20
     """Bytes of file content held at once."""
-    deadline: Seconds = 600.0
+    deadline: float = 600.0
     """Seconds in all for one request with its retries."""
-    stall_timeout: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 60.0
+    stall_timeout: float = 60.0
     """Seconds without progress (less than 1 KiB/s) after which a request counts as failed."""
     data_plane: Literal["auto", "native", "fsspec"] = "auto"
     """What carries bytes from and to s3 and gs; ``auto``: the native plane where it can be configured."""
-    finish_timeout: Seconds = 3600.0
+    finish_timeout: float = 3600.0
     """Seconds for a run to finish, transfers under way included."""
-    executor: Annotated[str, AfterValidator(checks.check_plugin_name)] = "local"
+    executor: str = "local"
     """By whom the files of transfers are moved: ``local``, this process, or a plugin's name."""
     journal_sync: Literal["full", "normal"] = "full"
     """``full`` survives power loss, ``normal`` only a crash of the process."""
     stat_cache: Literal["on", "off"] = "on"
     """Whether digests of files that did not change are remembered."""
-    content_cache: Annotated[int, BeforeValidator(checks.check_size)] = 0
+    content_cache: int = 0
     """Bytes of downloaded contents that are kept for later downloads; 0: none."""
-    service_idle: Annotated[float, Field(ge=0, le=366 * 86400, allow_inf_nan=False)] = 0.0
+    service_idle: float = 0.0
     """Seconds without clients and runs after which a background service ends; 0: never."""
     console: Literal["off", "on"] = "off"
     """Whether an API session records what the process prints."""
     log: Literal["debug", "info", "warning", "error"] = "warning"
     trace: Path | None = None
     """File to which the messages of the protocol are written, for looking at."""
-    openlineage_url: Annotated[str, AfterValidator(checks.check_lineage_url)] | None = None
+    openlineage_url: str | None = None
     """Server that is told of every run that has ended; None: nobody."""
-    openlineage_api_key: SecretStr | None = None
-    openlineage_endpoint: Line = "api/v1/lineage"
+    openlineage_api_key: Secret | None = None
+    openlineage_endpoint: str = "api/v1/lineage"
     """Path of its API."""
-    openlineage_namespace: Line | None = None
+    openlineage_namespace: str | None = None
     """Of jobs; None: ENTITY/PROJECT."""
 
-    plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """What is given for the options of plugins, by plugin and option; each plugin's own model judges it."""
 
-    _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
-    _notices: tuple[str, ...] = PrivateAttr(default=())
-    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _origins: Mapping[str, Origin] = MappingProxyType({})
+    _notices: tuple[str, ...] = ()
+    _environ: Mapping[str, str] = MappingProxyType({})
+    _given: frozenset[str]
 
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        return ((name, shown(name, getattr(self, name))) for name in ENVIRONMENT if name in self.model_fields_set)
+    def __init__(self, **given: Any) -> None:
+        """Raises ValidationError: a value is none of what its setting may be."""
+        values = validator().validate_python(given)
+        vars(self).update(values, _given=frozenset(values))
+        if "home" not in values:
+            vars(self)["home"] = default_home()
+
+    def told(self, origins: Mapping[str, Origin], notices: tuple[str, ...], environ: Mapping[str, str]) -> Self:
+        """These, by one who knows where they came from; `environ` tells who the user is."""
+        vars(self).update(_origins=origins, _notices=notices, _environ=environ)
+        return self
+
+    def changed(self, **given: Any) -> "Settings":
+        """A copy in which other values are given, from the same places."""
+        known = {name: getattr(self, name) for name in self._given}
+        return Settings(**known | given).told(self._origins, self._notices, self._environ)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"settings are frozen: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"settings are frozen: {name} cannot be removed")
+
+    def __repr__(self) -> str:
+        given = (f"{name}={shown(name, getattr(self, name))!r}" for name in ENVIRONMENT if name in self._given)
+        return f"Settings({', '.join(given)})"
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -133,7 +149,7 @@ class Settings(BaseModel):
         if is_plugin_setting(name):
             _, plugin, option = name.split(".", 2)
             return Origin(name, shown(name, self.plugins.get(plugin, {}).get(option)), f"the plugin {plugin}")
-        source = "given in code" if name in self.model_fields_set else BUILT_IN
+        source = "given in code" if name in self._given else BUILT_IN
         return Origin(name, shown(name, getattr(self, name)), source)
 
     def home_ready(self) -> Path:
@@ -211,7 +227,7 @@ class Settings(BaseModel):
 
         Only what changes how it acts, so that processes that differ in nothing else share a tracker and buckets.
         """
-        kept = {name: getattr(self, name) for name in _SHARED if name in self.model_fields_set}
+        kept = {name: getattr(self, name) for name in _SHARED if name in self._given}
         found: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in kept.items()}
         found |= {"tracker": self.resolved_tracker(), "home": str(self.home)}
         if self.api_key is not None:
@@ -228,7 +244,7 @@ class Settings(BaseModel):
             UsageError: they are not what this release writes.
         """
         try:
-            return cls.model_validate_json(text)
+            return cls(**validator().validate_json(text))
         except ValidationError as error:
             raise UsageError("the client's settings cannot be read", hint="use one release for both") from error
 

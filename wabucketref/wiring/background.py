@@ -71,7 +71,7 @@ class OwnContexts:
         with self._opening:  # it may wait for a database; who asks for `all` does not
             found = self._made.get(mode)
             if found is None:
-                settings = self.settings.model_copy(update={"mode": mode})
+                settings = self.settings.changed(mode=mode)
                 found = open_context(settings.shared(), taken_along(os.environ))
                 with self._lock:
                     self._made[mode] = found

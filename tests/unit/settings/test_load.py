@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -7,6 +8,7 @@ from tests.unit.settings.conftest import Load
 from wabucketref.errors import NotAuthorised, SettingsError
 from wabucketref.settings import Settings, load_settings
 from wabucketref.settings.fields import ENVIRONMENT, PLUGINS
+from wabucketref.settings.rules import RULES
 
 CANARY = "cAnArY0123456789"
 
@@ -18,7 +20,23 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_every_field_has_a_variable_and_back() -> None:
-    assert set(ENVIRONMENT) == set(Settings.model_fields) - {PLUGINS}
+    declared = {name for name in get_type_hints(Settings) if not name.startswith("_")}
+    assert set(ENVIRONMENT) == declared - {PLUGINS} == set(RULES) - {PLUGINS}
+
+
+def test_built_in_values_are_such_as_may_be_given() -> None:
+    built_in = {name: getattr(Settings, name) for name in ENVIRONMENT if hasattr(Settings, name)}
+    settings = Settings(**built_in)
+    assert {name: getattr(settings, name) for name in built_in} == built_in
+
+
+def test_settings_are_frozen() -> None:
+    settings = Settings(project_name="p")
+    for change in (lambda: setattr(settings, "project_name", "q"), lambda: delattr(settings, "project_name")):
+        with pytest.raises(AttributeError, match="frozen"):
+            change()
+    other = settings.changed(mode="dryrun")
+    assert (other.project_name, other.mode, settings.mode) == ("p", "offline", "online")
 
 
 def test_precedence_from_the_top_down(load: Load, tmp_path: Path) -> None:
