@@ -67,7 +67,7 @@ def _compiled(cls: type[Any], frozen: bool) -> Any:
     after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
     declared = [(one.name, one.type, one) for one in fields(cls)]
     twin = dataclasses.make_dataclass(
-        cls.__name__, declared, namespace={"__doc__": "", **after}, repr=False, eq=False, frozen=frozen
+        cls.__name__, declared, namespace={"__doc__": cls.__name__, **after}, repr=False, eq=False, frozen=frozen
     )
     function: Any = twin.__dict__["__init__"]
     function.__module__, function.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
