@@ -138,8 +138,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
             imported.add(match[0] or match[1])
     foreign = {name for name in imported if name not in sys.stdlib_module_names} - {"wabucketref"}
     covered = {modules.get(name, name) for name in declared}
-    # What the drivers share with s3fs and gcsfs comes with them, in the version that they need.
-    with_them = {"botocore", "aiobotocore", "aiohttp", "certifi", "google", "requests", "yarl"}
+    # What the drivers share with s3fs and gcsfs, and pydantic's validator, comes with them in the version they need.
+    with_them = {"botocore", "aiobotocore", "aiohttp", "certifi", "google", "pydantic_core", "requests", "yarl"}
     only_for_tests = {"_typeshed", "pytest", "tests"}
     for_extras = {"cryptography", "grpc", "graphql", "starlette", "uvicorn", "psycopg"}  # `attest`, `service` …
     only_if_there = {"apolo_sdk"}
