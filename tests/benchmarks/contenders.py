@@ -41,6 +41,8 @@ class Contender(Protocol):
     """A program that copies a directory to S3 and back."""
 
     name: str
+    slow: bool
+    """So much slower than the others that it is measured in the first round only."""
 
     def missing(self) -> str | None:
         """What to install; None when it can run."""
@@ -54,6 +56,8 @@ class Contender(Protocol):
 
 class Simple:
     """A contender that needs nothing and no preparation."""
+
+    slow = False
 
     def missing(self) -> str | None:
         return None
@@ -86,7 +90,6 @@ class Floor(Simple):
         if step not in ("up", "down"):
             return None
         verb, directory = ("put", place.source) if step == "up" else ("get", place.target)
-        # What was changed meanwhile goes up unmeasured, in the step before.
         return [sys.executable, "-m", "tests.benchmarks.floor", verb, str(directory), f"{place.bucket}/{place.name}"]
 
 
@@ -95,6 +98,7 @@ class Fsspec(Simple):
     """What a script of one's own does: s3fs, recursive put and get."""
 
     name: str = "fsspec (s3fs)"
+    slow = True
 
     def command(self, step: Step, place: Place) -> list[str] | None:
         if step not in ("up", "down"):

@@ -70,6 +70,7 @@ class Dvc:
 
     installed: Installed
     name: str = "DVC (add + push / pull)"
+    slow = True
 
     def missing(self) -> str | None:
         return self.installed.missing()
@@ -96,6 +97,7 @@ class Mlflow:
 
     installed: Installed
     name: str = "MLflow"
+    slow = True
 
     def missing(self) -> str | None:
         return self.installed.missing()
@@ -117,6 +119,7 @@ class Mlflow:
 class Wandb(Simple):
     """W&B's SDK with the files in the artifact itself, which go to a server of ours on this machine, not to S3."""
 
+    slow = True
     environ: dict[str, str] = field(default_factory=dict)
     """What makes the SDK talk to it."""
     name: str = "W&B SDK (to `wabucket serve`)"

@@ -15,9 +15,9 @@ OURS, FLOOR = "wabucket", "raw floor"
 HEAD = """\
 # Measurements
 
-Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} round(s), workloads
-at {scale:g} of their full size; in brackets the time relative to `wabucket`. Absolute numbers differ from machine
-to machine and hour to hour; look at the ratios.
+Written by `make bench`; do not edit. Whole processes, in turns in one run, medians of {rounds} round(s), of fsspec
+and the tools of users one; workloads at {scale:g} of their full size; in brackets the time relative to `wabucket`.
+Absolute numbers differ from machine to machine and hour to hour; look at the ratios.
 
 Client and server share the machine: {machine}. Its load average before the run began was {load:.1f}: what is above
 0 is other work, which slows all of them. Why the engine is built as it is: [decision

@@ -41,13 +41,15 @@ class Course:
 def compare(
     course: Course, work: Path, loads: Sequence[Workload], rounds: int, tell: Callable[[str], None]
 ) -> Iterator[Result]:
-    """Measure everything; what was copied is compared and removed each time."""
+    """Measure everything, what is slow only once; what was copied is compared and removed each time."""
     for load in loads:
         source = work / "source"
         load.make(source)
         for turn in range(rounds):
             first = turn % len(course.contenders)
             for contender in [*course.contenders[first:], *course.contenders[:first]]:
+                if turn and contender.slow:
+                    continue
                 for result in _steps(course, work, source, contender, load):
                     wall = f"{result.measured.wall:7.2f} s"
                     tell(f"{course.section:>10}  {load.name:>18}  {result.step:<20}  {contender.name:<20} {wall}")
@@ -66,16 +68,11 @@ def _steps(course: Course, work: Path, source: Path, contender: Contender, load:
         if (command := contender.prepare(place)) is not None:
             subprocess.run(command, env=environ, cwd=own, check=True, capture_output=True, timeout=600)
         for step in course.steps:
-            if step == "up, one file changed":
-                load.change_one(source)
             command = contender.command(step, place)
-            if command is None and step == "up, one file changed":
-                # Those that know no such step send all again, unmeasured, so that the right bytes come down.
-                again = contender.command("up", place)
-                assert again is not None
-                measure(again, environ, work)
             if command is None:
                 continue
+            if step == "up, one file changed":
+                load.change_one(source)
             os.sync()
             before = course.target.cpu()
             measured = measure(command, environ, work)
