@@ -53,7 +53,9 @@ def tool(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> 
             made = Tool(place, (place / "bucket").as_uri(), {})
         else:
             server: Server = request.getfixturevalue("rclone_s3")
-            made = Tool(place, server.url(server.make_bucket()), dict(server.environ))
+            # Before its first answer about an object the server hashes all of it, which takes minutes for a large one.
+            patience = {"WABUCKET_STALL_TIMEOUT": "900"}
+            made = Tool(place, server.url(server.make_bucket()), dict(server.environ) | patience)
         yield made
         with capsys.disabled():
             print("", *made.report(request.param), sep="\n")
