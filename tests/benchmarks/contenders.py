@@ -155,7 +155,7 @@ def environment(target: Target, base: Mapping[str, str], home: Path) -> dict[str
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "PYTHONPATH": str(ROOT),
     }
-    foreign = ("WANDB_", "WABUCKET_", "AWS_", "RCLONE_", "MLFLOW_", "DVC_")
+    foreign = ("WANDB_", "WABUCKET_", "AWS_", "RCLONE_", "MLFLOW_", "DVC_", "PYTHONDONTWRITE")  # as installed: compiled
     return {name: value for name, value in base.items() if not name.startswith(foreign)} | dict(target.environ) | own
 
 

@@ -60,6 +60,7 @@ class Session:
         self._closed = False
         self._unwaited: list[Ticket[Any]] = []
         self._ws = open_workspace(self.settings, echo=_print)
+        self._ws.in_session = True
         self._exit_hook = _finish_at_exit(self)
 
     @property

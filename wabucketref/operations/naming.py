@@ -40,8 +40,8 @@ def new_artifact(
         UsageError: by our rules or the tracker's.
         Conflict: the tracker allows one type a name, and the name has another.
     """
-    entity, project = ws.project
-    config = ws.run.config.as_dict() if ws.run is not None else {}
+    (entity, project), run = ws.project, ws.run
+    config = run.config.as_dict() if run is not None else {}
     found = NewArtifact(
         check_component(type, "type"),
         check_component(name, "name"),
@@ -58,7 +58,7 @@ def new_artifact(
             )
         log.warning("alias %r looks like a version number; references to it mean this alias", found.alias)
     if not ws.offline:
-        run_id = ws.run.id if ws.run is not None else ""
+        run_id = run.id if run is not None else ""
         ws.tracker.check_artifact(RunKey(entity, project, run_id), found.type, found.name, found.alias)
     return found
 

@@ -64,6 +64,8 @@ class Workspace:
     """Where the tracker's damaged records were moved to when this was opened."""
     run: Run | None = None
     """The run of an API session; None: each operation is a run of its own."""
+    in_session: bool = False
+    """An API session has this: no operation is a run of its own."""
     inputs: dict[str, None] = field(default_factory=dict)
     """References of what the session's run used, in order."""
 
@@ -130,19 +132,23 @@ class Workspace:
         """The session's run.
 
         Raises:
-            UsageError: there is no session.
+            UsageError: it is finished, perhaps since just now by another thread.
         """
-        if self.run is None:
-            raise UsageError("no run is active", hint="start one first")
-        return self.run
+        if (run := self.run) is None:
+            raise UsageError("the run of this session is finished", hint="make another WaBucketRefAPI")
+        return run
 
     @contextlib.contextmanager
     def session(self, *, config: Mapping[str, Any] | None = None) -> Iterator[Run]:
-        """The session's run; without one a run of its own for one operation, finished as the operation ends."""
-        if self.run is not None:
+        """The session's run; without a session a run of its own for one operation, finished as the operation ends.
+
+        Raises:
+            UsageError: as :meth:`session_run`.
+        """
+        if (run := self.session_run() if self.in_session else self.run) is not None:
             if config:
-                self.run.config.update(config)
-            yield self.run
+                run.config.update(config)
+            yield run
             return
         run = self.start_run(config=config, single_operation=True)
         try:
