@@ -302,7 +302,7 @@ def test_an_object_that_was_made_but_not_noted(source: Path, tmp_path: Path, the
     store, memory = bucket(), Memory()
     lost = Fault("complete", "*/big", error=Interrupted("dies here"), after=True)
     with pytest.raises(Interrupted):
-        send(Faulty(store, [lost]), upload_plan(source), memory)
+        send(Faulty(store, [lost]), upload_plan(source), memory, limits=ONE)  # the small file is there before
     if theirs:
         store.put(LAYOUT.file("big"), b"x" * SIZE)
     done = send(store, upload_plan(source), memory)
