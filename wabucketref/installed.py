@@ -6,9 +6,8 @@ there must not become a plugin.
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-from wabucketref.records import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint

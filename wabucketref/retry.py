@@ -9,10 +9,10 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from wabucketref.errors import TransientError, WaBucketError
-from wabucketref.records import dataclass
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -1,14 +1,13 @@
 """Merge what all contexts know into the facts of the job around a run."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from wabucketref.ci.facts import clean_tags, clean_values
 from wabucketref.ci.secrets import secrets_of
 from wabucketref.contracts.context import Context, Facts
-from wabucketref.records import dataclass
 
 _GENERAL: Final = ("container", "git", "host")
 """Contexts that know less than a provider of jobs does; what they say counts last."""

@@ -1,13 +1,12 @@
 """A context that is a table: which variables say that we are there, and which fact each variable holds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wabucketref.ci.facts import RUN_ID, TAGS, labelled, pick, public_remote
 from wabucketref.contracts.context import Facts
 from wabucketref.contracts.factories import API_VERSION
-from wabucketref.records import dataclass
 
 Environ = Mapping[str, str]
 

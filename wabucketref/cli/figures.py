@@ -1,7 +1,8 @@
 """How far a transfer is, in numbers and in words."""
 
+from dataclasses import dataclass
+
 from wabucketref.cli.render.text import duration, size
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +11,6 @@ import click
 from wabucketref.cli.document import encode
 from wabucketref.cli.streams import Console
 from wabucketref.errors import TrackingPending
-from wabucketref.records import dataclass
 
 if TYPE_CHECKING:
     from wabucketref.contracts.progress import Progress

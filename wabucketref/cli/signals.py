@@ -5,10 +5,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from wabucketref.errors import Interrupted, Terminated, TerminationRequested, WaBucketError
-from wabucketref.records import dataclass
 
 HINT = "what is done so far is kept; the same command goes on from there, and `wabucket sync` records what is pending"
 

@@ -4,11 +4,9 @@ Facts come from an allow-list; a context never copies the whole environment, and
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

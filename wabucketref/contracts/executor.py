@@ -8,10 +8,10 @@ that all workers share, under the same paths.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.records import dataclass
 from wabucketref.settings import Settings
 
 P = TypeVar("P")

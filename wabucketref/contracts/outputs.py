@@ -1,10 +1,8 @@
 """The outputs contract: how later CI steps learn which artifact an upload or link made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ What an implementation promises
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
-
-from wabucketref.records import dataclass
 
 MAX_PARTS: Final = 10_000
 """Of one upload; no store takes more."""

@@ -6,12 +6,12 @@ answer changes nothing. Implementations are safe to call from many threads and r
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

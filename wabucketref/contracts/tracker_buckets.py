@@ -1,13 +1,13 @@
 """Trackers whose records can be made anew from a bucket, or follow it to another place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from wabucketref.contracts.tracker import AliasHeld, Tracker
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact
 from wabucketref.model.run import RunKey
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Trackers that have to do with the files of artifacts: they keep them, or refer to each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

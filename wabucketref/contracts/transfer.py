@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from wabucketref.errors import Interrupted
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

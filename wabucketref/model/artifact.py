@@ -1,12 +1,11 @@
 """Artifacts as the tracker knows them, and what an upload or download plan says."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

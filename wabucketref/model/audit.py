@@ -1,11 +1,11 @@
 """What a check of everything found: each version of a project, and what else disagrees between bucket and records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.result import Damage
-from wabucketref.records import dataclass
 
 State = Literal["ok", "damaged", "gone", "replaced", "unreadable", "unverifiable", "pending"]
 Kind = Literal["waiting", "unfinished", "orphan"]

@@ -1,10 +1,9 @@
 """What ``gc`` found and did."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-
-from wabucketref.records import dataclass
 
 Kind = Literal["unfinished", "parts", "orphan", "claim", "mark", "trial", "version"]
 State = Literal["found", "removed", "kept"]

@@ -1,9 +1,7 @@
 """What this machine keeps to spare work, and what was thrown away of it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
-
-from wabucketref.records import dataclass
 
 Kind = Literal["digests", "content"]
 

@@ -7,13 +7,12 @@ major format version is refused.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from wabucketref.errors import IntegrityError, UpgradeRequired
 from wabucketref.model.names import check_manifest_path
-from wabucketref.records import dataclass
 
 FORMAT: Final = "1.0"
 MAX_HEADER_BYTES: Final = 1 << 20

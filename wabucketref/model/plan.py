@@ -1,13 +1,12 @@
 """Plans: what a transfer shall do, in words that can be journaled; and what it did."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from wabucketref.model.artifact import SERVED, LoggedArtifact
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """What ``rebuild`` found in a bucket and recorded."""
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
-
-from wabucketref.records import dataclass
 
 Problem = Literal["damaged", "newer", "skipped"]
 

@@ -1,9 +1,10 @@
 """References: ``TYPE/NAME:ALIAS``, optionally pinned with ``@DIGEST``."""
 
+from dataclasses import dataclass
+
 from wabucketref.errors import IntegrityError, UsageError
 from wabucketref.model.manifest import check_digest
 from wabucketref.model.names import check_component
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

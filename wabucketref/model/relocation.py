@@ -1,10 +1,10 @@
 """What ``relocate`` found in the new place, and did."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.records import dataclass
 
 State = Literal["ok", "missing", "different", "unreadable"]
 

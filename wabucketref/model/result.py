@@ -1,11 +1,11 @@
 """What the operations return: frozen, importable from ``wabucketref``, and the shape of ``--json``."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from wabucketref.model.artifact import ArtifactInfo
 from wabucketref.model.plan import TransferFigures
-from wabucketref.records import dataclass
 
 Tracking = Literal["recorded", "pending", "disabled"]
 

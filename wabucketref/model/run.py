@@ -1,13 +1,12 @@
 """Runs as the tracker knows them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.records import dataclass
 
 
 class RunState(StrEnum):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,6 @@ from wabucketref.operations.naming import check_metadata_keys
 from wabucketref.operations.outcome import settle, uploaded
 from wabucketref.operations.resolve import info_of, resolve_files
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.runs.ids import new_xid
 from wabucketref.runs.run import Run
 from wabucketref.service.ticket import Ticket

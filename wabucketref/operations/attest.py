@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from wabucketref.model.result import Attestation
 from wabucketref.model.run import Lineage
 from wabucketref.operations.resolve import resolve_files
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.store.receiving.download import check_digest_known
 
 

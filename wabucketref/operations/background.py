@@ -3,11 +3,10 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wabucketref.errors import Conflict, TimedOut, Unsupported
-from wabucketref.records import dataclass
 from wabucketref.service import convert
 from wabucketref.service.remote.place import Place
 from wabucketref.service.wabucket_pb2 import Envelope, Overview, OverviewReport, Request

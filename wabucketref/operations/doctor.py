@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.contracts.storage import Storage
@@ -9,7 +10,6 @@ from wabucketref.errors import WaBucketError
 from wabucketref.operations.background import service_status
 from wabucketref.operations.status import status
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.registry import Registry
 from wabucketref.service.remote.place import Place
 

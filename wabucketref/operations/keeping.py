@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from wabucketref.errors import Conflict, NotFound, Unsupported
 from wabucketref.model.artifact import ArtifactInfo
@@ -12,7 +12,6 @@ from wabucketref.model.names import version_number
 from wabucketref.model.run import RunState
 from wabucketref.operations.left import under_way
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.store.collect.collector import Collector
 
 

@@ -1,7 +1,7 @@
 """What the journals of a home still have to say of a project: runs to be recorded, uploads to be finished."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +9,6 @@ from wabucketref.errors import NotFound, UsageError, WaBucketError
 from wabucketref.model.audit import Finding
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.journals import is_owned, journals
-from wabucketref.records import dataclass
 from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import recover
 from wabucketref.settings import Settings

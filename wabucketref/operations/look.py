@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.artifact import ArtifactInfo
@@ -11,7 +12,6 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.operations.resolve import kept_in, resolve, resolve_readable
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.store.entries import EntryList
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")

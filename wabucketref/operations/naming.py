@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wabucketref.errors import UsageError
@@ -10,7 +11,6 @@ from wabucketref.model.jsonvalue import check_metadata
 from wabucketref.model.names import check_component, version_number
 from wabucketref.model.run import RunKey
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 
 log = logging.getLogger(__name__)
 

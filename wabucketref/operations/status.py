@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wabucketref.errors import NotFound, WaBucketError
 from wabucketref.operations.background import service_status
 from wabucketref.operations.journals import is_owned, journals
-from wabucketref.records import dataclass
 from wabucketref.service.journal import Journal
 from wabucketref.service.recovery import Recovered, recover
 from wabucketref.service.wabucket_pb2 import ArtifactDone, StatusReport, TransferReport

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from wabucketref.errors import IntegrityError, NotFound, TrackingPending, WaBuck
 from wabucketref.operations.journals import damaged_parts, journals, lost_journals
 from wabucketref.operations.lost import end_lost
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.service.journal_file import JournalInUse
 from wabucketref.service.recovery import Recovered
 from wabucketref.service.settle import settle

@@ -1,6 +1,7 @@
 """Upload: files of this machine become an artifact in the bucket, and an output of a run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,6 @@ from wabucketref.operations.handover import hand_over
 from wabucketref.operations.naming import NewArtifact, new_artifact
 from wabucketref.operations.outcome import settle, uploaded
 from wabucketref.operations.workspace import Workspace, finish_after
-from wabucketref.records import dataclass
 from wabucketref.runs.ids import new_xid
 from wabucketref.runs.run import Run
 from wabucketref.service.ticket import Ticket

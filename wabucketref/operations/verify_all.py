@@ -1,7 +1,7 @@
 """Verify everything: each version of the project, and whether bucket, tracker and journal agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wabucketref.contracts.progress import Progress, SilentProgress
@@ -14,7 +14,6 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.left import Left, what_is_left
 from wabucketref.operations.resolve import info_of
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.store.survey import Survey
 from wabucketref.threads import Pool
 

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,7 +17,6 @@ from wabucketref.errors import Interrupted, ServiceStopped, TimedOut, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.redact import public_url
 from wabucketref.model.run import RunState
-from wabucketref.records import dataclass
 from wabucketref.registry import Registry
 from wabucketref.runs.manager import RunSpec, start_run
 from wabucketref.runs.run import Run

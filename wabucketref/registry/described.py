@@ -1,11 +1,10 @@
 """Every implementation with what can be said of it, for ``wabucket plugins``."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from wabucketref.errors import WaBucketError
-from wabucketref.records import dataclass
 from wabucketref.registry.options import OptionInfo, option_infos
 from wabucketref.registry.registry import Registry
 

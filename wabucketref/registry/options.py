@@ -5,11 +5,11 @@ table ``[plugins.dask]`` of a settings file, and ``--dask-scheduler`` on the com
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from wabucketref.errors import SettingsError, WaBucketError
 from wabucketref.model.nearest import nearest
-from wabucketref.records import dataclass
 from wabucketref.settings import Settings
 from wabucketref.settings.fields import (
     ENVIRONMENT,

@@ -11,12 +11,12 @@ import importlib
 import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wabucketref.errors import UsageError
 from wabucketref.installed import Installed, NothingInstalled, Registered
 from wabucketref.model.nearest import nearest
-from wabucketref.records import dataclass
 from wabucketref.registry.options import options_problem
 
 

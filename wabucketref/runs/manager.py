@@ -1,7 +1,7 @@
 """The run manager: opens a run through the service, with the facts of the job around it, and finishes it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,7 +9,6 @@ from wabucketref.errors import UsageError
 from wabucketref.model.names import check_project
 from wabucketref.model.run import RunKey, RunUpdate
 from wabucketref.model.text import check_text
-from wabucketref.records import dataclass
 from wabucketref.runs.ids import new_run_id, new_run_name
 from wabucketref.runs.run import MAX_NOTES, Run, check_tags
 from wabucketref.service import convert

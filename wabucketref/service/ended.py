@@ -1,11 +1,11 @@
 """Runs that ended not long ago: their results, for who still holds tickets."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunKey
-from wabucketref.records import dataclass
 from wabucketref.service.tickets import TicketTable
 
 _KEPT: Final = 64

@@ -9,14 +9,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunKey, RunUpdate
-from wabucketref.records import dataclass
 from wabucketref.service.gate import TrackerGate
 from wabucketref.threads import start
 

@@ -10,12 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wabucketref.errors import TimedOut
 from wabucketref.failpoints import hit
 from wabucketref.model.run import RunKey, RunState
-from wabucketref.records import dataclass
 from wabucketref.service.handler import Handler
 from wabucketref.service.sender import Sender
 from wabucketref.service.tickets import TicketTable

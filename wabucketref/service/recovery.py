@@ -1,11 +1,10 @@
 """What a journal tells about the process that left it: where to go on, and what is settled."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from wabucketref.errors import IntegrityError
 from wabucketref.model.run import RunKey
-from wabucketref.records import dataclass
 from wabucketref.service.frames import MAGIC
 from wabucketref.service.journal import Journal
 from wabucketref.service.wabucket_pb2 import Record

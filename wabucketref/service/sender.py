@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from wabucketref import threads
@@ -21,7 +21,6 @@ from wabucketref.failpoints import hit
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
-from wabucketref.records import dataclass
 from wabucketref.service import failures
 from wabucketref.service.acks import Acknowledgements
 from wabucketref.service.filestream import FileStream, Item

@@ -7,14 +7,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wabucketref.contracts.tracker import Tracker
 from wabucketref.errors import Conflict, NotFound, UsageError, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.run import RunKey, RunState
-from wabucketref.records import dataclass
 from wabucketref.retry import RetryPolicy
 from wabucketref.service import answers, failures
 from wabucketref.service.ended import Ended, EndedRuns

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from wabucketref.errors import WaBucketError
 from wabucketref.model.run import RunState
-from wabucketref.records import dataclass
 from wabucketref.service.finish import Ending
 from wabucketref.service.recovery import Recovered
 from wabucketref.service.stream import Stream

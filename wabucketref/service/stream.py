@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -18,7 +19,6 @@ from wabucketref.errors import (
 )
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
-from wabucketref.records import dataclass
 from wabucketref.service import failures
 from wabucketref.service.finish import Ending, walk
 from wabucketref.service.gate import TrackerGate

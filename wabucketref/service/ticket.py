@@ -3,11 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from wabucketref.contracts.progress import Progress
 from wabucketref.errors import NotFound, TimedOut, WaBucketError
-from wabucketref.records import dataclass
 from wabucketref.service import failures
 from wabucketref.service.wabucket_pb2 import ArtifactDone, ArtifactPolled
 

@@ -1,10 +1,10 @@
 """Where a setting's value came from."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wabucketref.model.redact import MASK, public_place, redact
-from wabucketref.records import dataclass
 from wabucketref.settings.fields import PLACES, is_secret
 
 BUILT_IN = "built-in"

@@ -7,12 +7,12 @@ import io
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, overload
 
 from wabucketref.errors import IntegrityError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.digest import Digest, ManifestDigest
 
 if TYPE_CHECKING:

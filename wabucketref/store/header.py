@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.entries import read_entries
 from wabucketref.store.layout import Layout

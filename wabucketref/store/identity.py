@@ -2,9 +2,8 @@
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
-
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Where the objects of one artifact lie in its bucket. Specified in ``docs/reference/layout.md``."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 
 MARKS: Final = f"{RESERVED_DIRECTORY}/links/"
 """Prefix of the marks at what links refer to; beside all artifacts, since beneath one they would change what it is."""

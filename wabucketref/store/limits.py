@@ -1,10 +1,10 @@
 """How much of the machine transfers may use."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.contracts.storage import MAX_PARTS
 from wabucketref.errors import UsageError
-from wabucketref.records import dataclass
 
 MAX_OBJECT_BYTES: Final = 5 << 40
 _MIB: Final = 1 << 20

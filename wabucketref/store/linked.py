@@ -8,13 +8,13 @@ import json
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Conflict, IntegrityError, NotFound, UnfinishedUpload, UploadInProgress, UsageError
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.claims.take import take_claim
 from wabucketref.store.header import Absent, entries_of, look, read_header
 from wabucketref.store.identity import Identity

@@ -1,7 +1,8 @@
 """What a transfer would do, without doing it."""
 
+from dataclasses import dataclass
+
 from wabucketref.model.plan import TransferFigures
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

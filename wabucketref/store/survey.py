@@ -7,6 +7,7 @@ clock: whether a writer on another machine lives is judged by this machine's, wh
 import time
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.contracts.storage import Storage
@@ -14,7 +15,6 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import IntegrityError, UsageError
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.header import read_header

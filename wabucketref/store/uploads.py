@@ -5,6 +5,7 @@ Headers may hold much metadata, so what was read waits in a file until its turn 
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,7 +14,6 @@ from wabucketref.errors import IntegrityError, NotFound, UpgradeRequired, WaBuck
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.inventory import Alias, take_stock
 from wabucketref.store.header import Absent, StoredHeader, look, read_header, where_is

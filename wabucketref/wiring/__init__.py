@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, cast
 
@@ -16,7 +16,6 @@ from wabucketref.failpoints import install_from_environment
 from wabucketref.installed import Installed, NothingInstalled
 from wabucketref.model.redact import public_url
 from wabucketref.operations.workspace import Workspace
-from wabucketref.records import dataclass
 from wabucketref.registry import Registry, configured
 from wabucketref.retry import RetryPolicy
 from wabucketref.service.service import Service, ServiceOptions

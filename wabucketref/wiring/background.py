@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from threading import Lock
 
 from wabucketref.failpoints import install_from_environment
-from wabucketref.records import dataclass
 from wabucketref.service.remote.caretaker import Caretaker
 from wabucketref.service.remote.daemon import Daemon, DaemonOptions
 from wabucketref.service.remote.host import Host

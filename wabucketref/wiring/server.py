@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -14,7 +15,6 @@ from wabucketref.errors import LocalIOError, NotFound, UsageError
 from wabucketref.failpoints import install_from_environment
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.redact import public_url
-from wabucketref.records import dataclass
 from wabucketref.retry import RetryPolicy
 from wabucketref.settings import Settings
 from wabucketref.settings.bucket import resolve_bucket

@@ -22,7 +22,9 @@ USES: dict[str, Use] = {
 
 @pytest.mark.row("K7")
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_what_is_begun_while_it_is_closed_is_refused(ws: Workspace, tmp_path: Path, use: Use) -> None:
+def test_what_is_begun_while_it_is_closed_is_refused(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Use
+) -> None:
     """And is no run of its own."""
     source = trees.make(tmp_path / "src", {"a": b"a"})
     api = WaBucketRefAPI(settings=ws.settings)
@@ -34,7 +36,7 @@ def test_what_is_begun_while_it_is_closed_is_refused(ws: Workspace, tmp_path: Pa
         api.close()
         return found
 
-    api._session = closed_meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(api, "_session", closed_meanwhile)
     with pytest.raises(UsageError, match="finished"):
         use(api, source)
     assert [run.state for run in list_runs(ws)] == ["finished"]

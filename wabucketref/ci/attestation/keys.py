@@ -3,11 +3,11 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, SettingsError, UsageError
-from wabucketref.records import dataclass
 
 PASSWORD: Final = "WABUCKET_KEY_PASSWORD"  # noqa: S105 - the variable's name
 _MAX_BYTES: Final = 1 << 16

@@ -9,10 +9,9 @@ import stat
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from wabucketref.records import dataclass
 
 _MAX_BYTES: Final = 8 << 20
 """Of an index; a larger one is not looked at: facts are not worth a second."""

@@ -1,7 +1,8 @@
 """How artifacts are named among the datasets of other tools."""
 
+from dataclasses import dataclass
+
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

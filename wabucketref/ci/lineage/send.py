@@ -6,12 +6,12 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wabucketref.errors import TransientError, UsageError, WaBucketError
 from wabucketref.model.finite import finite
-from wabucketref.records import dataclass
 from wabucketref.retry import RetryPolicy, retry
 from wabucketref.version import __version__
 

@@ -4,12 +4,11 @@ Names come from buckets and trackers and may be hostile: nodes are numbered by u
 labels, escaped for the language.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from wabucketref.cli.render.text import printable
 from wabucketref.model.mermaid import Shape, flowchart
 from wabucketref.model.run import Lineage, RunInfo
-from wabucketref.records import dataclass
 
 
 @dataclass

@@ -3,10 +3,9 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wabucketref.records import dataclass
 from wabucketref.service.service import Service
 from wabucketref.service.stream import Stream
 from wabucketref.service.trace import FileTrace, Trace, no_trace

@@ -4,10 +4,9 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
-from wabucketref.records import dataclass
 from wabucketref.service.remote.clients import Context, OpenContext
 from wabucketref.service.wabucket_pb2 import Greeting
 

@@ -10,12 +10,12 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import grpc.aio
 
 from wabucketref.errors import Conflict, LocalIOError
-from wabucketref.records import dataclass
 from wabucketref.service.remote.calls import SERVER_OPTIONS
 from wabucketref.service.remote.caretaker import Caretaker
 from wabucketref.service.remote.clients import Client

@@ -5,12 +5,11 @@ import json
 import os
 import socket
 import stat
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from wabucketref.errors import NotAuthorised
-from wabucketref.records import dataclass
 
 LONGEST: Final = 90
 """Bytes of a socket's path: the system allows about 100, and leaves room for none."""

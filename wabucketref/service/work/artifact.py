@@ -1,12 +1,11 @@
 """Operations that move bytes: their plans go to the data plane; what became of them comes back as records."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wabucketref.contracts.tracker import AliasHeld, Tracker
 from wabucketref.errors import WaBucketError
 from wabucketref.model.artifact import ArtifactInfo, LoggedArtifact, Standing
-from wabucketref.records import dataclass
 from wabucketref.service import convert
 from wabucketref.service.wabucket_pb2 import (
     AdoptRecord,

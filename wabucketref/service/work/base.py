@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
 
 from wabucketref.contracts.tracker import Tracker
@@ -11,7 +11,6 @@ from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.plan import AdoptPlan, DownloadPlan, LinkPlan, UploadPlan
 from wabucketref.model.result import Tracking
 from wabucketref.model.run import RunInfo, RunKey
-from wabucketref.records import dataclass
 from wabucketref.service.filestream import Item
 from wabucketref.service.wabucket_pb2 import ArtifactDone, HistoryRecord, Record
 

@@ -1,10 +1,10 @@
 """Rows of history and terminal lines: many, small, sent in batches by the file stream."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.errors import UsageError
 from wabucketref.model.run import ConsoleLine
-from wabucketref.records import dataclass
 from wabucketref.service.filestream import LoggedRow
 from wabucketref.service.wabucket_pb2 import HistoryRecord, OutputRecord
 from wabucketref.service.work.base import Outbox, RunState, Work

@@ -1,6 +1,7 @@
 """The journal's own note of what the tracker has acknowledged."""
 
-from wabucketref.records import dataclass
+from dataclasses import dataclass
+
 from wabucketref.service.wabucket_pb2 import AcknowledgedRecord
 from wabucketref.service.work.base import Outbox, Work
 

@@ -1,8 +1,9 @@
 """The run itself: its start, its name, tags, notes; config and summary; and its end."""
 
+from dataclasses import dataclass
+
 from wabucketref.model.run import RunState as State
 from wabucketref.model.run import RunUpdate
-from wabucketref.records import dataclass
 from wabucketref.service import convert
 from wabucketref.service.filestream import SummaryChange
 from wabucketref.service.wabucket_pb2 import ConfigRecord, ExitRecord, RunRecord, SummaryRecord

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from wabucketref.contracts.storage import ObjectInfo
-from wabucketref.records import dataclass
 from wabucketref.store.identity import Identity
 
 DEAD_AFTER: Final = 60.0

@@ -1,7 +1,7 @@
 """What of a bucket is garbage. Nothing is changed, save that the store's clock is read off a small object."""
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import inf
 
 from wabucketref.contracts.storage import ObjectInfo, Storage, UnfinishedWrite
@@ -15,7 +15,6 @@ from wabucketref.errors import (
 )
 from wabucketref.model.garbage import Kept, Kind
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.age import Clock

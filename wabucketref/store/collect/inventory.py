@@ -1,7 +1,7 @@
 """All that lies in a bucket, by one listing; of whole uploads a few numbers each, whatever they hold."""
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import inf
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
@@ -9,7 +9,6 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import UsageError
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.store.layout import MARKS, Layout
 
 _PASSING = f"{RESERVED_DIRECTORY}-"

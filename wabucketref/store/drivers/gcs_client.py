@@ -7,12 +7,12 @@ request are used.
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import NotAuthorised, WrittenWrong
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.http_session import send_once
 from wabucketref.store.drivers.loop import PerProcess, run

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from wabucketref.errors import (
     AlreadyExists,
@@ -15,7 +16,6 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.http_errors import (
     clock_hint,
     connection_hint,

@@ -15,12 +15,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.model.names import is_temporary
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_staging import (
     TEMPORARY_PREFIX,

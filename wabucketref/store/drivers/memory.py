@@ -4,12 +4,11 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import AlreadyExists, IntegrityError, LocalIOError, NotFound, PreconditionFailed, UsageError
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url

@@ -1,10 +1,10 @@
 """What was asked of S3, for messages and for the meaning of what comes back; and who carries it out."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from wabucketref.errors import OutcomeUnknown, TransientError
-from wabucketref.records import dataclass
 
 AGAIN: Final = "run the same command again; what is stored already is not sent twice"
 

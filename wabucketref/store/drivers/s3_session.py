@@ -6,10 +6,10 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from wabucketref.errors import SettingsError, TimedOut, TransientError
-from wabucketref.records import dataclass
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,10 +1,10 @@
 """Bucket URLs, taken apart strictly: no query, no fragment, no way out of the prefix."""
 
 import re
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from wabucketref.errors import UsageError
-from wabucketref.records import dataclass
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")

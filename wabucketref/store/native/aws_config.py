@@ -8,10 +8,9 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.s3_client import endpoint_from
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.contracts.factories import API_VERSION, StorageFactory
 from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.errors import SettingsError
-from wabucketref.records import dataclass
 from wabucketref.store.drivers import gcs as gcs_driver
 from wabucketref.store.drivers import s3 as s3_driver
 from wabucketref.store.drivers.gcs_client import emulator_from

@@ -2,10 +2,10 @@
 
 import errno
 import ssl
+from dataclasses import dataclass
 from typing import Protocol
 
 from wabucketref.errors import LocalIOError, SettingsError, TransientError, WaBucketError
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.http_errors import connection_hint, proxy_login, unanswered, unreachable
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.drivers.s3_request import AGAIN

@@ -6,11 +6,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from wabucketref.contracts.storage import Buffer, Sink
-from wabucketref.records import dataclass
 from wabucketref.store.native.failures import ProxyRefused, Unreached
 from wabucketref.store.native.wire import Connection, Head, NotHttp
 

@@ -3,11 +3,11 @@
 import calendar
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_plus
 
-from wabucketref.records import dataclass
 from wabucketref.store.native.sigv4 import query_of
 from wabucketref.store.native.wire import Head
 

@@ -11,10 +11,10 @@ import sys
 import termios
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.contracts.storage import Buffer, Sink
-from wabucketref.records import dataclass
 from wabucketref.store.drivers.pace import SLOWEST, Stalled
 
 PIECE: Final = 256 << 10

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
@@ -9,7 +10,6 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import IntegrityError, NotFound
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
-from wabucketref.records import dataclass
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.localio import begin_writing, local

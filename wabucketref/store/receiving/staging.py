@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import (
@@ -21,7 +22,6 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.failpoints import hit
-from wabucketref.records import dataclass
 from wabucketref.store.beneath import DIRECTORY
 from wabucketref.store.localio import local, sync_file_system
 from wabucketref.store.receiving.abandoned import below, beside, clear_others, remove_reserved

@@ -1,12 +1,12 @@
 """Sending one file: read once, hashed on the way, whole, in parts or as a stream."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from wabucketref.contracts.storage import Buffer, ObjectInfo
 from wabucketref.contracts.transfer import OpenUpload, TransferMemory
 from wabucketref.failpoints import hit
-from wabucketref.records import dataclass
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.guarded import Guarded

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import IO
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
@@ -19,7 +19,6 @@ from wabucketref.errors import (
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.plan import AdoptPlan, Committed, LinkPlan, TransferFigures, UploadPlan
-from wabucketref.records import dataclass
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim, tidy_claims
 from wabucketref.store.entries import EntriesWriter, Totals

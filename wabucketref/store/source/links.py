@@ -2,8 +2,7 @@
 
 import errno
 import os
-
-from wabucketref.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.names import MAX_COMPONENT_BYTES, MAX_PATH_BYTES, path_problem
-from wabucketref.records import dataclass
 from wabucketref.store.beneath import open_directory
 from wabucketref.store.localio import local
 from wabucketref.store.selection import Selection

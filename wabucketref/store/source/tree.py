@@ -2,10 +2,9 @@
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
-
-from wabucketref.records import dataclass
 
 _MANY: Final = 10_000
 

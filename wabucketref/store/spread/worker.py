@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 
 from wabucketref.contracts.executor import Done, FetchPiece, Piece, SendPiece
 from wabucketref.contracts.progress import SilentProgress
@@ -11,7 +12,6 @@ from wabucketref.contracts.transfer import Cancel, NoMemory
 from wabucketref.errors import NotFound, SourceChanged
 from wabucketref.model.manifest import Entry
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.records import dataclass
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.beneath import DIRECTORY
 from wabucketref.store.budget import Budget

@@ -3,10 +3,10 @@
 import fnmatch
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.records import dataclass
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
 T = TypeVar("T")

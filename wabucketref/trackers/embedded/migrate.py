@@ -9,6 +9,7 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,6 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from wabucketref.errors import CatalogDamaged, UpgradeRequired, WaBucketError
 from wabucketref.failpoints import hit
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded import postgres
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped

@@ -3,9 +3,10 @@
 They are moved under the lock of the sequence, which who calls holds.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, case, select
 
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.schema import alias, version
 

@@ -5,12 +5,11 @@ repetition.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wabucketref.errors import NotFound
 from wabucketref.model.artifact import LoggedArtifact
-from wabucketref.records import dataclass
 from wabucketref.trackers.wandb import facts
 from wabucketref.trackers.wandb.queries import Queries
 from wabucketref.trackers.wandb.sdk import mapped

@@ -1,13 +1,13 @@
 """Bytes of files, one object for each content of a project, and which of them nothing needs any more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
 
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.rows import insert_missing
 from wabucketref.trackers.embedded.schema import artifact_type, sequence
 from wabucketref.trackers.embedded.sdk.tables import blob, draft, entry

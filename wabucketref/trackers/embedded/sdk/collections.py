@@ -1,13 +1,13 @@
 """Collections: found by name, listed, renamed, moved to another type, tagged, deleted."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
 from wabucketref.errors import Conflict, NotFound, UsageError
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.rows import ensure
 from wabucketref.trackers.embedded.schema import SERVED, alias, artifact_type, entity, project, sequence, version

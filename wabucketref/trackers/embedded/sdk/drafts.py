@@ -1,7 +1,7 @@
 """Drafts: an artifact from its creation by the SDK to its commit, each step harmless when repeated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, select
 
 from wabucketref.errors import NotFound
 from wabucketref.model.run import RunKey
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.names import LATEST, Place, point
 from wabucketref.trackers.embedded.rows import insert_missing, require_run

@@ -1,10 +1,10 @@
 """Artifacts, collections and projects as the resolvers of the server hold them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.sdk import ids
 
 

@@ -1,12 +1,12 @@
 """Manifests of drafts: room for them, and which of them have come."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from wabucketref.errors import NotFound
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded.sdk.tables import manifest
 
 

@@ -5,13 +5,13 @@ import binascii
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from wabucketref.errors import UsageError
-from wabucketref.records import dataclass
 
 Item = TypeVar("Item")
 MOST: Final = 10_000

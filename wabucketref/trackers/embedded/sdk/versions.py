@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, literal, select
 
 from wabucketref.errors import Conflict, NotFound
-from wabucketref.records import dataclass
 from wabucketref.trackers.embedded import artifacts
 from wabucketref.trackers.embedded.infos import LIVING
 from wabucketref.trackers.embedded.names import Place
