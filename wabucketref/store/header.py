@@ -1,6 +1,6 @@
 """Reading headers, and telling what is at an alias: an upload, an old one, an unfinished one, or nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -16,6 +16,8 @@ from wabucketref.store.layout import Layout
 T = TypeVar("T")
 _CHUNK: Final = 1 << 20
 _READS: Final = 3
+_LOOKS: Final = 8
+"""As often as writers may end, one after the other, while an alias is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,23 @@ def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     Only a directory without any ``.wabucket/``, or with that of an adoption, is an upload of an earlier release: any
     other writer's claim comes before its first file and stays until the header is there. So the files are looked for
     first and ``.wabucket/`` after; and once more, since an upload that is being removed may lose its last file and its
-    claim in between.
+    claim in between. A claim that was listed and is gone when it is read says nothing: what its writer left does.
     """
-    found = _look_once(storage, ref)
-    return _look_once(storage, ref) if isinstance(found, Absent) and found.reason == "legacy" else found
+    found = _look_until_it_stands_still(storage, ref)
+    legacy = isinstance(found, Absent) and found.reason == "legacy"
+    return _look_until_it_stands_still(storage, ref) if legacy else found
 
 
-def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
+def _look_until_it_stands_still(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
+    for _ in range(_LOOKS):
+        found = _look_once(storage, ref)
+        if found is not None:
+            return found
+    return Absent("unfinished")
+
+
+def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent | None:
+    """None: a writer ended meanwhile."""
     found = read_header(storage, ref)
     if found is not None:
         return found
@@ -144,15 +156,14 @@ def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
     if all(key.startswith(layout.token("")) for key in control):  # of somebody who looked at the clock, and died
         return Absent("legacy" if has_files else "nothing")
     # In this order: a claim that adopts is taken over before a file is touched.
-    adopting = has_files and is_adopting(storage, layout, control)
-    return read_header(storage, ref) or Absent("legacy" if adopting else "unfinished")
-
-
-def is_adopting(storage: Storage, layout: Layout, keys: Iterable[str]) -> bool:
-    """Whether objects of ours (`keys`) are there for nothing but the adoption of files that were there before."""
-    claims = [key for key in keys if key == layout.claim or key.startswith(layout.claims)]
-    found = [read_claim(storage, key) for key in claims]
-    return bool(claims) and all(claim is not None and claim.adopts for claim in found)
+    claims = [read_claim(storage, key) for key in control if key == layout.claim or key.startswith(layout.claims)]
+    found = read_header(storage, ref)
+    if found is not None:
+        return found
+    if None in claims:
+        return None
+    adopting = has_files and bool(claims) and all(claim is not None and claim.adopts for claim in claims)
+    return Absent("legacy" if adopting else "unfinished")
 
 
 def find(storage: Storage, ref: ArtifactRef) -> StoredHeader | None:

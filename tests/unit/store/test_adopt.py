@@ -46,6 +46,7 @@ from wabucketref.store.claims.take import take_claim
 from wabucketref.store.collect.age import AGE
 from wabucketref.store.collect.carrying_out import carry_out
 from wabucketref.store.collect.finding import Item, find_garbage
+from wabucketref.store.header import Absent, look
 from wabucketref.store.pool import Crew
 from wabucketref.store.wrappers.wrapper import Wrapper
 
@@ -225,6 +226,26 @@ def test_a_survey_names_what_may_be_adopted(storage: Storage) -> None:
     take_over(storage, adopt_plan("x2"))
     seen = plane(storage).survey("memory://b", cancel=Cancel())
     assert (seen.uploads, seen.adopting) == ((REF,), ())
+
+
+class Ends(Wrapper):
+    """The writer whose claim is read next gives it up at that moment, at most so many times."""
+
+    def __init__(self, inner: Storage, times: int) -> None:
+        super().__init__(inner)
+        self.times = times
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
+        if "/claim" in key and self.times:
+            self.times -= 1
+            self.inner.delete(key)
+        return self.inner.read(key, limit=limit)
+
+
+@pytest.mark.row("A1")
+def test_a_claim_that_is_given_up_while_it_is_looked_at_says_nothing(storage: Storage) -> None:
+    with take_claim(storage, REF, HERE, "x1", Cancel(), adopts=True):
+        assert look(Ends(storage, 1), REF) == Absent("legacy")
 
 
 def test_many_at_once_make_one(storage: Storage, tmp_path: Path) -> None:
