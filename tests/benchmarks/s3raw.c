@@ -1,8 +1,13 @@
 /* A raw S3 server for benchmarks: objects are files, nothing is checked, nothing is synced, one thread a connection.
  *
- * It takes PUT (also of parts), GET (also of ranges), HEAD, DELETE, multipart uploads and ListObjectsV2, path style, any
- * signature. If-None-Match: * is honoured. ETags come from time and size, not from content. An object made of parts is
- * a list of them, so that putting it together copies nothing. Usage: s3raw DIRECTORY PORT [CERTIFICATE KEY [DELAY_MS]]
+ * It takes PUT (also of parts), GET (also of ranges), HEAD, DELETE, copies, multipart uploads and ListObjectsV2, path
+ * style, any signature. Conditions are heeded where AWS does so: If-None-Match: * on PUT, CopyObject (since October 2025)
+ * and the end of a multipart upload, If-Match on PUT and DELETE, x-amz-copy-source-if-match on copies of either kind.
+ *
+ * ETags come from time and inode, not from content. An object made of parts is a list of pieces of files, so that putting
+ * it together copies nothing. Nor does copying: a copy of an object that came whole is a second name for it and has its
+ * etag, as with AWS; that of an object made of parts has another.
+ * Usage: s3raw DIRECTORY PORT [CERTIFICATE KEY [DELAY_MS]]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +36,7 @@ static const char *root;
 static SSL_CTX *tls;
 static long delay_ms;
 static long counter;
+static pthread_mutex_t judging = PTHREAD_MUTEX_INITIALIZER; /* held from a look at an etag until what depends on it */
 
 typedef struct {
     int fd;
@@ -38,7 +44,7 @@ typedef struct {
     char *buffer; /* what was read and not used yet: [from, to) */
     size_t from, to;
     char method[8], path[PATH_MAX], query[4096];
-    char range[64], copy_source[PATH_MAX];
+    char range[64], copy_source[PATH_MAX], copy_range[64], copy_if_match[96], if_match[96];
     int if_none_match, expects, close;
     long long length;
 } Connection;
@@ -109,7 +115,8 @@ static int read_head(Connection *c) {
             char *line = c->buffer + c->from, target[PATH_MAX + 4096];
             *end = 0;
             c->from = end + 4 - c->buffer;
-            c->length = 0, c->range[0] = 0, c->copy_source[0] = 0, c->if_none_match = c->expects = c->close = 0;
+            c->length = 0, c->if_none_match = c->expects = c->close = 0;
+            c->range[0] = c->copy_source[0] = c->copy_range[0] = c->copy_if_match[0] = c->if_match[0] = 0;
             if (sscanf(line, "%7s %8000s", c->method, target) != 2) return -1;
             char *query = strchr(target, '?');
             snprintf(c->query, sizeof c->query, "%s", query ? query + 1 : "");
@@ -121,9 +128,13 @@ static int read_head(Connection *c) {
                 if (!strncasecmp(line, "content-length:", 15)) c->length = atoll(line + 15);
                 else if (!strncasecmp(line, "range:", 6)) sscanf(line + 6, " %63[^\r]", c->range);
                 else if (!strncasecmp(line, "if-none-match:", 14)) c->if_none_match = 1;
+                else if (!strncasecmp(line, "if-match:", 9)) sscanf(line + 9, " %95[^\r]", c->if_match);
                 else if (!strncasecmp(line, "expect:", 7)) c->expects = 1;
                 else if (!strncasecmp(line, "connection: close", 17)) c->close = 1;
                 else if (!strncasecmp(line, "x-amz-copy-source:", 18)) sscanf(line + 18, " %4095[^\r]", c->copy_source);
+                else if (!strncasecmp(line, "x-amz-copy-source-range:", 24)) sscanf(line + 24, " %63[^\r]", c->copy_range);
+                else if (!strncasecmp(line, "x-amz-copy-source-if-match:", 27))
+                    sscanf(line + 27, " %95[^\r]", c->copy_if_match);
             }
             return 0;
         }
@@ -167,51 +178,118 @@ static void etag_of(const struct stat *facts, char *into) {
     sprintf(into, "%lx%06lx-%llx", facts->st_mtim.tv_sec, facts->st_mtim.tv_nsec / 1000, (long long)facts->st_ino);
 }
 
-/* The whole size of an object; for one that is a list of parts `parts` is set to an open list. */
-static long long size_of(const char *path, const struct stat *facts, FILE **parts) {
+/* Whether the condition, if there is one, names the etag of what has these facts. */
+static int matches(const char *condition, const struct stat *facts) {
+    char etag[96], quoted[100];
+    if (!*condition) return 1;
+    etag_of(facts, etag);
+    snprintf(quoted, sizeof quoted, "\"%s\"", etag);
+    return !strcmp(condition, quoted) || !strcmp(condition, etag);
+}
+
+/* The whole size of an object; for one made of parts `pieces` is set to its open list: length, start, file. */
+static long long size_of(const char *path, const struct stat *facts, FILE **pieces) {
     char magic[16];
     long long size = facts->st_size;
-    if (parts) *parts = NULL;
+    if (pieces) *pieces = NULL;
     if (!(facts->st_mode & S_ISVTX)) return size;
     FILE *list = fopen(path, "r");
-    if (list && fgets(magic, sizeof magic, list) && fscanf(list, "%lld", &size) == 1 && parts) *parts = list;
+    if (list && fgets(magic, sizeof magic, list) && fscanf(list, "%lld", &size) == 1 && pieces) *pieces = list;
     else if (list) fclose(list);
     return size;
 }
 
-static int put(Connection *c, const char *path, const char *part) {
-    char temporary[PATH_MAX + 64], headers[256], etag[96], body[512];
+static FILE *begin_list(const char *path, long long total) {
+    FILE *list = fopen(path, "w");
+    if (list) fprintf(list, LISTED "%lld\n", total), fchmod(fileno(list), 0644 | S_ISVTX);
+    return list;
+}
+
+/* Add `left` bytes from `start` of an object to a list; `path` has to stay what it is. */
+static void add_pieces(FILE *list, const char *path, const struct stat *facts, long long start, long long left) {
+    FILE *pieces;
+    long long length, from;
+    char piece[PATH_MAX];
+    size_of(path, facts, &pieces);
+    if (!pieces) fprintf(list, "%lld %lld %s\n", left, start, path);
+    while (pieces && left > 0 && fscanf(pieces, "%lld %lld %4095s", &length, &from, piece) == 3) {
+        long long now = length - start < left ? length - start : left;
+        if (start >= length) start -= length;
+        else fprintf(list, "%lld %lld %s\n", now, from + start, piece), left -= now, start = 0;
+    }
+    if (pieces) fclose(pieces);
+}
+
+/* Have what lies under `temporary` under `target`, on the conditions of the request; 0 or the status of a failure. */
+static int place(Connection *c, const char *temporary, char *target) {
+    struct stat facts;
+    int done, status = 0;
+    if (*c->if_match) {
+        pthread_mutex_lock(&judging);
+        if (stat(target, &facts)) status = 404;
+        else if (!matches(c->if_match, &facts)) status = 412;
+        else status = rename(temporary, target) ? 500 : 0;
+        pthread_mutex_unlock(&judging);
+    } else {
+        done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
+        if (done && errno == ENOENT) {
+            parents(target);
+            done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
+        }
+        if (done) status = errno == EEXIST ? 412 : 500;
+    }
+    unlink(temporary); /* also where it was a second name of the target: renaming that does nothing */
+    return status;
+}
+
+static int refused(Connection *c, int status) {
+    return failed(c, status, status == 404 ? "NoSuchKey" : status == 412 ? "PreconditionFailed" : "InternalError");
+}
+
+static int put(Connection *c, char *path) {
+    char temporary[PATH_MAX + 64], headers[256], etag[96];
     struct stat facts;
     snprintf(temporary, sizeof temporary, "%s/.uploads/t%ld", root, __sync_add_and_fetch(&counter, 1));
     int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (file < 0) return failed(c, 500, "InternalError");
-    if (c->copy_source[0] && !c->length) {
-        char source[PATH_MAX * 2];
-        decode(c->copy_source);
-        snprintf(source, sizeof source, "%s/%s", root, c->copy_source + (c->copy_source[0] == '/'));
-        int from = open(source, O_RDONLY);
-        if (from < 0 || fstat(from, &facts)) return close(file), unlink(temporary), failed(c, 404, "NoSuchKey");
-        while (copy_file_range(from, NULL, file, NULL, 1 << 30, 0) > 0) {}
-        fchmod(file, facts.st_mode);
-        close(from);
-    } else if (read_body(c, file)) return close(file), unlink(temporary), -1;
+    if (read_body(c, file)) return close(file), unlink(temporary), -1;
     fstat(file, &facts);
     close(file);
-    char target[PATH_MAX];
-    snprintf(target, sizeof target, "%s", part ? part : path);
-    int done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
-    if (done && errno == ENOENT) {
-        parents(target);
-        done = c->if_none_match ? link(temporary, target) : rename(temporary, target);
-    }
-    if (c->if_none_match || done) unlink(temporary);
-    if (done) return failed(c, errno == EEXIST ? 412 : 500, errno == EEXIST ? "PreconditionFailed" : "InternalError");
+    int status = place(c, temporary, path);
+    if (status) return refused(c, status);
     etag_of(&facts, etag);
     snprintf(headers, sizeof headers, "ETag: \"%s\"\r\n", etag);
-    body[0] = 0;
-    if (c->copy_source[0])
-        snprintf(body, sizeof body, "<CopyObjectResult><ETag>\"%s\"</ETag></CopyObjectResult>", etag);
-    return answer(c, 200, headers, body);
+    return answer(c, 200, headers, "");
+}
+
+/* Copy an object, or with `part` a range of it, which becomes that part of a multipart upload. */
+static int copy(Connection *c, char *path, const char *part) {
+    char source[PATH_MAX * 2], own[PATH_MAX + 64], listed[PATH_MAX + 80], etag[96], body[512];
+    struct stat facts;
+    decode(c->copy_source);
+    snprintf(source, sizeof source, "%s/%s", root, c->copy_source + (c->copy_source[0] == '/'));
+    if (part) snprintf(own, sizeof own, "%s.of", part);
+    else snprintf(own, sizeof own, "%s/.uploads/t%ld", root, __sync_add_and_fetch(&counter, 1));
+    unlink(own);
+    if (link(source, own) || stat(own, &facts)) return refused(c, 404); /* ours, whatever gets its name later */
+    if (!matches(c->copy_if_match, &facts)) return unlink(own), refused(c, 412);
+    if (part || facts.st_mode & S_ISVTX) {
+        long long size = size_of(own, &facts, NULL), start = 0, end = size - 1;
+        if (*c->copy_range && (sscanf(c->copy_range, "bytes=%lld-%lld", &start, &end) != 2 || end >= size))
+            return unlink(own), failed(c, 400, "InvalidArgument");
+        snprintf(listed, sizeof listed, "%s.list", own);
+        FILE *list = begin_list(listed, end + 1 - start);
+        if (!list) return unlink(own), refused(c, 500);
+        add_pieces(list, own, &facts, start, end + 1 - start);
+        fclose(list);
+        if (stat(listed, &facts) || rename(listed, part ? part : own)) return refused(c, 500);
+    }
+    int status = part ? 0 : place(c, own, path);
+    if (status) return refused(c, status);
+    etag_of(&facts, etag);
+    const char *kind = part ? "Part" : "Object";
+    snprintf(body, sizeof body, "<?xml version=\"1.0\"?><Copy%sResult><ETag>\"%s\"</ETag></Copy%sResult>", kind, etag, kind);
+    return answer(c, 200, "Content-Type: application/xml\r\n", body);
 }
 
 static int send_file(Connection *c, const char *path, off_t start, long long size) {
@@ -235,12 +313,12 @@ static int send_file(Connection *c, const char *path, off_t start, long long siz
 static int get(Connection *c, const char *path) {
     struct stat facts;
     char head[1024], etag[96], when[64];
-    FILE *parts;
+    FILE *pieces;
     if (stat(path, &facts) || !S_ISREG(facts.st_mode)) return failed(c, 404, "NoSuchKey");
-    long long size = size_of(path, &facts, &parts), start = 0, end = size - 1;
+    long long size = size_of(path, &facts, &pieces), start = 0, end = size - 1;
     int ranged = sscanf(c->range, "bytes=%lld-%lld", &start, &end);
     if (ranged >= 1 && start >= size) {
-        if (parts) fclose(parts);
+        if (pieces) fclose(pieces);
         return failed(c, 416, "InvalidRange");
     }
     if (end > size - 1) end = size - 1;
@@ -258,50 +336,44 @@ static int get(Connection *c, const char *path) {
     if (wanted && !c->ssl) setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
     result = send_all(c, head, n);
     long long left = end - start + 1;
-    if (wanted && !result && !parts) result = send_file(c, path, start, left);
-    if (wanted && !result && parts) {
-        char part[PATH_MAX];
-        long long length;
-        while (left > 0 && !result && fscanf(parts, "%lld %4095s", &length, part) == 2) {
+    if (wanted && !result && !pieces) result = send_file(c, path, start, left);
+    if (wanted && !result && pieces) {
+        char piece[PATH_MAX];
+        long long length, from;
+        while (left > 0 && !result && fscanf(pieces, "%lld %lld %4095s", &length, &from, piece) == 3) {
             if (start < length) {
                 long long now = length - start < left ? length - start : left;
-                result = send_file(c, part, start, now);
+                result = send_file(c, piece, from + start, now);
                 left -= now, start = 0;
             } else start -= length;
         }
         if (left) result = -1;
     }
-    if (parts) fclose(parts);
+    if (pieces) fclose(pieces);
     cork = 0;
     if (wanted && !c->ssl) setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
     return result;
 }
 
-static int complete(Connection *c, const char *path, const char *upload) {
-    char list[PATH_MAX + 64], part[PATH_MAX + 96], body[512], etag[96];
+static int complete(Connection *c, char *path, const char *upload) {
+    char listed[PATH_MAX + 64], part[PATH_MAX + 96], body[512], etag[96];
     struct stat facts;
     long long total = 0;
     if (read_body(c, -1)) return -1;
     int number;
     for (number = 1; snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, number), !stat(part, &facts); number++)
-        total += facts.st_size;
-    snprintf(list, sizeof list, "%s/.uploads/%s/list", root, upload);
-    FILE *file = fopen(list, "w");
-    if (!file || number == 1) return failed(c, 404, "NoSuchUpload");
-    fprintf(file, LISTED "%lld\n", total);
+        total += size_of(part, &facts, NULL);
+    snprintf(listed, sizeof listed, "%s/.uploads/%s/list", root, upload);
+    FILE *list = number > 1 ? begin_list(listed, total) : NULL;
+    if (!list) return failed(c, 404, "NoSuchUpload");
     for (int i = 1; i < number; i++) {
         snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, i);
-        stat(part, &facts);
-        fprintf(file, "%lld %s\n", (long long)facts.st_size, part);
+        if (!stat(part, &facts)) add_pieces(list, part, &facts, 0, size_of(part, &facts, NULL));
     }
-    fclose(file);
-    chmod(list, 0644 | S_ISVTX);
-    char target[PATH_MAX];
-    snprintf(target, sizeof target, "%s", path);
-    parents(target);
-    if (c->if_none_match ? link(list, target) : rename(list, target))
-        return failed(c, errno == EEXIST ? 412 : 500, errno == EEXIST ? "PreconditionFailed" : "InternalError");
-    stat(target, &facts);
+    fclose(list);
+    if (stat(listed, &facts)) return refused(c, 500);
+    int status = place(c, listed, path);
+    if (status) return refused(c, status);
     etag_of(&facts, etag);
     snprintf(body, sizeof body,
              "<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>\"%s\"</ETag></CompleteMultipartUploadResult>",
@@ -425,6 +497,15 @@ static int delete_many(Connection *c, const char *bucket) {
     return answer(c, 200, "Content-Type: application/xml\r\n", "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>");
 }
 
+static int delete(Connection *c, const char *path) {
+    struct stat facts;
+    pthread_mutex_lock(&judging);
+    int met = !*c->if_match || (!stat(path, &facts) && matches(c->if_match, &facts));
+    if (met) unlink(path);
+    pthread_mutex_unlock(&judging);
+    return met ? answer(c, 204, "", "") : refused(c, 412);
+}
+
 static int serve(Connection *c) {
     char path[PATH_MAX * 2], bucket[PATH_MAX], upload[64], number[16], part[PATH_MAX], body[512];
     struct stat facts;
@@ -462,13 +543,13 @@ static int serve(Connection *c) {
         return answer(c, 200, "Content-Type: application/xml\r\n", body);
     }
     if (!strcmp(c->method, "PUT")) {
-        if (!under || !parameter(c, "partNumber", number, sizeof number)) return put(c, path, NULL);
-        snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number));
-        return put(c, path, part);
+        int is_part = under && parameter(c, "partNumber", number, sizeof number);
+        if (is_part) snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number));
+        if (*c->copy_source && !c->length) return copy(c, path, is_part ? part : NULL);
+        return put(c, is_part ? part : path);
     }
     if (!strcmp(c->method, "DELETE")) {
-        if (!under) unlink(path);
-        return answer(c, 204, "", "");
+        return under ? answer(c, 204, "", "") : delete(c, path);
     }
     return under ? failed(c, 404, "NoSuchUpload") : get(c, path);
 }

@@ -15,6 +15,14 @@ from tests.benchmarks.plot import bars
 from tests.benchmarks.server import build, start_raw
 from tests.benchmarks.transfers import first_difference
 from tests.benchmarks.workloads import Workload, workloads
+from wabucketref.conformance.storage import StorageChecks
+from wabucketref.conformance.storage_conditions import CHECKS as CONDITIONS
+from wabucketref.conformance.storage_uploads import CHECKS as UPLOADS
+from wabucketref.contracts.storage import Storage
+from wabucketref.errors import Conflict
+from wabucketref.store.drivers.s3_copy import Copies
+from wabucketref.store.native.factory import S3
+from wabucketref.store.native.s3 import NativeS3Storage
 
 
 @pytest.mark.slow
@@ -79,13 +87,18 @@ def test_differences_are_found(tmp_path: Path) -> None:
     assert first_difference(tmp_path / "a", tmp_path / "b") == "000/000000.bin"
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("raw"))
+
+
 @pytest.mark.needs("cc")
-def test_the_raw_server_is_a_store(tmp_path: Path) -> None:
+def test_the_raw_server_is_a_store(program: Path, tmp_path: Path) -> None:
     """What the product and its floor ask of it, over plain HTTP."""
     source, target = tmp_path / "source", tmp_path / "target"
     Workload(3, 20 << 20).make(source)
     (source / "a b+c&ä").write_bytes(b"x" * 100)
-    server = start_raw(build(tmp_path), tmp_path)
+    server = start_raw(program, tmp_path)
     try:
         there = f"{server.new_bucket()}/data"
         environ = environment(server, os.environ, tmp_path / "home")
@@ -97,3 +110,35 @@ def test_the_raw_server_is_a_store(tmp_path: Path) -> None:
         server.stop()
     assert server.directory is not None
     assert not server.directory.exists()
+
+
+@pytest.mark.needs("cc")
+def test_the_raw_server_heeds_conditions_and_copies_as_aws_does(program: Path, tmp_path: Path) -> None:
+    """So that the benchmark measures the requests that users of AWS pay for."""
+    server = start_raw(program, tmp_path)
+    url = f"s3://{server.new_bucket()}"
+
+    def open_store() -> Storage:
+        return S3.open(url, server.environ)
+
+    try:
+        checks = StorageChecks(open_store)
+        assert [done for done in map(checks.run, (*CONDITIONS, *UPLOADS)) if done.state == "broken"] == []
+        store = open_store()
+        assert isinstance(store, NativeS3Storage)
+        whole = store.put("whole", b"whole")
+        assert store.copy_whole("whole", "copy", 5, if_absent=True, etag=whole.etag).etag == whole.etag
+        with pytest.raises(Conflict):
+            store.copy_whole("whole", "copy", 5, if_absent=True, etag=whole.etag)
+        with pytest.raises(Conflict):
+            store.copy_whole("whole", "other", 5, etag="another")
+        parts = Copies(store, part_bytes=2)
+        pieces = parts.copy("whole", "pieces", if_absent=True, seen=whole)
+        again = parts.copy("pieces", "again", if_absent=True, seen=pieces)
+        store.put("whole", b"other")
+        store.delete("pieces")
+        assert store.read("again", limit=9)[0] == store.read("copy", limit=9)[0] == b"whole"
+        assert store.read_range("again", 1, 3) == b"hol"
+        assert again.etag != pieces.etag != whole.etag
+    finally:
+        server.stop()
