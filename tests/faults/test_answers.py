@@ -1,8 +1,15 @@
 """Answers that are cut, damaged, of something else, or not the store's at all."""
 
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
 import pytest
 
 from tests.faults.conftest import MakeNet
+from tests.faults.http.exchange import Exchange
+from tests.faults.http.wire import Body, whole
 from tests.faults.network import FILES
 from tests.faults.proxy import Cut, Flip, Mishap, Rewrite, Rule, Status
 from tests.faults.test_network import getting, putting
@@ -161,11 +168,57 @@ def test_a_bit_that_flips_on_the_way_up(net: MakeNet, server: Server) -> None:
 @pytest.mark.row("W4")
 @pytest.mark.needs("rclone")
 def test_a_store_that_refuses_what_was_damaged_on_the_way_up(net: MakeNet, rclone_s3: Server) -> None:
-    """Parts of large files, too: by their SHA-256 in the signature."""
+    """Parts of large files, too."""
     files: dict[str, bytes | None] = {**FILES, "large": LARGE}
     one = net(rclone_s3, *every_write(rclone_s3), Rule(Flip(up=True), "PUT", query="partNumber=2"))
     one.upload(files)
     assert one.download() == files
+
+
+@dataclass
+class Forge(Mishap):
+    """Other bytes of the same length go up, and their checksum with them, or none."""
+
+    body: bytes = b""
+    declared: bool = True
+
+    async def asked(self, exchange: Exchange) -> None:
+        checksum = base64.b64encode(hashlib.md5(self.body).digest()).decode()
+        exchange.request.set("Content-MD5", checksum if self.declared else None)
+
+    def sending(self, exchange: Exchange, body: Body) -> Body:
+        return self._exchanged(body)
+
+    async def _exchanged(self, body: Body) -> Body:
+        await whole(body)
+        yield self.body
+
+
+@pytest.mark.row("W4")
+@pytest.mark.needs("rclone")
+@pytest.mark.parametrize("declared", [True, False])
+def test_who_sits_between_cannot_exchange_what_goes_up_over_plain_http(
+    net: MakeNet, rclone_s3: Server, declared: bool
+) -> None:
+    """The signature covers the checksum, and rclone's server checks both."""
+    assert FILES["a.txt"] is not None
+    forged = Forge(body=bytes(len(FILES["a.txt"])), declared=declared)
+    one = net(rclone_s3, Rule(forged, "PUT", r"/a\.txt$", on="@1+"))
+    one.refused(one.upload)
+
+
+@pytest.mark.row("W4")
+@pytest.mark.needs("rclone")
+def test_every_body_that_goes_up_over_plain_http_is_signed(net: MakeNet, rclone_s3: Server) -> None:
+    """By its MD5 or its SHA-256: also the list of the parts of a large file, which has no Content-MD5."""
+    one = net(rclone_s3)
+    one.upload({**FILES, "large": LARGE})
+    sent = [request.request for request in one.proxy.seen("PUT|POST")]
+    assert len(sent) > len(FILES) + 5
+    for head in sent:
+        names = (head.get("Authorization") or "").partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        by_content = re.fullmatch("[0-9a-f]{64}", head.get("X-Amz-Content-Sha256") or "")
+        assert by_content or "content-md5" in names, head
 
 
 @pytest.mark.row("W4")

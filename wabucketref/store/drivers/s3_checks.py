@@ -18,8 +18,8 @@ class Checksums:
     """Lets the store refuse what was damaged on the way, and looks at what it stored. Thread-safe.
 
     The etag of an object or part is its MD5 on most stores; where it is not (objects encrypted by KMS), which the first
-    object shows, nothing is compared. Over plain http the signature has a SHA-256 besides, but servers exist that do
-    not check that of parts.
+    object shows, nothing is compared. Over plain http it is this checksum, as one of the headers that are signed, by
+    which nobody on the way can put other bytes in their place; the AWS library signs their SHA-256 there besides.
     """
 
     def __init__(self) -> None:

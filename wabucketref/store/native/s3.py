@@ -53,7 +53,7 @@ class _Line:
         """Headers that are not signed."""
         self.failures = Failures(place.server, "AWS_ENDPOINT_URL", _TRUST)
         self.signs_bodies = self.pool.origin.scheme == "http"
-        """Over TLS nobody can change them; over plain http the signature has their SHA-256."""
+        """Over TLS nobody can change them."""
 
 
 class NativeS3:
@@ -183,7 +183,7 @@ class NativeS3:
         """The head of the request, signed when it is sent: what waited before may have grown too old."""
         path = line.place.root + ("/" if one.key is None else f"/{encoded(one.key)}")
         payload = UNSIGNED
-        if line.signs_bodies:
+        if line.signs_bodies and "content-md5" not in one.headers:  # which is signed, and binds the body as well
             payload = hashlib.sha256(one.body).hexdigest() if one.body else EMPTY
         headers = line.signer.sign(keys, one.method, path, one.query, {"host": line.host, **one.headers}, payload)
         return (
