@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -24,6 +25,29 @@ def start(thread: Thread) -> None:
             "the system refuses to start another thread",
             hint="raise the limit of processes (ulimit -u) or of memory, or lower WABUCKET_CONCURRENCY",
         ) from error
+
+
+class Beside(Generic[T]):
+    """Does `work` in a thread of its own while the block goes on, at the end of which it is done; where no thread is to
+    be had, at the end."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._once = _Once(work)
+        self._thread = Thread(target=self._once, name="wabucket-beside", daemon=True)
+
+    def __enter__(self) -> "Beside[T]":
+        with suppress(LocalIOError):
+            start(self._thread)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._once()  # unless the thread has begun
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def result(self) -> T:
+        """What `work` gave, or raises what it raised; after the block."""
+        return self._once.future.result()
 
 
 class Pool(ThreadPoolExecutor):

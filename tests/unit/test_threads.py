@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from wabucketref.errors import LocalIOError
-from wabucketref.threads import Pool, start
+from wabucketref.threads import Beside, Pool, start
 
 
 class Machine:
@@ -81,3 +81,26 @@ def test_work_that_is_cancelled_is_not_done() -> None:
         assert waiting.cancel()
         gate.set()
     assert (done, waiting.cancelled()) == ([], True)
+
+
+def test_beside_goes_on_while_the_block_does_and_is_done_after_it() -> None:
+    met = threading.Barrier(2)
+    with Beside(lambda: met.wait(10)) as beside:
+        here = met.wait(10)
+    assert {here, beside.result()} == {0, 1}
+
+
+def test_what_fails_beside_is_raised_where_it_is_asked_for_alone() -> None:
+    with Beside(lambda: 1 // 0) as beside:
+        pass
+    with pytest.raises(ZeroDivisionError):
+        beside.result()
+
+
+@pytest.mark.row("K9")
+def test_without_another_thread_it_is_done_at_the_end_of_the_block(machine: Machine) -> None:
+    done: list[int] = []
+    with Beside(lambda: done.append(1)) as beside:
+        assert not done
+    beside.result()
+    assert done == [1]

@@ -12,6 +12,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.entries import read_entries
 from wabucketref.store.layout import Layout
+from wabucketref.threads import Beside
 
 T = TypeVar("T")
 _CHUNK: Final = 1 << 20
@@ -120,8 +121,16 @@ def _what_helps(ref: ArtifactRef) -> str:
 
 
 def look_past_damage(storage: Storage, ref: ArtifactRef) -> StoredHeader | Damaged | Absent:
-    """As :func:`look`, for who replaces or removes what is there."""
-    return read_any(storage, ref) or look(storage, ref)
+    """As :func:`look`, for who replaces or removes what is there. That nothing is, as before most uploads, takes one
+    turn: the header is asked for while the directory is listed."""
+    with Beside(lambda: _is_bare(storage, Layout.of(ref))) as bare:
+        there = read_any(storage, ref)
+    return there or (Absent("nothing") if bare.result() else look(storage, ref))
+
+
+def _is_bare(storage: Storage, layout: Layout) -> bool:
+    """Whether nothing lies there; but for what somebody left who looked at the clock, and died."""
+    return all(info.key.startswith(layout.token("")) for info in storage.list(layout.prefix))
 
 
 def look(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent:
@@ -151,7 +160,14 @@ def _look_once(storage: Storage, ref: ArtifactRef) -> StoredHeader | Absent | No
     if found is not None:
         return found
     layout = Layout.of(ref)
-    has_files = any(layout.path_of(info.key) is not None for info in storage.list(layout.prefix))
+    bare, has_files = True, False
+    for info in storage.list(layout.prefix):
+        bare = bare and info.key.startswith(layout.token(""))
+        has_files = layout.path_of(info.key) is not None
+        if has_files:
+            break
+    if bare:
+        return Absent("nothing")
     control = [info.key for info in storage.list(layout.control)]
     if all(key.startswith(layout.token("")) for key in control):  # of somebody who looked at the clock, and died
         return Absent("legacy" if has_files else "nothing")

@@ -1,7 +1,11 @@
 """Uploads under faults: lost answers, crashes, rivals that wake up."""
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
 
 import pytest
 
@@ -39,6 +43,9 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.wrappers.faulty import Fault, Faulty
+from wabucketref.store.wrappers.wrapper import Call, Wrapper
+
+T = TypeVar("T")
 
 FILES = {"a": b"aaa", "d/b": b"b" * 9000, "e": b"", "z": b"zzz"}
 LAYOUT = Layout.of(REF)
@@ -50,10 +57,43 @@ def source(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "src", FILES)
 
 
+class Meeting(Wrapper):
+    """Holds the requests that may come side by side until both are there; fails when one comes alone."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.looks, self.ends = Barrier(2), Barrier(2)
+        self.claimed = False
+        self.met: set[tuple[bool, str, str]] = set()
+
+    def around(self, call: Call, action: Callable[[], T]) -> T:
+        one = (self.claimed, call.method, call.key)
+        if one not in self.met:  # a listing asks once a page
+            self.met.add(one)
+            if one[1:] in (("list", LAYOUT.prefix), ("read", LAYOUT.header)):
+                self.looks.wait(10)
+            elif one in ((True, "put", LAYOUT.entries), (True, "put", LAYOUT.claim)):
+                self.ends.wait(10)
+        found = super().around(call, action)
+        self.claimed = self.claimed or call.key == LAYOUT.claim
+        return found
+
+
 def check(storage: Storage, tmp_path: Path) -> None:
     fetch(storage, download_plan(tmp_path / "out"))
     assert read_tree(tmp_path / "out") == FILES
     assert not [key for key in keys(storage) if "claim" in key or "clock" in key]
+
+
+def test_what_need_not_wait_for_each_other_is_asked_side_by_side(source: Path) -> None:
+    seen = Faulty(bucket(), [])
+    meeting = Meeting(seen)
+    send(meeting, upload_plan(source))
+    asked = Counter((call.method, call.key) for call in seen.calls if call.method not in ("list", "flush"))
+    ours = {(method, key): count for (method, key), count in asked.items() if LAYOUT.path_of(key) is None}
+    looks, puts = {("read", LAYOUT.header): 2}, {("put", key): 1 for key in (LAYOUT.entries, LAYOUT.header)}
+    assert ours == looks | puts | {("put", LAYOUT.claim): 2, ("delete", LAYOUT.claim): 1}
+    assert {key for _, method, key in meeting.met if method == "list"} == {LAYOUT.prefix}
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["landed", "never arrived"])

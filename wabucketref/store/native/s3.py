@@ -31,6 +31,8 @@ UNWANTED: Final = "Unwanted"
 _CONTROL: Final = 16 << 20
 """Bytes of an answer that is a document, at most."""
 _ERROR: Final = 256 << 10
+_ANSWERS: Final = (404, 412)
+"""Refusals that say what is there, on which the connection goes on: all of such a request was read by the server."""
 _TRUST: Final = "check that the endpoint speaks TLS (https) and that its certificate is trusted (AWS_CA_BUNDLE)"
 
 
@@ -161,7 +163,7 @@ class NativeS3:
     def _once(
         self, line: _Line, keys: Keys, request: S3Request, one: Asked, read: Callable[[Connection, Head], T]
     ) -> T:
-        def judge(connection: Connection, head: Head) -> T:
+        def judge(connection: Connection, head: Head) -> T | WaBucketError:
             if head.status < 300 or (head.status == 416 and one.method == "GET"):
                 return read(connection, head)
             body = b"" if one.method == "HEAD" else connection.body(head, _ERROR) or b""
@@ -169,15 +171,21 @@ class NativeS3:
             region = head.headers.get("x-amz-bucket-region") or response["Error"].get("Region")
             if head.status in (301, 307, 400) and region and line.place.elsewhere(region):
                 raise _Elsewhere(region)
-            raise answered(response, request, self.endpoint)
+            refusal = answered(response, request, self.endpoint)
+            if head.status in _ANSWERS and not one.body:
+                return refusal
+            raise refusal
 
         head = self._signed(line, one, keys)
         try:
-            return line.pool.exchange(head, one.body, judge, bodiless=one.method == "HEAD")
+            found = line.pool.exchange(head, one.body, judge, bodiless=one.method == "HEAD")
         except WaBucketError:
             raise
         except ERRORS as error:
             raise line.failures.of(error, request) from error
+        if isinstance(found, WaBucketError):
+            raise found
+        return found
 
     def _signed(self, line: _Line, one: Asked, keys: Keys) -> bytes:
         """The head of the request, signed when it is sent: what waited before may have grown too old."""

@@ -37,6 +37,7 @@ from wabucketref.store.spool import Spool
 from wabucketref.store.times import rfc3339
 from wabucketref.store.verify import is_whole
 from wabucketref.store.withdraw import delete_seen
+from wabucketref.threads import Beside
 
 _log = logging.getLogger(__name__)
 _SPOOL_BYTES = 8 << 20
@@ -174,7 +175,8 @@ class Writing:
     def _under_claim(
         self, claim: Held, before: StoredHeader | Damaged | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
     ) -> Committed:
-        now = read_any(self._storage, self._ref)
+        with Beside(lambda: Seen(self._storage, self._layout)) as lying:
+            now = read_any(self._storage, self._ref)
         if now is not None:
             claim.untouched()
             done = None if _equal(now, before) else self._settled(now)
@@ -186,8 +188,7 @@ class Writing:
             self._withdraw(claim, now)
         elif self._overwrite and before != Absent("nothing"):
             unmark_all(self._storage, self._ref)
-        seen = Seen(self._storage, self._layout)
-        room = Room(self._storage, self._layout, claim, self._crew, seen, self._replaced(now))
+        room = Room(self._storage, self._layout, claim, self._crew, lying.result(), self._replaced(now))
         with Spool(_SPOOL_BYTES) as spool:
             writer = EntriesWriter(spool, self._ref)
             for entry in fill(room, self._moved):
@@ -196,7 +197,9 @@ class Writing:
             hit("upload.files_stored")
             if not self._adopts:
                 self._remove_leftovers(room)
-            self._put_entries(room, spool)
+            with Beside(claim.renew) as renewed:
+                self._put_entries(room, spool)
+        renewed.result()
         return self._commit(claim, self._header(totals))
 
     def _replaced(self, there: StoredHeader | Damaged | None) -> Header | None:
@@ -241,7 +244,6 @@ class Writing:
     def _commit(self, claim: Held, header: Header) -> Committed:
         self._crew.check()
         self._storage.flush()
-        claim.renew()
         claim.check()
         found = commit(self._storage, self._ref, header, self._crew.policy)
         self._keep(found)

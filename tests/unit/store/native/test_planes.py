@@ -3,13 +3,16 @@
 import logging
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from tests.logs import said
 from tests.servers import Server
-from wabucketref.errors import SettingsError
+from wabucketref.errors import NotFound, SettingsError
 from wabucketref.store.drivers.urls import parse_bucket_url
 from wabucketref.store.native import factory
 from wabucketref.store.native.aws_config import place_of
@@ -121,6 +124,49 @@ def test_no_cloud_sdk_is_imported(moto_s3: Server, gcs_emulator: Server) -> None
     assert ran.returncode == 0, ran.stderr
     heavy = {"aiobotocore", "aiohttp", "boto3", "botocore", "fsspec", "gcsfs", "google.auth", "requests", "s3fs"}
     assert not heavy & set(ran.stdout.strip().split(","))
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An S3 server without any object, which counts the connections to it."""
+
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[list[object]] = []
+
+    def setup(self) -> None:
+        super().setup()
+        self.connections.append(self)
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b"<Error><Code>NoSuchKey</Code></Error>"
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_GET
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def test_what_is_not_there_costs_no_connection() -> None:
+    Refusing.connections.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        store = factory.S3.open("s3://b1h", {**KEYS, "AWS_ENDPOINT_URL": endpoint, "NO_PROXY": "*"})
+        for _ in range(3):
+            with pytest.raises(NotFound):
+                store.read("a", limit=1)
+        assert len(Refusing.connections) == 1
+        with pytest.raises(NotFound):
+            store.put("a", b"a body, of which nobody knows whether the server took it all")
+        with pytest.raises(NotFound):
+            store.read("a", limit=1)
+        assert len(Refusing.connections) == 2
+        store.close()
+        server.shutdown()
 
 
 def test_unfit_is_no_error_of_ours() -> None:
