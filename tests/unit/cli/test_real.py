@@ -95,6 +95,18 @@ def test_a_dry_run_leaves_nothing(wabucket: Run, source: Path) -> None:
     assert wabucket("download", "dataset/cats:one").code == 3
 
 
+def test_a_dry_run_tells_what_would_be_sent(wabucket: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wabucketref.store.cache.known._QUIET_SECONDS", -60.0)
+    wabucket("upload", "data", *IDENTITY)
+    (source / "new").write_text("new file")
+    again = ("upload", "data", "-n", "cats", "-t", "dataset", "-a", "two", "--dry-run")
+    moved = document(wabucket, "upload", *again)["transfer"]
+    assert (moved["files_sent"], moved["bytes_sent"], moved["files_reused"]) == (1, 8, 2)
+    said = wabucket(*again).err
+    assert "would send 8 B in 1 files; " in said
+    assert "in 2 files are in the bucket already" in said
+
+
 def test_damage_in_the_bucket_is_found(wabucket: Run, source: Path) -> None:
     uri = document(wabucket, "upload", "upload", "data", *IDENTITY)["artifact"]["uri"]
     Path(uri.removeprefix("file://"), "a.txt").write_text("HELLO")

@@ -38,6 +38,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.body import Body
 from wabucketref.store.drivers.local import LocalStorage
+from wabucketref.store.drivers.probe import Probed
 from wabucketref.store.layout import Layout
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.wrappers.declared import with_capabilities
@@ -385,3 +386,49 @@ def test_many_equal_files_are_found_quickly(tmp_path: Path) -> None:
     storage, source = bucket(), make_tree(tmp_path / "src", {f"{number:04}": b"same" for number in range(3000)})
     send(storage, upload_plan(source))
     assert again(storage, source).figures.files_reused == 3000
+
+
+def test_a_preview_tells_what_is_in_the_bucket_without_reading_a_file(
+    storage: Storage, source: Path, known: DigestCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(storage, upload_plan(source), digests=known)
+    (source / "a").write_bytes(b"AAA")  # the digest of this is not known, nor that of a file at a new path
+    (source / "c").rename(source / "moved")
+    monkeypatch.setattr("wabucketref.store.source.read.Source.open", lambda *_: pytest.fail("a source was read"))
+    before, watched = {info.key: info.etag for info in storage.list("")}, Faulty(storage, [])
+    for ref in (TWO, REF):
+        plan = upload_plan(source, f"p-{ref.alias}", ref, earlier=("one",))
+        seen = plane(watched, digests=known).preview_upload(plan)
+        figures = seen.figures
+        assert (figures.files_moved, figures.bytes_moved) == (2, 6)
+        assert (figures.files_reused, figures.bytes_reused) == (3, BYTES - 6)
+    assert {call.method for call in watched.calls} <= {"read", "read_range"}
+    assert {info.key: info.etag for info in storage.list("")} == before
+
+
+def test_a_preview_asks_nothing_where_no_digest_is_known_and_takes_no_answer_for_none(
+    source: Path, known: DigestCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = bucket()
+    deaf = Faulty(storage, [Fault("*", times=99, error=NotAuthorised("no"))])
+    plan = upload_plan(source, "p", TWO, earlier=("one",))
+    assert plane(deaf, digests=known).preview_upload(plan).figures.bytes_moved == BYTES
+    assert deaf.calls == []
+    send(storage, upload_plan(source), digests=known)
+    assert plane(deaf, digests=known).preview_upload(plan).figures.bytes_moved == BYTES
+    asked = upload_plan(source, "p", TWO, earlier=None)
+    assert plane(deaf, digests=known).preview_upload(asked).figures.bytes_moved == BYTES
+    assert deaf.calls
+    assert not said(caplog)
+
+
+def test_a_preview_does_not_probe_the_store(source: Path, known: DigestCache, tmp_path: Path) -> None:
+    class Elsewhere(Faulty):
+        """Not of the kinds whose abilities are known without a trial."""
+
+    inner = bucket()
+    send(inner, upload_plan(source), digests=known)
+    watched = Elsewhere(inner, [])
+    probed = Probed(watched, None, "b")
+    assert plane(probed, digests=known).preview_upload(upload_plan(source, "p", TWO, earlier=None)).files_reused == 5
+    assert {call.method for call in watched.calls} == {"list", "read", "read_range"}

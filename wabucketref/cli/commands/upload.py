@@ -6,10 +6,12 @@ import click
 
 from wabucketref.cli.invocation import Invocation, pass_invocation
 from wabucketref.cli.options import command_flags, filters, identity
+from wabucketref.cli.render.text import size
 from wabucketref.cli.teaching import TeachingCommand
 from wabucketref.errors import UsageError
 
 if TYPE_CHECKING:
+    from wabucketref.model.plan import TransferFigures
     from wabucketref.model.result import UploadResult
 
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     default=True,
     help="Record a reference to the bytes in the bucket, or store the bytes in the tracker itself.  [default: --reff]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be sent; read and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, at most; read no file and send nothing.")
 @click.option("--no-wait", is_flag=True, help="Leave the transfer to the running service and return at once.")
 @command_flags
 @pass_invocation
@@ -91,8 +93,17 @@ def command(
                 as_reference=as_reference,
                 **more,
             )
+            if result.dry_run and not invocation.json:
+                invocation.note(_forecast(result.transfer))
             if result.xid:
                 invocation.note(f"left to the service: `wabucket status {result.xid}` shows how far it is")
             return result
 
         invocation.deliver(call, lambda result: result.to_dict(), lambda result: [result.ref])
+
+
+def _forecast(figures: "TransferFigures") -> str:
+    """What a dry run found."""
+    there = f"; {size(figures.bytes_reused)} in {figures.files_reused:,} files are in the bucket already"
+    sent = f"would send {size(figures.bytes_moved)} in {figures.files_moved:,} files"
+    return sent + (there if figures.files_reused else "")

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from wabucketref.contracts.progress import Progress
+from wabucketref.contracts.progress import Progress, SilentProgress
 from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel, TransferMemory
 from wabucketref.errors import NotFound, UnfinishedUpload, UsageError, WaBucketError
@@ -158,10 +158,17 @@ class DataPlane(Upkeep):
             clear_gone(os.path.realpath(destination), ref)
 
     def preview_upload(self, plan: UploadPlan) -> Preview:
-        """What :meth:`upload` would send at most: nothing is written, no content is read, no request is made."""
+        """What :meth:`upload` would send at most: nothing is written and no content is read. The bucket is asked for
+        manifests of earlier uploads, if there are any; where it does not answer, all of it counts as to be sent."""
+        from wabucketref.store.sending.forecast import reusable
+
         # Asking for the capabilities of a store may probe it by writing.
-        tree = self._scan(None if plan.is_kept else self._storage(plan.bucket), plan, MAX_PATH_BYTES)
-        return Preview(tree.files, tree.bytes, tuple(tree.paths()))
+        storage = None if plan.is_kept else self._storage(plan.bucket)
+        tree, there = self._scan(storage, plan, MAX_PATH_BYTES), (0, 0)
+        if storage is not None:
+            with self._crew(Cancel(), SilentProgress()) as crew, self._digests.of(tree.root) as known:
+                there = reusable(storage, plan, tree, known, crew)
+        return Preview(tree.files, tree.bytes, tuple(tree.paths()), *there)
 
     def preview_download(self, plan: DownloadPlan) -> Preview:
         """What :meth:`download` would fetch at most; nothing is written. Raises as it does, before the first byte."""

@@ -10,6 +10,7 @@ from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import Interrupted, WaBucketError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.folding import local_place
 from wabucketref.store.header import entries_of, read_header
 from wabucketref.store.layout import Layout
 from wabucketref.store.pool import Crew
@@ -121,7 +122,9 @@ class Earlier:
     def _in_bucket(self) -> list[str]:
         """The aliases of the newest uploads of the artifact, as far as a short listing shows them."""
         prefix, newest = f"{self._ref.type}/{self._ref.name}/", list[tuple[float, str]]()
-        most = _LISTED_LOCAL if self._storage.capabilities.local else _LISTED
+        most = (
+            _LISTED if local_place(self._storage) is None else _LISTED_LOCAL
+        )  # (capabilities may be probed by writing)
         try:
             for info in islice(self._storage.list(prefix), most):
                 alias = _committed(info, prefix)
