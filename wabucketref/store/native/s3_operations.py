@@ -34,6 +34,12 @@ _PARAMETERS: Final = {
     "KeyMarker": "key-marker",
     "UploadIdMarker": "upload-id-marker",
 }
+_COPIED: Final = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?<(Copy(?:Object|Part)Result)(?: [^>]*)?>"
+    rb"(?:\s*<LastModified>[^<]*</LastModified>)?\s*<ETag>((?:[!-%'-;=-~]|&quot;|&#34;)*)</ETag>.*</\1>\s*",
+    re.DOTALL,
+)
+"""How servers answer a copy, of which there may be very many: to parse it as XML takes four times as long."""
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 
 
@@ -128,6 +134,8 @@ def document(operation: str, body: bytes) -> dict[str, Any]:
     read = OPERATIONS[operation].read
     if read is None or b"<!DOCTYPE" in body:
         return {}
+    if (copied := _COPIED.fullmatch(body)) is not None:
+        return {copied[1].decode(): {"ETag": copied[2].decode().replace("&quot;", '"').replace("&#34;", '"')}}
     from xml.etree.ElementTree import ParseError, fromstring
 
     try:

@@ -1,20 +1,18 @@
 """The entries of a committed upload, found by digest or by path: a few bytes of memory each, the rest in a spool."""
 
-import json
 import threading
 from array import array
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from blake3 import blake3
-
 from wabucketref.model.manifest import Entry
-from wabucketref.store.entries import encode_line
+from wabucketref.store.entries import decode_line, encode_line
 from wabucketref.store.spool import Spool
 
 _MEMORY: Final = 8 << 20
 _OFFSET_BITS: Final = 40
 _OFFSET: Final = (1 << _OFFSET_BITS) - 1
+_MARK: Final = (1 << 64) - 1
 _SIZES: Final = 1 << 16
 
 
@@ -28,7 +26,10 @@ class EntryIndex:
         self._mask = slots - 1
         self._sizes = bytearray(_SIZES)
         self._lock = threading.Lock()
-        self._spool = Spool(_MEMORY)
+        self._lines = bytearray()
+        """The first ones; those that do not fit are in the spool."""
+        self._rest: Spool | None = None
+        self._end = 0
         try:
             self._fill(entries)
         except BaseException:
@@ -36,15 +37,23 @@ class EntryIndex:
             raise
 
     def _fill(self, entries: Iterable[Entry]) -> None:
-        end = 0
         for entry in entries:
             if entry.type != "file" or entry.etag is None:
                 continue  # what the store said nothing of cannot be recognised later
-            self._put(self._paths, _mark(entry.path), end)
-            self._put(self._digests, _mark(entry.digest), end, entry.digest)
+            self._put(self._paths, hash(entry.path) & _MARK, self._end)
+            self._put(self._digests, hash(entry.digest) & _MARK, self._end, entry.digest)
             self._sizes[hash(entry.size) % _SIZES] = 1
-            self._spool.seek(end)
-            end += self._spool.write(encode_line(entry))
+            self._append(encode_line(entry))
+
+    def _append(self, line: bytes) -> None:
+        if self._rest is None and self._end + len(line) > _MEMORY:
+            self._rest = Spool(1)
+        if self._rest is None:
+            self._lines += line
+        else:
+            self._rest.seek(self._end - len(self._lines))
+            self._rest.write(line)
+        self._end += len(line)
 
     def may_have(self, size: int) -> bool:
         """False when no file has this size."""
@@ -52,16 +61,17 @@ class EntryIndex:
 
     def with_digest(self, digest: str) -> Entry | None:
         """A file of this digest."""
-        return self._get(self._digests, _mark(digest), lambda entry: entry.digest == digest)
+        return self._get(self._digests, hash(digest) & _MARK, lambda entry: entry.digest == digest)
 
     def at(self, path: str) -> Entry | None:
         """The file at this path."""
-        return self._get(self._paths, _mark(path), lambda entry: entry.path == path)
+        return self._get(self._paths, hash(path) & _MARK, lambda entry: entry.path == path)
 
     def close(self) -> None:
         """Idempotent."""
         with self._lock:
-            self._spool.close()
+            if self._rest is not None:
+                self._rest.close()
 
     def _put(self, table: "array[int]", mark: int, offset: int, digest: str | None = None) -> None:
         """Note what begins at `offset`, unless one with this `digest` is noted."""
@@ -76,18 +86,17 @@ class EntryIndex:
         slot = mark & self._mask
         while value := table[slot]:
             if value >> _OFFSET_BITS == mark >> _OFFSET_BITS:
-                with self._lock:
-                    entry = self._read(value)
+                entry = self._read(value)
                 if wanted(entry):
                     return entry
             slot = (slot + 1) & self._mask
         return None
 
     def _read(self, value: int) -> Entry:
-        self._spool.seek((value & _OFFSET) - 1)
-        found = json.loads(self._spool.readline())
-        return Entry(found["path"], found["size"], found["digest"], "file", found["etag"], found.get("version"))
-
-
-def _mark(text: str) -> int:
-    return int.from_bytes(blake3(text.encode()).digest(8), "big")
+        start = (value & _OFFSET) - 1
+        if start < len(self._lines):
+            return decode_line(bytes(self._lines[start : self._lines.index(b"\n", start)]))
+        assert self._rest is not None
+        with self._lock:
+            self._rest.seek(start - len(self._lines))
+            return decode_line(self._rest.readline())

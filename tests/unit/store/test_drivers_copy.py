@@ -1,0 +1,185 @@
+"""Copies within S3, against the raw server of the benchmark, which heeds the conditions that AWS does, and keeps an
+object made of parts as a list, so that an object of any size costs nothing."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.benchmarks.server import Target, build, start_raw
+from tests.unit.store.support import REF, make_tree, send, upload_plan
+from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.errors import AlreadyExists, PreconditionFailed, Unsupported
+from wabucketref.store.drivers import s3_copy
+from wabucketref.store.drivers.s3_copy import Copies
+from wabucketref.store.limits import TransferLimits
+from wabucketref.store.native.factory import S3
+from wabucketref.store.native.s3 import NativeS3Storage
+from wabucketref.store.native.s3_operations import document
+
+pytestmark = pytest.mark.needs("cc")
+TWO = replace(REF, alias="two")
+GIB = 1 << 30
+
+
+class Raw(NamedTuple):
+    """A bucket on the raw server."""
+
+    store: NativeS3Storage
+    directory: Path
+    """Where it keeps its objects, each a file."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    place = tmp_path_factory.mktemp("raw")
+    started = start_raw(build(place), place)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def raw(server: Target) -> Iterator[Raw]:
+    bucket = server.new_bucket()
+    store = S3.open(f"s3://{bucket}", server.environ)
+    assert isinstance(store, NativeS3Storage)
+    assert server.directory is not None
+    yield Raw(store, server.directory / bucket)
+    store.close()
+
+
+def requests(store: NativeS3Storage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations that it carries out from now on."""
+    asked, call = list[str](), store._client.call
+    monkeypatch.setattr(store._client, "call", lambda *args: asked.append(args[1]) or call(*args))
+    return asked
+
+
+def test_an_object_of_more_than_5_gib_is_copied_in_parts(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (raw.directory / "large").open("wb") as file:  # sparse: it takes a few pages
+        file.truncate(6 * GIB + 5)
+        for start, text in ((0, b"begin"), (256 << 20, b"second"), (6 * GIB, b"end.!")):
+            file.seek(start)
+            file.write(text)
+    seen = raw.store.head("large")
+    assert seen is not None
+    asked = requests(raw.store, monkeypatch)
+    made = raw.store.copy("large", "copy", if_absent=True, seen=seen)
+    assert asked.count("upload_part_copy") == 25
+    assert (made.size, raw.store.head("copy")) == (6 * GIB + 5, replace(made, modified=raw.store.head("copy").modified))
+    assert raw.store.read_range("copy", 0, 5) == b"begin"
+    assert raw.store.read_range("copy", (256 << 20) - 1, 7) == b"\0second"
+    assert raw.store.read_range("copy", 6 * GIB, 9) == b"end.!"
+
+
+def test_the_parts_of_the_largest_object_are_no_more_and_no_larger_than_stores_take(
+    raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5 TiB, which nothing here could hold: what is asked for is what counts."""
+    asked = list[tuple[int, int, int]]()
+    monkeypatch.setattr(raw.store, "start_upload", lambda key: "u")
+    monkeypatch.setattr(raw.store, "copy_part", lambda *args: asked.append(args[3:6]) or "etag")
+    monkeypatch.setattr(raw.store, "finish_upload", lambda key, u, parts, size, **_: ObjectInfo(key, size))
+    Copies(raw.store).copy("a", "b", if_absent=False, seen=ObjectInfo("a", 5 << 40, "e"))
+    asked.sort()
+    assert len(asked) <= 10_000
+    assert max(length for _, _, length in asked) <= 5 * GIB
+    assert [number for number, _, _ in asked] == list(range(1, len(asked) + 1))
+    assert [start for _, start, _ in asked] == [0, *(start + length for _, start, length in asked)][:-1]
+    assert sum(length for _, _, length in asked) == 5 << 40
+
+
+def test_a_store_that_heeds_the_condition_is_asked_once_a_copy(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = raw.store.put("a", b"data")
+    asked = requests(raw.store, monkeypatch)
+    raw.store.copy("a", "first", if_absent=True, seen=seen)
+    assert asked == ["create_multipart_upload", "upload_part_copy", "complete_multipart_upload", "copy_object"]
+    asked.clear()
+    assert raw.store.copy("a", "second", if_absent=True, seen=seen).etag == seen.etag
+    assert asked == ["copy_object"]
+    with pytest.raises(AlreadyExists):
+        raw.store.copy("a", "second", if_absent=True, seen=seen)
+
+
+@pytest.mark.parametrize("answer", ["ignores", "refuses"])
+def test_a_store_that_does_not_heed_it_is_asked_for_parts(
+    raw: Raw, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    whole = raw.store.copy_whole
+
+    def deaf(source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None) -> ObjectInfo:
+        if if_absent and answer == "refuses":
+            raise Unsupported("not implemented")
+        return whole(source, key, size, etag=etag)
+
+    monkeypatch.setattr(raw.store, "copy_whole", deaf)
+    seen = raw.store.put("a", b"data")
+    for key in ("one", "two"):
+        assert raw.store.copy("a", key, if_absent=True, seen=seen).size == 4
+        with pytest.raises(AlreadyExists):
+            raw.store.copy("a", key, if_absent=True, seen=seen)
+        assert raw.store.head(key) == replace(raw.store.head(key), size=4)
+
+
+def remove(store: NativeS3Storage, key: str) -> None:
+    store.delete(key)
+
+
+def overwrite(store: NativeS3Storage, key: str) -> None:
+    store.put(key, b"another")
+
+
+@pytest.mark.parametrize("rival", [remove, overwrite])
+@pytest.mark.row("A3")
+def test_a_source_that_vanishes_between_two_parts_ends_the_copy_and_the_file_is_sent(
+    raw: Raw,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rival: Callable[[NativeS3Storage, str], None],
+) -> None:
+    store, part = raw.store, raw.store.copy_part
+    monkeypatch.setattr(s3_copy, "_AT_ONCE", 1)
+    monkeypatch.setattr(store, "_copies", Copies(store, part_bytes=1 << 20))
+    dropped, drop = list[str](), store.drop_upload
+    monkeypatch.setattr(store, "drop_upload", lambda key, upload: dropped.append(key) or drop(key, upload))
+
+    def after_the_first(source: str, key: str, upload: str, number: int, *more: int) -> str:
+        if number == 2:
+            rival(store, source)
+        return part(source, key, upload, number, *more)
+
+    monkeypatch.setattr(store, "copy_part", after_the_first)
+    data = os.urandom(3 << 20)
+    seen = store.put("plain", data)
+    with pytest.raises(PreconditionFailed):
+        store.copy("plain", "elsewhere", if_absent=True, seen=seen)
+    assert (dropped, store.head("elsewhere")) == (["elsewhere"], None)
+    source = make_tree(tmp_path / "src", {"large": data})
+    send(store, upload_plan(source), limits=TransferLimits())
+    done = send(store, upload_plan(source, "x2", TWO, earlier=("one",)), limits=TransferLimits())
+    assert (done.figures.bytes_moved, done.figures.files_moved) == (3 << 20, 1)
+    assert store.read("model/net/two/large", limit=4 << 20)[0] == data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<?xml version="1.0" encoding="UTF-8"?>\n<CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        "<LastModified>2026-10-12T17:50:30.000Z</LastModified><ETag>&quot;9b2c-1&quot;</ETag></CopyObjectResult>",
+        '<CopyObjectResult><ETag>"9b2c-1"</ETag><ChecksumCRC32>AA==</ChecksumCRC32></CopyObjectResult>',
+        '<?xml version="1.0"?>\n  <CopyObjectResult>\n <ETag>"9b2c-1"</ETag>\n</CopyObjectResult>\n',
+        '<s:CopyObjectResult xmlns:s="x"><s:ETag>&#x22;9b2c-1&#34;</s:ETag></s:CopyObjectResult>',
+        "<CopyObjectResult><More/><ETag>&#34;9b2c-1&quot;</ETag></CopyObjectResult>",
+    ],
+)
+def test_the_answer_to_a_copy_in_the_words_of_several_servers(text: str) -> None:
+    assert document("copy_object", text.encode())["CopyObjectResult"]["ETag"] == '"9b2c-1"'
+
+
+def test_an_answer_that_is_no_copy() -> None:
+    failed = b'<?xml version="1.0"?><Error><Code>InternalError</Code><ETag>"a"</ETag></Error>'
+    assert document("copy_object", failed)["Error"]["Code"] == "InternalError"
+    assert document("copy_object", b'<CopyObjectResult><ETag>"a"</ETag>') == {}
