@@ -10,7 +10,7 @@ from tests.faults.test_answers import LARGE
 from tests.faults.test_network import putting
 from tests.logs import said
 from tests.servers import Server
-from wabucketref.errors import Archived, NotAuthorised
+from wabucketref.errors import AlreadyExists, Archived, NotAuthorised, PreconditionFailed
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.operations.doctor import doctor
 from wabucketref.operations.remove import remove
@@ -87,6 +87,29 @@ def test_a_store_that_ignores_conditions_is_found_out(
     assert said(caplog) == []
     error = one.refused(one.upload, {"a": b"other"})
     assert type(error).exit_code == 6
+
+
+@pytest.mark.row("O3")
+@pytest.mark.needs("gcs")
+@pytest.mark.parametrize("sources", [True, False], ids=["heeded", "ignored"])
+def test_a_store_that_heeds_the_condition_on_a_source_is_asked_once_a_copy(
+    net: MakeNet, gcs_emulator: Server, sources: bool
+) -> None:
+    """Which is found out by the first copy, in the place of looking at source and copy after each."""
+    one = net(gcs_emulator, Rule(Precondition(sources)))
+    with one.open() as workspace:
+        storage = workspace.open_storage(one.world.bucket)
+        seen = storage.put("a", b"data")
+        first = storage.copy("a", "first", if_absent=True, seen=seen)
+        begun = len(one.proxy.seen())
+        second = storage.copy("a", "second", if_absent=True, seen=seen)
+        assert len(one.proxy.seen()) == begun + 1
+        assert (first.as_seen, second.as_seen) == (sources, sources)
+        assert storage.head("second") == second
+        storage.put("a", b"other")
+        for key, error in (("second", AlreadyExists), ("third", PreconditionFailed))[: 1 + sources]:
+            refused = one.refused(lambda key=key: storage.copy("a", key, if_absent=True, seen=seen))
+            assert type(refused) is error
 
 
 @pytest.mark.row("O9")

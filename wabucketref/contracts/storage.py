@@ -14,7 +14,7 @@ What an implementation promises
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
 MAX_PARTS: Final = 10_000
@@ -63,6 +63,9 @@ class ObjectInfo:
     """Version id or generation, on stores that keep one."""
     modified: float | None = None
     """Seconds since the epoch by the *store's* clock."""
+    as_seen: bool = field(default=False, compare=False)
+    """Of the answer to a copy: the source surely was as it had been seen, and these are the facts of the copy that
+    later requests show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +236,8 @@ class Storage(Protocol):
         which it is idempotent.
 
         `seen`, the source's facts as they were seen earlier, spares a question; where the store takes conditions on
-        a source, nothing is copied once it changed. Who must be sure looks at the source once more afterwards. The
-        etag of the answer may not be the one that later requests show.
+        a source, nothing is copied once it changed. Some ignore them: unless the answer says ``as_seen``, who must be
+        sure looks at the source once more afterwards, and at the copy.
 
         Raises:
             NotFound: the source is gone.

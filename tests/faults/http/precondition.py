@@ -1,6 +1,7 @@
 """Conditions for servers that ignore them: the proxy remembers what was written through it, and refuses in their place.
 
-S3 by ``If-None-Match: *`` and ``If-Match``, GCS by ``ifGenerationMatch``. All writers must come through the proxy.
+S3 by ``If-None-Match: *`` and ``If-Match``, GCS by ``ifGenerationMatch``; sources of copies by GCS'
+``ifSourceGenerationMatch``. All writers must come through the proxy.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ _GCS_OBJECT = re.compile(r"/storage/v1/b/[^/]+/o/(.+)")
 
 @dataclass
 class Precondition(Mishap):
-    """Honours conditional writes and removals of whole objects."""
+    """Honours conditional writes and removals of whole objects, and with `sources` the generation that a source shall
+    have."""
 
+    sources: bool = True
     every = True
     selective = True
     tags: dict[str, str] = field(default_factory=dict)
@@ -68,12 +71,18 @@ class Precondition(Mishap):
         self.held[exchange.number] = target
         now = self.tags.get(target)
         absent, same = self._conditions(exchange)
-        if (absent and now is not None) or (same is not None and now != same):
+        if (absent and now is not None) or (same is not None and now != same) or self._is_another(exchange):
             self.struck += 1
             if exchange.path.startswith(("/storage/", "/upload/")):
                 body = b'{"error": {"message": "conditionNotMet"}}'
                 raise Answered(Head("HTTP/1.1 412 Precondition Failed", [("Content-Type", "application/json")]), body)
             await Status(412, "PreconditionFailed").asked(exchange)
+
+    def _is_another(self, exchange: Exchange) -> bool:
+        """Whether the source of a copy is not the one that is meant."""
+        meant = exchange.param("ifSourceGenerationMatch") if self.sources else None
+        source = exchange.path.partition("/rewriteTo/")[0].partition("/o/")[2]
+        return meant is not None and self.tags.get(source) != meant
 
     def _conditions(self, exchange: Exchange) -> tuple[bool, str | None]:
         """Whether the object must be absent, and the tag that it must have."""

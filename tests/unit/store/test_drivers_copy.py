@@ -104,6 +104,36 @@ def test_a_store_that_heeds_the_condition_is_asked_once_a_copy(raw: Raw, monkeyp
         raw.store.copy("a", "second", if_absent=True, seen=seen)
 
 
+@pytest.mark.parametrize("heeded", [True, False])
+def test_where_copies_have_other_etags_the_store_vouches_for_them_if_it_heeds_the_condition_on_the_source(
+    raw: Raw, monkeypatch: pytest.MonkeyPatch, heeded: bool
+) -> None:
+    """As those of objects made of parts have here; elsewhere, those of all that is encrypted by itself."""
+    store, whole = raw.store, raw.store.copy_whole
+    if not heeded:
+        monkeypatch.setattr(store, "copy_whole", lambda *args, etag=None, **more: whole(*args, **more))
+    store.put("whole", b"data")
+    seen = Copies(store, part_bytes=2).copy("whole", "parts", if_absent=True, seen=None)
+    made = [store.copy("parts", f"copy{number}", if_absent=True, seen=seen) for number in range(3)]
+    assert [info.as_seen for info in made] == [False, False, heeded]
+    asked = requests(store, monkeypatch)
+    last = store.copy("parts", "last", if_absent=True, seen=seen)
+    assert (asked, last.as_seen) == (["copy_object"], heeded)
+    assert store.head("last") == replace(last, modified=store.head("last").modified)
+    assert store.read("last", limit=9)[0] == b"data"
+
+
+def test_what_the_store_vouches_for_is_not_looked_at(raw: Raw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = TransferLimits(concurrency=1, memory=1 << 20, part_size=1 << 10, multipart_threshold=2 << 10)
+    source = make_tree(tmp_path / "src", {str(number): b"%d" % number * 3000 for number in range(9)})
+    send(raw.store, upload_plan(source), limits=limits)
+    asked = requests(raw.store, monkeypatch)
+    done = send(raw.store, upload_plan(source, "x2", TWO, earlier=("one",)), limits=limits)
+    assert (done.figures.files_reused, done.figures.bytes_moved) == (9, 0)
+    assert asked.count("copy_object") == 1 + 8 + 1  # two of them to find out
+    assert asked.count("head_object") == 2 + 2 + 1  # of the first two copies, and to find out
+
+
 @pytest.mark.parametrize("answer", ["ignores", "refuses"])
 def test_a_store_that_does_not_heed_it_is_asked_for_parts(
     raw: Raw, monkeypatch: pytest.MonkeyPatch, answer: str

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Buffer, Capabilities, ObjectInfo, Part, Sink, UnfinishedWrite
 from wabucketref.errors import (
-    AlreadyExists,
     IntegrityError,
     NotFound,
     PreconditionFailed,
@@ -24,12 +23,13 @@ from wabucketref.errors import (
 )
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
 from wabucketref.store.drivers.gcs_client import Answer, Call, GcsClient, emulator_from
+from wabucketref.store.drivers.gcs_copy import GcsCopies
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
 from wabucketref.store.drivers.gcs_place import FIELDS, GcsPlace, bare
 from wabucketref.store.drivers.gcs_stream import BLOCK_BYTES, CANCELLED, GOES_ON, empty_object, upload_blocks
 from wabucketref.store.drivers.http_session import tell_plain_http
-from wabucketref.store.drivers.keys import changed, check_prefix
+from wabucketref.store.drivers.keys import check_prefix
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
@@ -61,6 +61,7 @@ class GcsStorage:
         self._place = GcsPlace(address)
         self._client = client
         self._bucket_seen = False
+        self._copies = GcsCopies(self._place, client, self.head)
 
     @property
     def url(self) -> str:
@@ -220,21 +221,7 @@ class GcsStorage:
         self._client.send(request, "DELETE", self._place.path(key), params=condition, also=_gone(if_match))
 
     def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
-        path = self._place.rewriting(source, key)
-        conditions = {"ifGenerationMatch": "0"} if if_absent else {}
-        if seen is not None and seen.version is not None:
-            conditions["ifSourceGenerationMatch"] = seen.version
-        request, params = GcsRequest(self._place.what(source), True, if_absent=bool(conditions)), conditions
-        while True:
-            try:
-                answer = self._client.send(request, "POST", path, params=params)
-            except AlreadyExists as error:
-                if if_absent and self.head(key) is not None:
-                    raise
-                raise changed(self._place.what(source)) from error
-            if "rewriteToken" not in answer.json():
-                return self._place.info(key, answer.resource())
-            params = {**conditions, "rewriteToken": answer.json()["rewriteToken"]}
+        return self._copies.copy(source, key, if_absent=if_absent, seen=seen)
 
     def flush(self) -> None:
         """Every write is durable once answered."""

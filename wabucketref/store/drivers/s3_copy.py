@@ -7,11 +7,14 @@ from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo
 from wabucketref.errors import AlreadyExists, NotFound, Unsupported, UsageError
 from wabucketref.store.drivers.keys import changed
 from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.vouching import Vouching
+from wabucketref.store.etags import tell_equal_bytes
 from wabucketref.threads import Pool
 
 PART_BYTES = 256 << 20
 """A larger object goes in parts, several at a time: one request would copy it slowly, and takes 5 GiB at most."""
 _AT_ONCE = 8
+_NO_ETAG = "0" * 32
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +32,9 @@ class Copies:
         self._heeds: bool | None = None
         """Whether the store heeds the condition on a copy; None before it was tried."""
         self._trying = threading.Lock()
+        self._differ = False
+        """Whether copies were seen to have other etags than their sources, as where each is encrypted by itself."""
+        self._vouching = Vouching()
 
     def copy(self, source: str, key: str, *, if_absent: bool, seen: ObjectInfo | None) -> ObjectInfo:
         """As ``Storage.copy``."""
@@ -56,8 +62,18 @@ class Copies:
                 if self._heeds is None:
                     return self._first(seen, source, key)
         if self._heeds:
-            return self._objects.copy_whole(source, key, seen.size, if_absent=True, etag=seen.etag)
+            return self._whole(seen, source, key)
         return self._in_parts(seen, source, key, if_absent)
+
+    def _whole(self, seen: ObjectInfo, source: str, key: str) -> ObjectInfo:
+        def make(etag: str | None) -> ObjectInfo:
+            return self._objects.copy_whole(source, key, seen.size, if_absent=True, etag=etag)
+
+        if self._differ and seen.etag is not None:
+            return self._vouching.copy(lambda: make(_NO_ETAG), lambda: make(seen.etag), lambda: self._objects.head(key))
+        made = make(seen.etag)
+        self._differ = not tell_equal_bytes(made.etag, seen.etag)
+        return made
 
     def _first(self, seen: ObjectInfo, source: str, key: str) -> ObjectInfo:
         made = self._in_parts(seen, source, key, if_absent=True)
