@@ -143,7 +143,7 @@ def test_a_restart_between_two_transactions_is_not_noticed(postgres: Cluster, po
 
 def write_half(tracker: EmbeddedTracker, meanwhile: Callable[[], object]) -> None:
     """A transaction in whose middle something happens."""
-    with tracker._catalog.write() as connection:
+    with tracker._links.catalog.write() as connection:
         connection.exec_driver_sql("UPDATE run SET notes = 'half'")
         connection.exec_driver_sql("SELECT * FROM artifact_sequence FOR UPDATE")
         meanwhile()
@@ -241,7 +241,7 @@ def test_no_connection_is_free(team: World, postgres: Cluster, impatient: None) 
 def test_a_statement_that_takes_too_long(team: World, postgres: Cluster, postgres_url: str, impatient: None) -> None:
     team.ok(*UPLOAD, "zero")
     hurried = postgres.url(named(postgres_url), options="-c statement_timeout=100ms")
-    with closing(EmbeddedTracker(postgres_url)) as holder, holder._catalog.write() as connection:
+    with closing(EmbeddedTracker(postgres_url)) as holder, holder._links.catalog.write() as connection:
         connection.exec_driver_sql("LOCK TABLE run IN ACCESS EXCLUSIVE MODE")
         team.env["WABUCKET_CATALOG"] = hurried
         looked = team.run("runs")

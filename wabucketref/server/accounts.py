@@ -77,7 +77,7 @@ def ensure_account(connection: Connection, name: str) -> int:
         UsageError: no user can have this name.
     """
     check_project(name, "user")
-    return ensure(connection, account, {"name": name}, created=datetime.now(UTC))
+    return ensure(connection, account.name, {"name": name}, created=datetime.now(UTC))
 
 
 def has_keys(connection: Connection) -> bool:

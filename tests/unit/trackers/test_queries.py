@@ -20,16 +20,24 @@ BIG = ("run", "history", "artifact_version", "artifact_alias", "run_use", "run_o
 def statements(tracker: EmbeddedTracker) -> Iterator[list[tuple[str, Any]]]:
     """What is sent to the database meanwhile."""
     found: list[tuple[str, Any]] = []
-    engine = tracker._catalog._current()
+    engine = tracker._links.catalog._current()
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         found.append((statement, parameters))
 
+    def note_text(statement: str) -> None:
+        """With the values in it."""
+        if not statement.startswith(("PRAGMA", "BEGIN", "COMMIT")):
+            found.append((statement, ()))
+
+    (link,) = tracker._links._idle
+    link.set_trace_callback(note_text)
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield found
     finally:
         event.remove(engine, "before_cursor_execute", note)
+        link.set_trace_callback(None)
 
 
 def fill(tracker: EmbeddedTracker, versions: int, runs: int) -> None:
@@ -37,7 +45,7 @@ def fill(tracker: EmbeddedTracker, versions: int, runs: int) -> None:
     first = run(tracker, "r0")
     tracker.log_artifact(first, upload("a0"))
     facts = {"files": 1, "bytes": 1, "metadata": {"acc": 0.5}, "created": WHEN, "linked": False, "uri": "u"}
-    with tracker._catalog.write() as connection:
+    with tracker._links.catalog.write() as connection:
         connection.execute(
             schema.version.insert(),
             [
@@ -85,7 +93,7 @@ WRITES: dict[str, Callable[[EmbeddedTracker], object]] = {
 def scans(tracker: EmbeddedTracker, sent: list[tuple[str, Any]]) -> list[str]:
     """Steps of the query plans that walk over a whole big table."""
     found: list[str] = []
-    with tracker._catalog.read() as connection:
+    with tracker._links.catalog.read() as connection:
         for statement, parameters in sent:
             if statement.lstrip().startswith(("PRAGMA", "BEGIN")):
                 continue
@@ -146,7 +154,7 @@ def test_names_are_compared_exactly(tracker: EmbeddedTracker) -> None:
 def test_foreign_keys_hold(url: str) -> None:
     with closing(EmbeddedTracker(url)) as tracker:
         fill(tracker, 20, 10)
-        with tracker._catalog.read() as connection:
+        with tracker._links.catalog.read() as connection:
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
 
 

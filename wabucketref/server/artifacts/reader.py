@@ -11,8 +11,9 @@ from wabucketref.model.names import check_project
 from wabucketref.server.call import Call, Info, call_of
 from wabucketref.server.paging import Edge, Page, PageInfo
 from wabucketref.server.runs.projects import UNCATEGORIZED, ProjectView, read_projects
-from wabucketref.trackers.embedded.rows import ensure, find_project
-from wabucketref.trackers.embedded.schema import entity, project
+from wabucketref.trackers.embedded import rows
+from wabucketref.trackers.embedded.rows import find_project
+from wabucketref.trackers.embedded.schema import project
 from wabucketref.trackers.embedded.sdk import paging
 
 Item = TypeVar("Item")
@@ -66,8 +67,7 @@ def ensure_project(connection: Connection, entity_name: str, name: str) -> int:
     """
     check_project(entity_name, "entity")
     check_project(name)
-    entity_pk = ensure(connection, entity, {"name": entity_name})
-    return ensure(connection, project, {"entity_pk": entity_pk, "name": name})
+    return rows.ensure_project(connection, (entity_name, name))
 
 
 def connection_of(found: paging.Page[Item], views: Callable[[Sequence[Item]], Sequence[Any]]) -> Page:

@@ -33,7 +33,7 @@ def create_run_files(source: Any, info: Info, input: Mapping[str, Any]) -> dict[
     made = []
     for name in names:
         check_name(name)
-        pk = ensure(call.connection, run_file, {"run_pk": view.pk, "name": name}, updated=now)
+        pk = ensure(call.connection, run_file.name, {"run_pk": view.pk, "name": name}, updated=now)
         made.append(FileView(call, pk, name, None, None, None, now))
     return {"run_id": view.id(), "upload_headers": [], "files": made}
 

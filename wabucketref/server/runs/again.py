@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 from wabucketref.server.runs.rows import Rows
 from wabucketref.trackers.embedded.schema import console, history
 from wabucketref.trackers.embedded.served import run_event
-from wabucketref.trackers.embedded.types import encode
+from wabucketref.trackers.embedded.sql import encode
 
 _RUNTIME: Final = "_runtime"
 """Seconds since a session began, which the SDK adds to each row."""

@@ -15,10 +15,9 @@ from wabucketref.server.runs.detail import change_detail
 from wabucketref.server.runs.projects import UNCATEGORIZED, read_projects
 from wabucketref.server.runs.rows import STEP, history_line
 from wabucketref.server.runs.views import RunView, run_by_id, run_by_key
-from wabucketref.trackers.embedded.rows import ensure, find_project
+from wabucketref.trackers.embedded.rows import ensure_project, find_project
 from wabucketref.trackers.embedded.schema import (
     console,
-    entity,
     history,
     job,
     project,
@@ -45,8 +44,7 @@ def upsert_model(source: Any, info: Info, input: Mapping[str, Any]) -> dict[str,
     pk = find_project(call.connection, (owner, name))
     inserted = pk is None
     if pk is None:
-        entity_pk = ensure(call.connection, entity, {"name": owner})
-        pk = ensure(call.connection, project, {"entity_pk": entity_pk, "name": name})
+        pk = ensure_project(call.connection, (owner, name))
     made = read_projects(call, project.c.id == pk)[0]
     return {"project": made, "model": made, "inserted": inserted}
 

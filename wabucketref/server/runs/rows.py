@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wabucketref.errors import UsageError
 from wabucketref.trackers.embedded.schema import history
-from wabucketref.trackers.embedded.types import encode
+from wabucketref.trackers.embedded.sql import encode
 
 STEP: Final = "_step"
 TIME: Final = "_timestamp"

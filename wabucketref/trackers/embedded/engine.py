@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
-from wabucketref.errors import SettingsError, TransientError
+from wabucketref.errors import SettingsError
 from wabucketref.failpoints import hit
 from wabucketref.model.redact import url_secrets
 from wabucketref.trackers.embedded import postgres, sqlite
 from wabucketref.trackers.embedded.errors import damaged, mapped
 
+_WRITE: Final = "catalog_write"
+"""Execution option of a connection whose transaction will write."""
+_ALTER: Final = "catalog_alter"
+"""Execution option of one that rebuilds tables."""
 _URLS: Final = "use sqlite:////path/catalog.sqlite or postgresql://user@host/database"
 
 
@@ -69,7 +73,7 @@ class Catalog:
         Raises:
             TransientError: another process held the lock for `busy_seconds`.
         """
-        with self._transaction(**{sqlite.WRITE: True}) as connection:
+        with self._transaction(**{_WRITE: True}) as connection:
             yield connection
             hit("catalog.written")
         hit("catalog.committed")
@@ -86,7 +90,7 @@ class Catalog:
     def alter(self) -> Iterator[Connection]:
         """As :meth:`write`, for changes of the schema by one process at a time: SQLite enforces no references
         meanwhile, PostgreSQL lets it take its time."""
-        with self._transaction(**{sqlite.WRITE: True, sqlite.ALTER: True}) as connection, ExitStack() as stack:
+        with self._transaction(**{_WRITE: True, _ALTER: True}) as connection, ExitStack() as stack:
             if self._file is None:
                 stack.enter_context(postgres.unhurried(connection))
                 postgres.take_turn(connection, postgres.MIGRATION)
@@ -117,7 +121,8 @@ class Catalog:
 
     @contextmanager
     def _transaction(self, **options: Any) -> Iterator[Connection]:
-        self._check_file()
+        if self._file is not None:
+            sqlite.check_same(self._file, self._identity, self.where)
         with mapped(self.where, self._secrets), self._current().connect() as connection:
             connection.execution_options(**options)
             with connection.begin():
@@ -144,16 +149,22 @@ class Catalog:
                 max_overflow=-1,
                 connect_args={"timeout": self._busy_seconds},
             )
-            sqlite.listen(engine, self._file, self._busy_seconds)
+            _listen(engine, self._file, self._busy_seconds)
             return engine
 
-    def _check_file(self) -> None:
-        """Refuse to write into a file that nobody can open any more."""
-        if self._file is not None and sqlite.identity(self._file) != self._identity:
-            raise TransientError(
-                f"{self.where} was removed or replaced while it was open",
-                hint="start the command or service again; what was not recorded yet is in the journal",
-            )
+
+def _listen(engine: Engine, path: str, busy_seconds: float) -> None:
+    """Make each connection and transaction of `engine` ours."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(raw: Any, _record: Any) -> None:
+        sqlite.settle(raw, path, busy_seconds)
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        raw = connection.connection.dbapi_connection
+        sqlite.begin(raw, busy_seconds, write=bool(options.get(_WRITE)), alter=bool(options.get(_ALTER)))
 
 
 def _checked(given: str) -> URL:

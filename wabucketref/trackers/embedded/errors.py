@@ -2,11 +2,10 @@
 
 import re
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
-
-from sqlalchemy import exc
 
 from wabucketref.errors import (
     CatalogDamaged,
@@ -115,26 +114,40 @@ def mapped(where: str, secrets: Iterable[str] = ()) -> Iterator[None]:
     """
     try:
         yield
-    except (exc.StatementError, sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
-        origin = getattr(error, "orig", None) or error
-        if isinstance(origin, WaBucketError):  # raised by a column type of ours
-            raise origin from error
-        raise _translate(origin, where, secrets) from error
+    except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
+        raise _translate(error, where, secrets) from error
     except ImportError as error:
         raise SettingsError(
             f"{where} needs a driver that is not installed: {_first_line(error)}",
             hint="pip install 'wabucketref[postgres]'",
         ) from error
-    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
-        raise SettingsError(
+    except Exception as error:
+        ours = _of_engine(error, where, secrets)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _of_engine(error: Exception, where: str, secrets: Iterable[str]) -> WaBucketError | None:
+    """Our kind for what SQLAlchemy raises, which nobody does before it is loaded."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from sqlalchemy import exc
+
+    if isinstance(error, exc.StatementError):
+        origin = error.orig or error
+        return origin if isinstance(origin, WaBucketError) else _translate(origin, where, secrets)  # of a column type
+    if isinstance(error, exc.ArgumentError | exc.NoSuchModuleError):
+        return SettingsError(
             f"{where} cannot be opened: {redact(_first_line(error), secrets)}",
             hint="use sqlite:////path or postgresql://user@host/database",
-        ) from error
-    except exc.TimeoutError as error:
+        )
+    if isinstance(error, exc.TimeoutError):
         kind, what, hint = _BUSY
-        raise kind(f"{where} {what}", hint=hint) from error
-    except exc.SQLAlchemyError as error:
-        raise WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it") from error
+        return kind(f"{where} {what}", hint=hint)
+    if isinstance(error, exc.SQLAlchemyError):
+        return WaBucketError(f"{where} failed: {_first_line(error)}", hint="run again with -v and report it")
+    return None
 
 
 @contextmanager

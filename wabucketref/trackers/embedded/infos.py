@@ -1,13 +1,13 @@
-"""Reading: rows to :class:`ArtifactInfo` and :class:`RunInfo`, a fixed number of statements whatever the count."""
+"""Reading many: rows to :class:`ArtifactInfo` and :class:`RunInfo`, a fixed number of statements whatever the count."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from wabucketref.model.artifact import ArtifactInfo
-from wabucketref.model.run import HistoryRow, RunInfo, RunKey, RunState
+from wabucketref.model.run import HistoryRow, RunInfo, RunKey
+from wabucketref.trackers.embedded.records import artifact_of, run_of
 from wabucketref.trackers.embedded.rows import require_run
 from wabucketref.trackers.embedded.schema import (
     alias,
@@ -26,6 +26,23 @@ from wabucketref.trackers.embedded.schema import (
 LIVING = version.c.removed.is_(None) & version.c.replaced_by.is_(None)
 """Versions whose files are still there, as far as this catalog knows."""
 
+_VERSION = (
+    artifact_type.c.name,
+    sequence.c.name,
+    *(version.c[name] for name in ("alias", "number", "uri", "bucket", "digest", "files", "bytes")),
+    *(version.c[name] for name in ("created", "metadata", "linked")),
+)
+_RUN = (
+    run.c.run_id,
+    run.c.name,
+    project.c.name,
+    entity.c.name,
+    *(run.c[name] for name in ("state", "created", "job_type", "group_name", "notes", "finished", "exit_code")),
+    *(run.c[name] for name in ("config", "summary", "tags")),
+    job.c.facts,
+)
+"""In the order of ``records.py``."""
+
 
 def with_names(statement: Select[Any]) -> Select[Any]:
     """Join a statement on versions with their sequence and type."""
@@ -36,16 +53,14 @@ def with_names(statement: Select[Any]) -> Select[Any]:
 
 def read_artifacts(connection: Connection, condition: ColumnElement[bool]) -> list[ArtifactInfo]:
     """The versions for which `condition` holds (on version, sequence, type), newest first."""
-    wanted = with_names(
-        select(version, artifact_type.c.name.label("type"), sequence.c.name.label("name")).select_from(version)
-    )
+    wanted = with_names(select(version.c.id, *_VERSION).select_from(version))
     rows = connection.execute(wanted.where(condition).order_by(version.c.id.desc())).all()
     own = (version.c.id == alias.c.version_pk) & (version.c.sequence_pk == alias.c.sequence_pk)
     names = with_names(select(alias.c.version_pk, alias.c.alias).select_from(alias).join(version, own))
     found: defaultdict[int, list[str]] = defaultdict(list)
     for pk, name in connection.execute(names.where(condition)):
         found[pk].append(name)
-    return [_artifact(row, found.get(row.id, [])) for row in rows]
+    return [artifact_of(row[1:], found.get(row[0], [])) for row in rows]
 
 
 def in_project(project_pk: int, kind: str | None, name: str | None) -> ColumnElement[bool]:
@@ -56,24 +71,19 @@ def in_project(project_pk: int, kind: str | None, name: str | None) -> ColumnEle
     return found if name is None else found & (sequence.c.name == name)
 
 
-def read_runs(connection: Connection, condition: ColumnElement[bool], *, linked: bool = True) -> list[RunInfo]:
-    """The runs for which `condition` holds (on run, project, entity), newest first.
-
-    With `linked` False inputs and outputs are not looked up: a run just made has none.
-    """
+def read_runs(connection: Connection, condition: ColumnElement[bool]) -> list[RunInfo]:
+    """The runs for which `condition` holds (on run, project, entity), newest first."""
     rows = connection.execute(
-        _with_project(
-            select(run, project.c.name.label("project"), entity.c.name.label("entity"), job.c.facts).select_from(run)
-        )
+        _with_project(select(run.c.id, *_RUN).select_from(run))
         .outerjoin(job, job.c.run_pk == run.c.id)
         .where(condition)
         .order_by(run.c.created.desc(), run.c.id.desc())
     ).all()
-    if not rows or not linked:
-        return [_run(row, (), ()) for row in rows]
+    if not rows:
+        return []
     inputs = _references(connection, run_use, condition)
     outputs = _references(connection, run_output, condition)
-    return [_run(row, inputs.get(row.id, ()), outputs.get(row.id, ())) for row in rows]
+    return [run_of(row[1:], inputs.get(row[0], ()), outputs.get(row[0], ())) for row in rows]
 
 
 def read_history(connection: Connection, key: RunKey) -> list[HistoryRow]:
@@ -101,43 +111,3 @@ def _references(connection: Connection, link: Table, condition: ColumnElement[bo
     for run_pk, kind, name, first in rows:
         found[run_pk][f"{kind}/{name}:{first}"] = None
     return {run_pk: tuple(references) for run_pk, references in found.items()}
-
-
-def _artifact(row: Row[Any], names: Sequence[str]) -> ArtifactInfo:
-    return ArtifactInfo(
-        type=row.type,
-        name=row.name,
-        alias=row.alias,
-        version=f"v{row.number}",
-        uri=row.uri,
-        bucket=row.bucket,
-        digest=row.digest,
-        files=row.files,
-        bytes=row.bytes,
-        created=row.created,
-        metadata=row.metadata,
-        aliases=tuple(sorted(names, key=lambda name: (name != row.alias, name == "latest", name))),
-        linked=row.linked,
-    )
-
-
-def _run(row: Row[Any], inputs: tuple[str, ...], outputs: tuple[str, ...]) -> RunInfo:
-    return RunInfo(
-        id=row.run_id,
-        name=row.name,
-        project=row.project,
-        entity=row.entity,
-        state=RunState(row.state),
-        created=row.created,
-        job_type=row.job_type,
-        group=row.group_name,
-        notes=row.notes,
-        finished=row.finished,
-        exit_code=row.exit_code,
-        config=row.config,
-        summary=row.summary,
-        tags=tuple(row.tags),
-        job=row.facts or {},
-        inputs=inputs,
-        outputs=outputs,
-    )

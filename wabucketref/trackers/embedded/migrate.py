@@ -1,7 +1,8 @@
 """The schema of a catalog: made, recognised, brought up to date.
 
-A catalog at the newest revision costs one query. A fresh one is made from the tables directly and stamped; Alembic,
-which takes longer to import than a small upload takes in all, is imported only to migrate an older one.
+A file at the newest revision costs one query, for which this is not loaded. A fresh catalog is made from the tables
+directly and stamped; Alembic, which takes longer to import than a small upload takes in all, is imported only to
+migrate an older one.
 """
 
 import logging
@@ -20,6 +21,7 @@ from wabucketref.failpoints import hit
 from wabucketref.trackers.embedded import postgres
 from wabucketref.trackers.embedded.engine import Catalog
 from wabucketref.trackers.embedded.errors import mapped
+from wabucketref.trackers.embedded.links import REVISIONS
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Scripts:
         return self.revisions[-1]
 
 
-SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), ("0001", "0002", "0003", "0004"))
+SHIPPED: Final = Scripts(Path(__file__).with_name("migrations"), REVISIONS)
 
 
 def ensure_schema(catalog: Catalog, scripts: Scripts = SHIPPED) -> bool:

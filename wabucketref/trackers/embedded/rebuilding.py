@@ -10,6 +10,7 @@ from wabucketref.contracts.tracker import AliasHeld
 from wabucketref.contracts.tracker_buckets import Added, FoundUpload
 from wabucketref.model.run import RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded import artifacts, runs
+from wabucketref.trackers.embedded.rows import ensure_project
 from wabucketref.trackers.embedded.schema import run
 
 
@@ -21,7 +22,7 @@ def add(connection: Connection, uploads: Sequence[FoundUpload]) -> list[Added | 
 def _add(connection: Connection, upload: FoundUpload) -> Added | AliasHeld:
     try:
         with connection.begin_nested():
-            project_pk = runs.ensure_project(connection, upload.project)
+            project_pk = ensure_project(connection, upload.project)
             fresh = not artifacts.is_known(connection, project_pk, upload.artifact)
             if upload.run is None:
                 artifacts.meet(connection, project_pk, upload.artifact)

@@ -1,16 +1,18 @@
 """From a reference to a version, or to an error that helps."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn
-
-from sqlalchemy import ColumnElement, Connection, Select, select
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from wabucketref.errors import NotFound
+from wabucketref.model.artifact import SERVED
 from wabucketref.model.names import version_number
 from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.trackers.embedded.rows import find_project
-from wabucketref.trackers.embedded.schema import SERVED, alias, artifact_type, sequence, version
+from wabucketref.trackers.embedded.sql import ask, first, moment, on_server, scalar
+
+if TYPE_CHECKING:
+    from wabucketref.trackers.embedded.sql import Link
 
 NEAREST_AMONG = 1000
 """Names compared for a hint: comparing is slow, and a hint is not worth a wait."""
@@ -29,124 +31,129 @@ class Found(NamedTuple):
     replaced_by: int | None
 
 
-_FACTS = tuple(version.c[name] for name in Found._fields)
+_FOUND: Final = f"SELECT {', '.join(f'version.{name}' for name in Found._fields)} FROM artifact_version AS version "  # noqa: S608
 
 
-def find_version(connection: Connection, ref: ArtifactRef, project: tuple[str, str], bucket: str | None) -> Found:
+def find_version(link: "Link", ref: ArtifactRef, project: tuple[str, str], bucket: str | None) -> Found:
     """The version that `ref` names: an alias first (``latest`` is one), then a number.
 
     Raises:
         NotFound: nothing, or a version that was removed or replaced.
     """
-    sequence_pk = find_sequence(connection, ref, project)
-    found = _by_alias(connection, sequence_pk, ref.alias, bucket)
+    sequence_pk = find_sequence(link, ref, project)
+    found = _by_alias(link, sequence_pk, ref.alias, bucket)
     number = version_number(ref.alias)
     if found is None and number is not None:
-        found = _by_number(connection, sequence_pk, number, bucket)
+        found = _by_number(link, sequence_pk, number, bucket)
     if found is None:
-        found = _by_lost_alias(connection, sequence_pk, ref.alias, bucket)
+        found = _by_lost_alias(link, sequence_pk, ref.alias, bucket)
     if found is None:
-        _not_found(connection, sequence_pk, ref, bucket)
+        _not_found(link, sequence_pk, ref, bucket)
     if found.removed is not None:
         raise NotFound(
             f"{ref}: v{found.number} was removed", hint=f"see `wabucket ls {ref.type}/{ref.name}` for what is left"
         )
     if found.replaced_by is not None:
-        _replaced(connection, ref, found)
+        _replaced(link, ref, found)
     return found
 
 
-def find_sequence(connection: Connection, ref: ArtifactRef, project: tuple[str, str]) -> int:
+def find_sequence(link: "Link", ref: ArtifactRef, project: tuple[str, str]) -> int:
     """The pk of the artifact sequence.
 
     Raises:
         NotFound: with the nearest name of the project as a hint.
     """
-    project_pk = find_project(connection, project)
+    project_pk = find_project(link, project)
     if project_pk is None:
         raise NotFound(
             f"{ref} is not known: nothing was recorded in project {project[0]}/{project[1]} yet",
             hint="check --project-name, --entity and --tracker",
         )
-    found: int | None = connection.scalar(
-        select(sequence.c.id)
-        .join(artifact_type, artifact_type.c.id == sequence.c.type_pk)
-        .where(artifact_type.c.project_pk == project_pk, artifact_type.c.name == ref.type, sequence.c.name == ref.name)
+    found: int | None = scalar(
+        link,
+        "SELECT sequence.id FROM artifact_sequence AS sequence "
+        "JOIN artifact_type AS type ON type.id = sequence.type_pk "
+        "WHERE type.project_pk = :project_pk AND type.name = :type AND sequence.name = :name",
+        project_pk=project_pk,
+        type=ref.type,
+        name=ref.name,
     )
     if found is None:
-        raise NotFound(f"{ref} is not known", hint=_near_artifact(connection, project_pk, ref))
+        raise NotFound(f"{ref} is not known", hint=_near_artifact(link, project_pk, ref))
     return found
 
 
-def lock_existing(connection: Connection, ref: ArtifactRef, project: tuple[str, str]) -> int:
+def lock_existing(link: "Link", ref: ArtifactRef, project: tuple[str, str]) -> int:
     """As :func:`find_sequence`, and nobody else changes the sequence until the transaction ends."""
-    pk = find_sequence(connection, ref, project)
-    if connection.dialect.name != "sqlite":  # there, BEGIN IMMEDIATE is the lock
-        connection.execute(select(sequence.c.id).where(sequence.c.id == pk).with_for_update(key_share=True))
+    pk = find_sequence(link, ref, project)
+    if on_server(link):  # of a file, BEGIN IMMEDIATE is the lock
+        ask(link, "SELECT id FROM artifact_sequence WHERE id = :pk FOR NO KEY UPDATE", pk=pk)
     return pk
 
 
-def _near_artifact(connection: Connection, project_pk: int, ref: ArtifactRef) -> str:
-    rows = connection.execute(
-        select(artifact_type.c.name, sequence.c.name)
-        .join(sequence, sequence.c.type_pk == artifact_type.c.id)
-        .where(artifact_type.c.project_pk == project_pk)
-        .order_by(sequence.c.id.desc())
-        .limit(NEAREST_AMONG)
+def _near_artifact(link: "Link", project_pk: int, ref: ArtifactRef) -> str:
+    rows = ask(
+        link,
+        "SELECT type.name, sequence.name FROM artifact_type AS type "
+        "JOIN artifact_sequence AS sequence ON sequence.type_pk = type.id "
+        "WHERE type.project_pk = :project_pk ORDER BY sequence.id DESC LIMIT :most",
+        project_pk=project_pk,
+        most=NEAREST_AMONG,
     )
     near = nearest(f"{ref.type}/{ref.name}", (f"{kind}/{name}" for kind, name in rows))
     return f"did you mean {near}?" if near else "see `wabucket ls`"
 
 
-def _in_bucket(bucket: str | None) -> tuple[ColumnElement[bool], ...]:
-    """What W&B's SDK logged lies in no bucket of ours, and is seen from each."""
-    return () if bucket is None else (version.c.bucket.in_((bucket, SERVED)),)
-
-
-def _by_alias(connection: Connection, sequence_pk: int, name: str, bucket: str | None) -> Found | None:
-    return _first(
-        connection,
-        select(*_FACTS)
-        .join(alias, alias.c.version_pk == version.c.id)
-        .where(alias.c.sequence_pk == sequence_pk, alias.c.alias == name, *_in_bucket(bucket))
-        .order_by(version.c.number.desc())
-        .limit(1),
+def _by_alias(link: "Link", sequence_pk: int, name: str, bucket: str | None) -> Found | None:
+    return _newest(
+        link,
+        "JOIN artifact_alias AS named ON named.version_pk = version.id "
+        "WHERE named.sequence_pk = :sequence_pk AND named.alias = :name",
+        bucket,
+        sequence_pk=sequence_pk,
+        name=name,
     )
 
 
-def _by_number(connection: Connection, sequence_pk: int, number: int, bucket: str | None) -> Found | None:
+def _by_number(link: "Link", sequence_pk: int, number: int, bucket: str | None) -> Found | None:
     if number >= 1 << 31:
         return None
-    return _first(
-        connection,
-        select(*_FACTS).where(version.c.sequence_pk == sequence_pk, version.c.number == number, *_in_bucket(bucket)),
-    )
+    here = "WHERE version.sequence_pk = :sequence_pk AND version.number = :number"
+    return _newest(link, here, bucket, sequence_pk=sequence_pk, number=number)
 
 
-def _by_lost_alias(connection: Connection, sequence_pk: int, name: str, bucket: str | None) -> Found | None:
+def _by_lost_alias(link: "Link", sequence_pk: int, name: str, bucket: str | None) -> Found | None:
     """The newest version that was uploaded under `name`, which names nothing any more."""
-    return _first(
-        connection,
-        select(*_FACTS)
-        .where(version.c.sequence_pk == sequence_pk, version.c.alias == name, *_in_bucket(bucket))
-        .order_by(version.c.number.desc())
-        .limit(1),
+    here = "WHERE version.sequence_pk = :sequence_pk AND version.alias = :name"
+    return _newest(link, here, bucket, sequence_pk=sequence_pk, name=name)
+
+
+def _newest(link: "Link", where: str, bucket: str | None, **values: Any) -> Found | None:
+    """What W&B's SDK logged lies in no bucket of ours, and is seen from each."""
+    if bucket is not None:
+        where, values = (
+            f"{where} AND version.bucket IN (:bucket, :served)",
+            {**values, "bucket": bucket, "served": SERVED},
+        )
+    row = first(link, f"{_FOUND}{where} ORDER BY version.number DESC LIMIT 1", **values)
+    if row is None:
+        return None
+    found = Found(*row)
+    return found._replace(removed=moment(found.removed))
+
+
+def _not_found(link: "Link", sequence_pk: int, ref: ArtifactRef, bucket: str | None) -> NoReturn:
+    here = "" if bucket is None else "AND bucket = :bucket "
+    rows = ask(
+        link,
+        f"SELECT alias FROM artifact_alias WHERE sequence_pk = :sequence_pk {here}"  # noqa: S608
+        "ORDER BY version_pk DESC LIMIT :most",
+        sequence_pk=sequence_pk,
+        most=NEAREST_AMONG,
+        **({} if bucket is None else {"bucket": bucket}),
     )
-
-
-def _first(connection: Connection, statement: Select[Any]) -> Found | None:
-    row = connection.execute(statement).first()
-    return None if row is None else Found(*row)
-
-
-def _not_found(connection: Connection, sequence_pk: int, ref: ArtifactRef, bucket: str | None) -> NoReturn:
-    rows = connection.scalars(
-        select(alias.c.alias)
-        .where(alias.c.sequence_pk == sequence_pk, *(() if bucket is None else (alias.c.bucket == bucket,)))
-        .order_by(alias.c.version_pk.desc())
-        .limit(NEAREST_AMONG)
-    )
-    near = nearest(ref.alias, rows)
+    near = nearest(ref.alias, (name for (name,) in rows))
     where = f" in {bucket}" if bucket is not None else ""
     raise NotFound(
         f"{ref} is not known{where}",
@@ -154,8 +161,8 @@ def _not_found(connection: Connection, sequence_pk: int, ref: ArtifactRef, bucke
     )
 
 
-def _replaced(connection: Connection, ref: ArtifactRef, found: Found) -> NoReturn:
-    newer = connection.scalar(select(version.c.number).where(version.c.id == found.replaced_by))
+def _replaced(link: "Link", ref: ArtifactRef, found: Found) -> NoReturn:
+    newer = scalar(link, "SELECT number FROM artifact_version WHERE id = :pk", pk=found.replaced_by)
     raise NotFound(
         f"{ref}: v{found.number} was replaced by v{newer}, uploaded over {found.alias!r}",
         hint=f"use {ref.type}/{ref.name}:v{newer}",

@@ -1,91 +1,125 @@
 """Small statements that several rooms share."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
 from itertools import chain
-from typing import Any, Final
-
-from sqlalchemy import Connection, Insert, Table, and_, select
+from typing import TYPE_CHECKING, Any, Final
 
 from wabucketref.errors import NotFound
 from wabucketref.model.run import RunKey
-from wabucketref.trackers.embedded.schema import entity, project, run
+from wabucketref.trackers.embedded.sql import change, first, on_server, scalar
+
+if TYPE_CHECKING:
+    from wabucketref.trackers.embedded.sql import Link
 
 _VARIABLES: Final = 999
 """Values that every SQLite takes in one statement."""
 
 
-def insert_many(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert thousands of rows, of each the values of all columns as the database keeps them; rows whose unique key
-    exists are ignored."""
-    if not rows:
-        return
-    statement = _insert_or_ignore(connection, table).compile(dialect=connection.dialect)
-    if statement.positional:
-        _insert_in_blocks(connection, statement.string, rows)
-    else:
-        names = table.columns.keys()
-        connection.exec_driver_sql(statement.string, [dict(zip(names, row, strict=True)) for row in rows])
+def insert(link: "Link", table: str, row: Mapping[str, Any]) -> None:
+    """Insert a row."""
+    change(link, _insert(table, tuple(row)), **row)
 
 
-def _insert_in_blocks(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Many rows a statement, so that the interpreter is left and entered once for many: each time, another thread may
-    take it and not give it back for milliseconds."""
-    head, values, tail = statement.partition(f"({', '.join('?' * len(rows[0]))})")
-    block = _VARIABLES // len(rows[0])
-    whole = len(rows) - len(rows) % block
-    several = f"{head}{', '.join([values] * block)}{tail}"
-    for start in range(0, whole, block):
-        connection.exec_driver_sql(several, tuple(chain.from_iterable(rows[start : start + block])))
-    if whole < len(rows):
-        connection.exec_driver_sql(statement, [tuple(row) for row in rows[whole:]])
-
-
-def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> int | None:
-    """Insert; the pk of the new row, None when one with its unique key exists."""
-    pk: int | None = connection.scalar(_insert_or_ignore(connection, table).values(**row).returning(table.c.id))
+def insert_new(link: "Link", table: str, row: Mapping[str, Any]) -> int:
+    """Insert; the pk of the new row."""
+    pk: int = scalar(link, f"{_insert(table, tuple(row))} RETURNING id", **row)
     return pk
 
 
-def ensure(connection: Connection, table: Table, key: Mapping[str, Any], **others: Any) -> int:
+def insert_missing(link: "Link", table: str, row: Mapping[str, Any]) -> int | None:
+    """Insert; the pk of the new row, None when one with its unique key exists."""
+    pk: int | None = scalar(link, f"{_insert(table, tuple(row))} ON CONFLICT DO NOTHING RETURNING id", **row)
+    return pk
+
+
+def insert_many(link: "Link", table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert thousands of rows, of each the values of `columns` as the database keeps them; rows whose unique key
+    exists are ignored."""
+    if not rows:
+        return
+    if on_server(link):
+        marks = ", ".join(f"%({name})s" for name in columns)
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+        _driver(link, statement, [dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    # Many rows a statement, so that the interpreter is left and entered once for many: each time, another thread may
+    # take it and not give it back for milliseconds.
+    block = _VARIABLES // len(columns)
+    for start in range(0, len(rows), block):
+        some = rows[start : start + block]
+        values = ", ".join([f"({', '.join('?' * len(columns))})"] * len(some))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
+        _driver(link, statement, tuple(chain.from_iterable(some)))
+
+
+def update(link: "Link", table: str, pk: int, changes: Mapping[str, Any]) -> None:
+    """Set columns of one row."""
+    columns = ", ".join(f"{name} = :{name}" for name in changes)
+    change(link, f"UPDATE {table} SET {columns} WHERE id = :pk_", pk_=pk, **changes)  # noqa: S608
+
+
+def ensure(link: "Link", table: str, key: Mapping[str, Any], **others: Any) -> int:
     """The pk of the row with `key`, which is made (with `others`) when there is none."""
-    wanted = select(table.c.id).where(and_(*(table.c[name] == value for name, value in key.items())))
-    pk: int | None = connection.scalar(wanted)
+    wanted = f"SELECT id FROM {table} WHERE {' AND '.join(f'{name} = :{name}' for name in key)}"  # noqa: S608
+    pk: int | None = scalar(link, wanted, **key)
     if pk is None:
-        pk = insert_missing(connection, table, {**key, **others})
-    return connection.execute(wanted).scalar_one() if pk is None else pk
+        pk = insert_missing(link, table, {**key, **others})
+    if pk is None:  # another writer was first
+        pk = scalar(link, wanted, **key)
+        assert pk is not None
+    return pk
 
 
-def _insert_or_ignore(connection: Connection, table: Table) -> Insert:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
+def ensure_project(link: "Link", name: tuple[str, str]) -> int:
+    """The pk of the project (entity, project), which is made when there is none."""
+    found = find_project(link, name)
+    if found is not None:
+        return found
+    entity_pk = ensure(link, "entity", {"name": name[0]})
+    return ensure(link, "project", {"entity_pk": entity_pk, "name": name[1]}, created=datetime.now(UTC))
 
-        return postgresql.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import sqlite
 
-    return sqlite.insert(table).on_conflict_do_nothing()
-
-
-def find_project(connection: Connection, name: tuple[str, str]) -> int | None:
+def find_project(link: "Link", name: tuple[str, str]) -> int | None:
     """The pk of the project (entity, project)."""
-    return connection.scalar(
-        select(project.c.id)
-        .join(entity, entity.c.id == project.c.entity_pk)
-        .where(entity.c.name == name[0], project.c.name == name[1])
+    pk: int | None = scalar(
+        link,
+        "SELECT project.id FROM project JOIN entity ON entity.id = project.entity_pk "
+        "WHERE entity.name = :entity AND project.name = :project",
+        entity=name[0],
+        project=name[1],
     )
+    return pk
 
 
-def require_run(connection: Connection, key: RunKey) -> tuple[int, int]:
+def require_run(link: "Link", key: RunKey) -> tuple[int, int]:
     """pk of the run and of its project.
 
     Raises:
         NotFound: the run was never recorded here.
     """
-    found = connection.execute(
-        select(run.c.id, run.c.project_pk)
-        .join(project, project.c.id == run.c.project_pk)
-        .join(entity, entity.c.id == project.c.entity_pk)
-        .where(entity.c.name == key.entity, project.c.name == key.project, run.c.run_id == key.run_id)
-    ).first()
+    found = first(
+        link,
+        "SELECT run.id, run.project_pk FROM run JOIN project ON project.id = run.project_pk "
+        "JOIN entity ON entity.id = project.entity_pk "
+        "WHERE entity.name = :entity AND project.name = :project AND run.run_id = :run_id",
+        entity=key.entity,
+        project=key.project,
+        run_id=key.run_id,
+    )
     if found is None:
         raise NotFound(f"run {key.run_id} is not in project {key.entity}/{key.project}", hint="see `wabucket runs`")
-    return found.id, found.project_pk
+    return found[0], found[1]
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    values = ", ".join(f":{name}" for name in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of ours
+
+
+def _driver(link: Any, statement: str, values: Any) -> None:
+    """As the driver takes it, without looking for names in it."""
+    execute = getattr(link, "exec_driver_sql", None) or link.execute
+    execute(statement, values)

@@ -2,82 +2,84 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Connection, or_, select
+from typing import TYPE_CHECKING, Any, Final
 
 from wabucketref.model.run import ConsoleLine, HistoryRow, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded import labels
-from wabucketref.trackers.embedded.infos import read_runs
-from wabucketref.trackers.embedded.rows import ensure, find_project, insert_many, insert_missing, require_run
-from wabucketref.trackers.embedded.schema import console, entity, history, job, project, run
-from wabucketref.trackers.embedded.types import encode
+from wabucketref.trackers.embedded.records import read_run
+from wabucketref.trackers.embedded.rows import (
+    ensure_project,
+    insert,
+    insert_many,
+    insert_missing,
+    require_run,
+)
+from wabucketref.trackers.embedded.rows import update as change_row
+from wabucketref.trackers.embedded.sql import change, decode, encode, first, on_server
+
+if TYPE_CHECKING:
+    from wabucketref.trackers.embedded.sql import Link
+
+_KNOWN: Final = "SELECT id, config, summary FROM run WHERE project_pk = :project_pk AND run_id = :run_id"
 
 
-def upsert(connection: Connection, update: RunUpdate) -> RunInfo:
+def upsert(link: "Link", update: RunUpdate) -> RunInfo:
     """Create the run or merge `update` into it."""
-    project_pk = ensure_project(connection, (update.key.entity, update.key.project))
-    pk = insert_missing(connection, run, _fresh(update, project_pk))
-    if pk is not None:
-        if update.job is not None:
-            connection.execute(job.insert().values(run_pk=pk, facts=dict(update.job)))
-        labels.write(connection, pk, update, fresh=True)
-        return read_runs(connection, run.c.id == pk, linked=False)[0]
-    return read_runs(connection, run.c.id == _merge(connection, project_pk, update))[0]
+    project_pk = ensure_project(link, (update.key.entity, update.key.project))
+    pk = insert_missing(link, "run", _fresh(update, project_pk))
+    if pk is None:
+        return read_run(link, _merge(link, project_pk, update))
+    if update.job is not None:
+        insert(link, "job", {"run_pk": pk, "facts": update.job})
+    labels.write(link, pk, update, fresh=True)
+    return read_run(link, pk, linked=False)
 
 
-def add_history(connection: Connection, key: RunKey, rows: Sequence[HistoryRow]) -> None:
+def add_history(link: "Link", key: RunKey, rows: Sequence[HistoryRow]) -> None:
     """Store rows with an index not seen before."""
-    run_pk, _ = require_run(connection, key)
+    run_pk, _ = require_run(link, key)
     found = [(run_pk, row.index, row.step, row.time, row.values_json or encode(dict(row.values))) for row in rows]
-    insert_many(connection, history, found)
+    insert_many(link, "history", ("run_pk", "row_index", "step", "time", "data"), found)
 
 
-def add_console(connection: Connection, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
+def add_console(link: "Link", key: RunKey, lines: Sequence[ConsoleLine]) -> None:
     """Store lines with an index not seen before."""
-    run_pk, _ = require_run(connection, key)
+    run_pk, _ = require_run(link, key)
     found = [(run_pk, line.index, line.stream, line.time, encode(line.text)) for line in lines]
-    insert_many(connection, console, found)
+    insert_many(link, "console", ("run_pk", "row_index", "stream", "time", "line"), found)
 
 
-def finish(connection: Connection, key: RunKey, state: RunState, exit_code: int) -> None:
+def finish(link: "Link", key: RunKey, state: RunState, exit_code: int) -> None:
     """End the run unless it has ended; ``crashed`` was a guess that any other end corrects."""
-    run_pk, _ = require_run(connection, key)
-    open_ended = run.c.state == RunState.RUNNING
-    if state is not RunState.CRASHED:
-        open_ended = or_(open_ended, run.c.state == RunState.CRASHED)
-    connection.execute(
-        run.update()
-        .where(run.c.id == run_pk, open_ended)
-        .values(state=str(state), exit_code=exit_code, finished=datetime.now(UTC))
+    run_pk, _ = require_run(link, key)
+    guess = RunState.RUNNING if state is RunState.CRASHED else RunState.CRASHED
+    change(
+        link,
+        "UPDATE run SET state = :state, exit_code = :exit_code, finished = :finished "
+        "WHERE id = :pk AND state IN (:running, :guess)",
+        state=str(state),
+        exit_code=exit_code,
+        finished=datetime.now(UTC),
+        pk=run_pk,
+        running=str(RunState.RUNNING),
+        guess=str(guess),
     )
 
 
-def ensure_project(connection: Connection, name: tuple[str, str]) -> int:
-    """The pk of the project (entity, project), which is made when there is none."""
-    found = find_project(connection, name)
-    if found is not None:
-        return found
-    entity_pk = ensure(connection, entity, {"name": name[0]})
-    return ensure(connection, project, {"entity_pk": entity_pk, "name": name[1]})
-
-
-def _merge(connection: Connection, project_pk: int, update: RunUpdate) -> int:
-    pk, config, summary = connection.execute(
-        select(run.c.id, run.c.config, run.c.summary)
-        .where(run.c.project_pk == project_pk, run.c.run_id == update.key.run_id)
-        .with_for_update(key_share=True)
-    ).one()
-    changes = _changes(update, config, summary)
+def _merge(link: "Link", project_pk: int, update: RunUpdate) -> int:
+    statement = _KNOWN + (" FOR NO KEY UPDATE" if on_server(link) else "")
+    found = first(link, statement, project_pk=project_pk, run_id=update.key.run_id)
+    pk = int(found[0])
+    changes = _changes(update, decode(found[1]), decode(found[2]))
     if update.created is not None:  # only a starting session says so: the run goes on
         changes |= {"state": str(RunState.RUNNING), "finished": None, "exit_code": None}
         changes.pop("created", None)
     if changes:
-        connection.execute(run.update().where(run.c.id == pk).values(**changes))
+        change_row(link, "run", pk, changes)
     if update.job is not None:
-        _set_job(connection, pk, update.job)
-    labels.write(connection, pk, update, fresh=False)
-    return int(pk)
+        _set_job(link, pk, update.job)
+    labels.write(link, pk, update, fresh=False)
+    return pk
 
 
 def _fresh(update: RunUpdate, project_pk: int) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any] | None, removed: Sequ
     return kept | dict(new or {})
 
 
-def _set_job(connection: Connection, run_pk: int, facts: Mapping[str, Any]) -> None:
-    changed = connection.execute(job.update().where(job.c.run_pk == run_pk).values(facts=dict(facts)))
-    if changed.rowcount == 0:
-        connection.execute(job.insert().values(run_pk=run_pk, facts=dict(facts)))
+def _set_job(link: "Link", run_pk: int, facts: Mapping[str, Any]) -> None:
+    changed = change(link, "UPDATE job SET facts = :facts WHERE run_pk = :run_pk", facts=facts, run_pk=run_pk)
+    if changed == 0:
+        insert(link, "job", {"run_pk": run_pk, "facts": facts})

@@ -7,19 +7,11 @@ import random
 import sqlite3
 import tempfile
 import time
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Engine, event
-
-from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, SettingsError, WaBucketError
+from wabucketref.errors import LocalIOError, NotAuthorised, NotFound, SettingsError, TransientError, WaBucketError
 from wabucketref.filesystem import is_network
 from wabucketref.trackers.embedded.errors import is_busy
-
-WRITE: Final = "catalog_write"
-"""Execution option of a connection whose transaction will write."""
-
-ALTER: Final = "catalog_alter"
-"""Execution option of one that rebuilds tables, which foreign keys would forbid."""
 
 
 def prepare(path: str, *, create: bool, where: str) -> None:
@@ -42,27 +34,35 @@ def prepare(path: str, *, create: bool, where: str) -> None:
         raise _refusal(error, where) from error
 
 
-def listen(engine: Engine, path: str, busy_seconds: float) -> None:
-    """Make each connection and transaction of `engine` ours: journal mode, foreign keys, full sync, explicit BEGIN."""
+def connect(path: str, busy_seconds: float) -> sqlite3.Connection:
+    """A connection of ours; any thread may use it."""
+    raw = sqlite3.connect(path, timeout=busy_seconds, check_same_thread=False)
+    try:
+        settle(raw, path, busy_seconds)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def settle(raw: Any, path: str, busy_seconds: float) -> None:
+    """Make a fresh connection ours: journal mode, full sync, explicit BEGIN."""
+    raw.isolation_level = None
     wanted = "delete" if is_network(path) else "wal"
+    if raw.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+        _patiently(raw, f"PRAGMA journal_mode={wanted}", busy_seconds)
+    raw.execute("PRAGMA synchronous=FULL")
 
-    @event.listens_for(engine, "connect")
-    def on_connect(raw: Any, _record: Any) -> None:
-        raw.isolation_level = None
-        if raw.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
-            _patiently(raw, f"PRAGMA journal_mode={wanted}", busy_seconds)
-        raw.execute("PRAGMA synchronous=FULL")
 
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        raw: Any = connection.connection.dbapi_connection
-        options = connection.get_execution_options()
-        # Only settable between transactions; a connection that altered goes back to the pool switched on again.
-        raw.execute(f"PRAGMA foreign_keys={'OFF' if options.get(ALTER) else 'ON'}")
-        if options.get(WRITE):
-            _patiently(raw, "BEGIN IMMEDIATE", busy_seconds)
-        else:
-            raw.execute("BEGIN")
+def begin(raw: Any, busy_seconds: float, *, write: bool, alter: bool = False) -> None:
+    """Begin a transaction. One that will `write` has the file for itself at once; one that will `alter` rebuilds
+    tables, which foreign keys would forbid."""
+    # Only settable between transactions; a connection that altered goes back to the pool switched on again.
+    raw.execute(f"PRAGMA foreign_keys={'OFF' if alter else 'ON'}")
+    if write:
+        _patiently(raw, "BEGIN IMMEDIATE", busy_seconds)
+    else:
+        raw.execute("BEGIN")
 
 
 def identity(path: str) -> tuple[int, int] | None:
@@ -72,6 +72,19 @@ def identity(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def check_same(path: str, then: tuple[int, int] | None, where: str) -> None:
+    """Refuse to write into a file that nobody can open any more: `path` was `then`.
+
+    Raises:
+        TransientError: it is another one now, or none.
+    """
+    if identity(path) != then:
+        raise TransientError(
+            f"{where} was removed or replaced while it was open",
+            hint="start the command or service again; what was not recorded yet is in the journal",
+        )
 
 
 def _touch(path: str) -> None:

@@ -1,12 +1,10 @@
 """The embedded tracker: the contract, each method one transaction on the catalog.
 
-What few commands need is loaded by them.
+What few commands need is loaded by them, SQLAlchemy included.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
-
-from sqlalchemy import select
 
 from wabucketref.contracts.tracker import AliasHeld, TrackerCapabilities
 from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RecordedAt
@@ -14,16 +12,13 @@ from wabucketref.contracts.tracker_files import Copies, KeptFile
 from wabucketref.errors import AliasTaken, NotFound
 from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
-from wabucketref.model.nearest import nearest
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import ConsoleLine, HistoryRow, Lineage, RunFilter, RunInfo, RunKey, RunState, RunUpdate
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.trackers.embedded import artifacts, infos, labels, runs
-from wabucketref.trackers.embedded.engine import Catalog
-from wabucketref.trackers.embedded.migrate import ensure_schema
-from wabucketref.trackers.embedded.resolve import NEAREST_AMONG, find_version
-from wabucketref.trackers.embedded.rows import find_project
-from wabucketref.trackers.embedded.schema import run, version
+from wabucketref.trackers.embedded import artifacts, runs
+from wabucketref.trackers.embedded.links import Links
+from wabucketref.trackers.embedded.records import read_artifact
+from wabucketref.trackers.embedded.resolve import find_version
 
 _OPENING: Final = RetryPolicy(attempts=4, first_delay=0.1, deadline=5.0)
 """A server that restarts is back in a moment. A file's lock has been waited for already, for longer than this."""
@@ -50,14 +45,20 @@ class EmbeddedTracker:
         """
         self._files = files
         self._copies: Copies | None = None
-        self._catalog = Catalog(url, create=create, busy_seconds=busy_seconds)
+        self._links = Links(url, create=create, busy_seconds=busy_seconds)
         try:
-            self.made_anew = retry(
-                lambda: ensure_schema(self._catalog), _OPENING, what=f"opening {self._catalog.where}"
-            )
+            self.made_anew = retry(self._ensure_schema, _OPENING, what=f"opening {self._links.where}")
         except BaseException:
-            self._catalog.close()
+            self._links.close()
             raise
+
+    def _ensure_schema(self) -> bool:
+        """Whether the catalog was empty and has been made anew."""
+        if self._links.is_current():
+            return False
+        from wabucketref.trackers.embedded.migrate import ensure_schema
+
+        return ensure_schema(self._links.catalog)
 
     def attach_copies(self, copies: Copies) -> None:
         self._copies = copies
@@ -74,92 +75,92 @@ class EmbeddedTracker:
         check_new_alias(alias)
 
     def upsert_run(self, update: RunUpdate) -> RunInfo:
-        with self._catalog.write() as connection:
-            return runs.upsert(connection, update)
+        with self._links.write() as link:
+            return runs.upsert(link, update)
 
     def check(self) -> None:
-        self._catalog.check()
+        self._links.catalog.check()
 
     def append_history(self, key: RunKey, rows: Sequence[HistoryRow]) -> None:
-        with self._catalog.write() as connection:
-            runs.add_history(connection, key, rows)
+        with self._links.write() as link:
+            runs.add_history(link, key, rows)
 
     def append_console(self, key: RunKey, lines: Sequence[ConsoleLine]) -> None:
-        with self._catalog.write() as connection:
-            runs.add_console(connection, key, lines)
+        with self._links.write() as link:
+            runs.add_console(link, key, lines)
 
     def log_artifact(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
         if artifact.is_kept:
             return self._keep(key, artifact)
-        with self._catalog.write() as connection:
-            pk = artifacts.log(connection, key, artifact)
-            return infos.read_artifacts(connection, version.c.id == pk)[0]
+        with self._links.write() as link:
+            pk = artifacts.log(link, key, artifact)
+            return read_artifact(link, pk)
 
     def _keep(self, key: RunKey, artifact: LoggedArtifact) -> ArtifactInfo:
         from wabucketref.trackers.embedded import keeping
 
         assert self._copies is not None
         try:
-            pk = keeping.log(self._catalog, key, artifact, self._copies, self._files())
+            pk = keeping.log(self._links.catalog, key, artifact, self._copies, self._files())
         except AliasTaken:
             self._copies.drop(artifact.xid)
             raise
         self._copies.drop(artifact.xid)
-        with self._catalog.read() as connection:
-            return infos.read_artifacts(connection, version.c.id == pk)[0]
+        with self._links.read() as link:
+            return read_artifact(link, pk)
 
     def use_artifact(self, key: RunKey, xid: str, artifact: LoggedArtifact) -> ArtifactInfo:
-        with self._catalog.write() as connection:
-            pk = artifacts.use(connection, key, xid, artifact)
-            return infos.read_artifacts(connection, version.c.id == pk)[0]
+        with self._links.write() as link:
+            pk = artifacts.use(link, key, xid, artifact)
+            return read_artifact(link, pk)
 
     def add_found(self, uploads: Sequence[FoundUpload]) -> Sequence[Added | AliasHeld]:
         from wabucketref.trackers.embedded import rebuilding
 
-        with self._catalog.write() as connection:
+        with self._links.catalog.write() as connection:
             return rebuilding.add(connection, uploads)
 
     def recorded_in(self, bucket: str) -> Sequence[RecordedAt]:
         from wabucketref.trackers.embedded import relocating
 
-        with self._catalog.read() as connection:
+        with self._links.catalog.read() as connection:
             return relocating.recorded_in(connection, bucket)
 
     def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
         from wabucketref.trackers.embedded import relocating
 
-        with self._catalog.write_in_turn() as connection:
+        with self._links.catalog.write_in_turn() as connection:
             relocating.relocate(connection, old, new, seen)
 
     def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
         from wabucketref.trackers.embedded import kept
 
-        with self._catalog.read() as connection:
+        with self._links.catalog.read() as connection:
             return kept.kept_files(connection, ref, project)
 
     def kept_urls(self, ref: ArtifactRef, project: tuple[str, str], paths: Sequence[str]) -> Mapping[str, str]:
         from wabucketref.trackers.embedded import kept
 
-        with self._catalog.read() as connection:
+        with self._links.catalog.read() as connection:
             return kept.kept_urls(connection, ref, project, paths, self._files())
 
     def finish_run(self, key: RunKey, state: RunState, exit_code: int) -> None:
-        with self._catalog.write() as connection:
-            runs.finish(connection, key, state, exit_code)
+        with self._links.write() as link:
+            runs.finish(link, key, state, exit_code)
 
     def set_aliases(self, key: ArtifactRef, project: tuple[str, str], bucket: str, add: Sequence[str]) -> ArtifactInfo:
         from wabucketref.trackers.embedded import aliases
 
-        with self._catalog.write() as connection:
-            pk = aliases.add(connection, key, project, bucket, add)
-            return infos.read_artifacts(connection, version.c.id == pk)[0]
+        with self._links.write() as link:
+            pk = aliases.add(link, key, project, bucket, add)
+            return read_artifact(link, pk)
 
     def remove_alias(self, key: ArtifactRef, project: tuple[str, str], bucket: str) -> ArtifactInfo:
         from wabucketref.trackers.embedded import aliases
 
-        with self._catalog.write() as connection:
-            pk = aliases.drop(connection, key, project, bucket)
-            return infos.read_artifacts(connection, version.c.id == pk)[0]
+        with self._links.write() as link:
+            pk = aliases.drop(link, key, project, bucket)
+            return read_artifact(link, pk)
 
     def remove_artifact(self, ref: ArtifactRef, project: tuple[str, str], bucket: str) -> None:
         from wabucketref.trackers.embedded import aliases
@@ -167,13 +168,13 @@ class EmbeddedTracker:
         if bucket == SERVED:
             self._remove_kept(ref, project)
             return
-        with self._catalog.write() as connection:
-            aliases.remove_upload(connection, ref, project, bucket)
+        with self._links.write() as link:
+            aliases.remove_upload(link, ref, project, bucket)
 
     def _remove_kept(self, ref: ArtifactRef, project: tuple[str, str]) -> None:
         from wabucketref.trackers.embedded.sdk import dropping
 
-        with self._catalog.write() as connection:
+        with self._links.catalog.write() as connection:
             try:
                 found = find_version(connection, ref, project, SERVED)
             except NotFound:
@@ -185,50 +186,42 @@ class EmbeddedTracker:
                 storage.delete(key)
 
     def resolve(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> ArtifactInfo:
-        with self._catalog.read() as connection:
-            found = find_version(connection, ref, project, bucket)
-            return infos.read_artifacts(connection, version.c.id == found.id)[0]
+        with self._links.read() as link:
+            found = find_version(link, ref, project, bucket)
+            return read_artifact(link, found.id)
 
     def list_artifacts(
         self, project: tuple[str, str], type: str | None = None, name: str | None = None
     ) -> Sequence[ArtifactInfo]:
         """All versions whose files are there, newest first: removed and replaced ones are left out."""
-        with self._catalog.read() as connection:
-            project_pk = find_project(connection, project)
-            if project_pk is None:
-                return []
-            return infos.read_artifacts(connection, infos.in_project(project_pk, type, name))
+        from wabucketref.trackers.embedded import looking
+
+        with self._links.catalog.read() as connection:
+            return looking.artifacts(connection, project, type, name)
 
     def lineage(self, ref: ArtifactRef, project: tuple[str, str], bucket: str | None = None) -> Lineage:
         from wabucketref.trackers.embedded.lineage import read_lineage
 
-        with self._catalog.read() as connection:
+        with self._links.catalog.read() as connection:
             return read_lineage(connection, find_version(connection, ref, project, bucket).id)
 
     def list_runs(self, project: tuple[str, str], wanted: RunFilter | None = None) -> Sequence[RunInfo]:
-        with self._catalog.read() as connection:
-            project_pk = find_project(connection, project)
-            if project_pk is None:
-                return []
-            return infos.read_runs(connection, (run.c.project_pk == project_pk) & labels.wanted(wanted or RunFilter()))
+        from wabucketref.trackers.embedded import looking
+
+        with self._links.catalog.read() as connection:
+            return looking.runs(connection, project, wanted or RunFilter())
 
     def get_run(self, key: RunKey) -> RunInfo:
-        with self._catalog.read() as connection:
-            project_pk = find_project(connection, (key.entity, key.project))
-            here = run.c.project_pk == project_pk
-            found = infos.read_runs(connection, here & (run.c.run_id == key.run_id))
-            if found:
-                return found[0]
-            others = select(run.c.run_id).where(here).order_by(run.c.id.desc()).limit(NEAREST_AMONG)
-            near = nearest(key.run_id, connection.scalars(others))
-        raise NotFound(
-            f"run {key.run_id} is not in project {key.entity}/{key.project}",
-            hint=f"did you mean {near}?" if near else "see `wabucket runs`",
-        )
+        from wabucketref.trackers.embedded import looking
+
+        with self._links.catalog.read() as connection:
+            return looking.run(connection, key)
 
     def history(self, key: RunKey) -> Sequence[HistoryRow]:
-        with self._catalog.read() as connection:
-            return infos.read_history(connection, key)
+        from wabucketref.trackers.embedded import looking
+
+        with self._links.catalog.read() as connection:
+            return looking.history(connection, key)
 
     def close(self) -> None:
-        self._catalog.close()
+        self._links.close()

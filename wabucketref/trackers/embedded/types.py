@@ -1,13 +1,12 @@
 """Column types that mean the same in every database."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from wabucketref.errors import InvalidValue
+from wabucketref.trackers.embedded.sql import decode, encode, moment
 
 
 class Json(TypeDecorator[Any]):
@@ -23,9 +22,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else encode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        if value == "{}":
-            return {}
-        return None if value is None else json.loads(value)
+        return decode(value)
 
 
 class Utc(TypeDecorator[datetime]):
@@ -37,25 +34,8 @@ class Utc(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+        utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        found: datetime = value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def encode(value: Any) -> str:
-    """JSON text of plain Python data.
-
-    Raises:
-        InvalidValue: it holds something that is not JSON-like.
-    """
-    try:
-        return json.dumps(value, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(
-            f"a value cannot be recorded: {error}", hint="use numbers, text, lists and mappings"
-        ) from error
+        return moment(value)

@@ -40,7 +40,7 @@ def reserve(
     for digest in wanted:
         if digest not in found:
             facts = {"project_pk": project_pk, "digest": digest, "draft_pk": draft_pk, "created": now}
-            insert_missing(connection, blob, {**facts, "key": new_key()})
+            insert_missing(connection, blob.name, {**facts, "key": new_key()})
     return of_digests(connection, project_pk, wanted)
 
 

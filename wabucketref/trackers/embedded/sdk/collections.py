@@ -164,8 +164,8 @@ def ensure_collection(connection: Connection, project_pk: int, kind: str, name: 
             hint="choose another name, or the type it has",
         )
     now = datetime.now(UTC)
-    type_pk = ensure(connection, artifact_type, {"project_pk": project_pk, "name": kind})
-    pk = ensure(connection, sequence, {"type_pk": type_pk, "name": name}, next_number=0)
+    type_pk = ensure(connection, artifact_type.name, {"project_pk": project_pk, "name": kind})
+    pk = ensure(connection, sequence.name, {"type_pk": type_pk, "name": name}, next_number=0)
     detail = collection_detail.c
     connection.execute(collection_detail.delete().where(detail.sequence_pk == pk))
     connection.execute(collection_detail.insert().values(sequence_pk=pk, portfolio=portfolio, created=now))
@@ -209,7 +209,7 @@ def move(connection: Connection, one: Collection, kind: str) -> None:
     check_type_name(kind)
     if kind != one.type:
         _only_served(connection, one)
-        type_pk = ensure(connection, artifact_type, {"project_pk": one.project.pk, "name": kind})
+        type_pk = ensure(connection, artifact_type.name, {"project_pk": one.project.pk, "name": kind})
         connection.execute(sequence.update().where(sequence.c.id == one.pk).values(type_pk=type_pk))
     _detail(connection, one, updated=datetime.now(UTC))
 

@@ -261,4 +261,6 @@ def _join(
     naming.give(connection, collection, pk, names)
     versions.tag(connection, pk, tags, ())
     if producer_pk is not None:
-        insert_missing(connection, run_output, {"run_pk": producer_pk, "xid": f"draft:{draft_pk}", "version_pk": pk})
+        insert_missing(
+            connection, run_output.name, {"run_pk": producer_pk, "xid": f"draft:{draft_pk}", "version_pk": pk}
+        )

@@ -9,7 +9,7 @@ from wabucketref.trackers.embedded.rows import insert_many
 from wabucketref.trackers.embedded.sdk import paging
 from wabucketref.trackers.embedded.sdk.facts import File
 from wabucketref.trackers.embedded.sdk.tables import blob, entry
-from wabucketref.trackers.embedded.types import encode
+from wabucketref.trackers.embedded.sql import encode
 
 _AT_ONCE: Final = 5_000
 
@@ -20,7 +20,7 @@ def add(connection: Connection, version_pk: int, files: Iterable[File]) -> None:
         (version_pk, file.path, file.digest, file.size, file.ref, file.blob_pk, encode(dict(file.extra)))
         for file in files
     ]
-    insert_many(connection, entry, rows)
+    insert_many(connection, entry.name, entry.columns.keys(), rows)
 
 
 def drop(connection: Connection, version_pk: int) -> None:

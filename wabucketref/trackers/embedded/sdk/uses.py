@@ -18,7 +18,7 @@ def use(connection: Connection, key: RunKey, version_pk: int) -> None:
         NotFound: there is no such run.
     """
     run_pk, _ = require_run(connection, key)
-    insert_missing(connection, run_use, {"run_pk": run_pk, "xid": f"sdk:{version_pk}", "version_pk": version_pk})
+    insert_missing(connection, run_use.name, {"run_pk": run_pk, "xid": f"sdk:{version_pk}", "version_pk": version_pk})
 
 
 def users(connection: Connection, version_pk: int) -> Sequence[int]:
