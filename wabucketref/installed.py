@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "wabucketref."
 """Of the entry-point groups: ``wabucketref.storage``, ``.tracker``, ``.context``, ``.outputs``, ``.executor``."""
 
+_METADATA: Final = (".dist-info", ".egg-info", ".egg")
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -57,13 +59,40 @@ class NothingInstalled(Installed):
 
 
 def _scan() -> list[Registered]:
-    from importlib import metadata  # slow to import, and not needed for what is built in
+    places = [place for place in _installed_path() if may_register(place)]
+    if not places:
+        return []
+    from importlib import metadata  # slow to import, and most have no plugin
 
-    return [one for distribution in metadata.distributions(path=_installed_path()) for one in _of(distribution)]
+    return [one for distribution in metadata.distributions(path=places) for one in _of(distribution)]
+
+
+def may_register(place: str) -> bool:
+    """Whether a distribution installed at `place` may have plugins: one says so, or only the interpreter can tell."""
+    try:
+        with os.scandir(place) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(_METADATA)]
+    except NotADirectoryError:
+        return True  # an archive
+    except OSError:
+        return False
+    return any(name.endswith(".egg") or _mentions(os.path.join(place, name)) for name in names)
+
+
+def _mentions(metadata: str) -> bool:
+    try:
+        with open(os.path.join(metadata, "entry_points.txt"), "rb") as file:
+            return f"[{PREFIX}".encode() in file.read()
+    except NotADirectoryError:
+        return True  # metadata in one file
+    except OSError:
+        return False
 
 
 def _of(distribution: "Distribution") -> list[Registered]:
-    if PREFIX not in (distribution.read_text("entry_points.txt") or ""):  # parsing those of all would take a while
+    if f"[{PREFIX}" not in (
+        distribution.read_text("entry_points.txt") or ""
+    ):  # parsing those of all would take a while
         return []
     package = distribution.metadata["Name"] or "an unnamed package"
     entries = [entry for entry in distribution.entry_points if entry.group.startswith(PREFIX)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from wabucketref.errors import UsageError
+from wabucketref.installed import may_register
 from wabucketref.registry import PluginProblem, Registry
 
 GROUP = "wabucketref.testkind"
@@ -62,6 +63,29 @@ def test_a_plugin_is_found_listed_and_loaded_once(site: Installed) -> None:
     assert "wbplug_good" not in sys.modules
     assert found.get("extra") is found.get("extra")
     assert found.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ({"x-1.dist-info/entry_points.txt": "[console_scripts]\nx = wabucketref.__main__:main\n"}, False),
+        ({"x-1.dist-info/METADATA": "Name: x\n", "y.pth": "", "z.py": "[wabucketref.storage]"}, False),
+        ({"x-1.dist-info/entry_points.txt": "[wabucketref.storage]\n"}, True),
+        ({"x.egg-info/entry_points.txt": "[a]\nb = c:d\n[wabucketref.executor]\n"}, True),
+        ({"x-1.py3.11.egg-info": "Metadata-Version: 1.0\n"}, True),
+        ({"x-1.egg/EGG-INFO/entry_points.txt": ""}, True),
+    ],
+)
+def test_the_interpreter_is_asked_only_where_something_may_be_registered(
+    tmp_path: Path, made: dict[str, str], expected: bool
+) -> None:
+    for name, text in made.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    assert may_register(str(tmp_path)) is expected
+    assert not may_register(str(tmp_path / "missing"))
+    (tmp_path / "all.zip").write_bytes(b"")
+    assert may_register(str(tmp_path / "all.zip"))
 
 
 def test_unknown_name_has_the_nearest_as_hint(site: Installed) -> None:

@@ -1,6 +1,5 @@
 """What an upload made, as Markdown for people: a small table, and the lineage as a chart."""
 
-import html
 from collections.abc import Sequence
 from typing import Final
 
@@ -39,10 +38,12 @@ def chart(facts: OutputFacts) -> str:
 
 def _cell(value: str) -> str:
     """Text that ends no cell, row or element, and is no Markdown of its own."""
+    from html import escape  # loaded where a summary is written
+
     plain = " ".join("".join(one if one.isprintable() else " " for one in value[: 4 * _MAX_CELL]).split())
     if len(plain) > _MAX_CELL:
         plain = f"{plain[:_MAX_CELL]}…"
-    return "".join(one if one not in _MARKS else f"&#{ord(one)};" for one in html.escape(plain))
+    return "".join(one if one not in _MARKS else f"&#{ord(one)};" for one in escape(plain))
 
 
 _MARKS: Final = frozenset("|`*_[]\\~!@:")

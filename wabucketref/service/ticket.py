@@ -1,6 +1,5 @@
 """Tickets: what a caller holds of an operation under way."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -89,6 +88,8 @@ class Ticket(Generic[T]):
         return self._progress
 
     def __await__(self) -> Generator[Any, None, T]:
+        import asyncio  # scripts that await have it; others need not load it
+
         return asyncio.to_thread(self.wait).__await__()
 
     def __repr__(self) -> str:

@@ -1,6 +1,5 @@
 """The tags that an Apolo job was started with, by ``apolo-sdk``. The SDK is imported only when it is asked."""
 
-import asyncio
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,8 @@ def configured(environ: Mapping[str, str]) -> bool:
 
 def fetch_tags(job_id: str) -> Sequence[str]:
     """The tags of the job. Blocks; raises whatever the SDK does."""
+    import asyncio  # loaded on the platform alone
+
     return asyncio.run(_fetch(job_id))
 
 

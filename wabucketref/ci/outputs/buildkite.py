@@ -1,7 +1,6 @@
 """Buildkite: the build's meta-data and an annotation, both through its agent."""
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -40,6 +39,8 @@ def _tell(words: Sequence[str], text: str, environ: Mapping[str, str]) -> None:
     Raises:
         LocalIOError: it is not there, fails, or takes too long.
     """
+    import subprocess  # loaded where the agent is run
+
     passed = {name: value for name, value in environ.items() if name.upper().startswith(_PASSED_ON)}
     what = f"`{_AGENT} {' '.join(words[:2])}`"
     hint = "the artifact itself is safe; see the log of the agent"

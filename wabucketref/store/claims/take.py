@@ -7,7 +7,6 @@ from wabucketref.failpoints import hit
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.held import Held
-from wabucketref.store.claims.listed import take_listed
 from wabucketref.store.claims.single import read_claim, take_single
 from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
@@ -27,6 +26,8 @@ def take_claim(
     if able.create_if_absent and able.replace_if_match:
         taken = take_single(storage, layout, me, xid, adopts=adopts)
     else:
+        from wabucketref.store.claims.listed import take_listed  # few stores need it
+
         taken = take_listed(storage, layout, me, xid, cancel.wait, adopts=adopts)
     hit("claim.taken")
     return Held(taken, str(ref))

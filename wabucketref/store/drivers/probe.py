@@ -29,8 +29,6 @@ from wabucketref.errors import (
 )
 from wabucketref.failpoints import hit
 from wabucketref.retry import RetryPolicy, retry
-from wabucketref.store.drivers.local import LocalStorage
-from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.wrappers.declared import Declared
 from wabucketref.store.wrappers.wrapper import Wrapper
 
@@ -227,7 +225,7 @@ def settle(
     `identity` tells buckets apart in the cache; by default the storage's own ``identity`` (which has the endpoint, as
     one URL may mean another bucket elsewhere), else its URL.
     """
-    if isinstance(_innermost(storage), LocalStorage | MemoryStorage) or not storage.capabilities.create_if_absent:
+    if getattr(_innermost(storage), "proven", False) or not storage.capabilities.create_if_absent:
         return storage
     cache = ProbeCache(cache_directory) if cache_directory is not None else None
     return Probed(storage, cache, identity or _identity(storage), policy)

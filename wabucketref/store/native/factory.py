@@ -1,22 +1,24 @@
-"""Which plane carries a bucket: the native one where it can, else that of fsspec; or the one that the user wants."""
+"""Which plane carries a bucket: the native one where it can, else that of fsspec; or the one that the user wants.
+
+What speaks to one kind of store is loaded with the first bucket there.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wabucketref.contracts.factories import API_VERSION, StorageFactory
-from wabucketref.contracts.storage import Capabilities, Storage
+from wabucketref.contracts.storage import Storage
 from wabucketref.errors import SettingsError
-from wabucketref.store.drivers import gcs as gcs_driver
-from wabucketref.store.drivers import s3 as s3_driver
-from wabucketref.store.drivers.gcs_client import emulator_from
 from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url, public
-from wabucketref.store.native.gcs import NativeGcs, NativeGcsStorage
 from wabucketref.store.native.http import Unfit
-from wabucketref.store.native.s3 import NativeS3, NativeS3Storage
+
+if TYPE_CHECKING:
+    from wabucketref.store.native.gcs import NativeGcsStorage
+    from wabucketref.store.native.s3 import NativeS3Storage
 
 PLANE: Final = "WABUCKET_DATA_PLANE"
 _log = logging.getLogger(__name__)
@@ -28,9 +30,17 @@ class Planes:
 
     native: Callable[[str, Mapping[str, str]], Storage]
     """Raises Unfit when it cannot be configured."""
-    fsspec: StorageFactory
-    capabilities: Capabilities
+    load: Callable[[], StorageFactory]
+    """That of fsspec."""
     api_version: int = API_VERSION
+
+    @property
+    def fsspec(self) -> StorageFactory:
+        return self.load()
+
+    @property
+    def capabilities(self) -> Any:
+        return getattr(self.fsspec, "capabilities", None)
 
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
         """Implements StorageFactory."""
@@ -48,12 +58,14 @@ class Planes:
         return self.fsspec.open(url, environ)
 
 
-def open_s3(url: str, environ: Mapping[str, str]) -> NativeS3Storage:
+def open_s3(url: str, environ: Mapping[str, str]) -> "NativeS3Storage":
     """``s3://BUCKET[/PREFIX]`` with the AWS tools' credentials, region and ``AWS_ENDPOINT_URL[_S3]``.
 
     Raises:
         Unfit: the other plane is needed.
     """
+    from wabucketref.store.native.s3 import NativeS3, NativeS3Storage
+
     address = parse_bucket_url(url, "s3")
     client = NativeS3(address, environ, stall_seconds(environ))
     client.look_ahead()
@@ -61,12 +73,15 @@ def open_s3(url: str, environ: Mapping[str, str]) -> NativeS3Storage:
     return NativeS3Storage(address, client)
 
 
-def open_gs(url: str, environ: Mapping[str, str]) -> NativeGcsStorage:
+def open_gs(url: str, environ: Mapping[str, str]) -> "NativeGcsStorage":
     """``gs://BUCKET[/PREFIX]`` with Google's default credentials, or anonymously ``STORAGE_EMULATOR_HOST``.
 
     Raises:
         Unfit: the other plane is needed.
     """
+    from wabucketref.store.drivers.gcs_client import emulator_from
+    from wabucketref.store.native.gcs import NativeGcs, NativeGcsStorage
+
     address = parse_bucket_url(url, "gs", "gcs")
     client = NativeGcs(emulator_from(environ), stall=stall_seconds(environ))
     client.look_ahead()
@@ -74,5 +89,17 @@ def open_gs(url: str, environ: Mapping[str, str]) -> NativeGcsStorage:
     return NativeGcsStorage(BucketUrl("gs", address.bucket, address.prefix), client)
 
 
-GS = Planes(open_gs, gcs_driver.FACTORY, gcs_driver.CAPABILITIES)
-S3 = Planes(open_s3, s3_driver.FACTORY, s3_driver.CAPABILITIES)
+def _fsspec_s3() -> StorageFactory:
+    from wabucketref.store.drivers.s3 import FACTORY
+
+    return FACTORY
+
+
+def _fsspec_gs() -> StorageFactory:
+    from wabucketref.store.drivers.gcs import FACTORY
+
+    return FACTORY
+
+
+GS = Planes(open_gs, _fsspec_gs)
+S3 = Planes(open_s3, _fsspec_s3)

@@ -7,7 +7,7 @@ import ssl
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from wabucketref.contracts.storage import Buffer, Sink
@@ -162,7 +162,7 @@ class Pool:
         origin, seconds = self.origin, min(CONNECT_SECONDS, self._stall)
         host, port = (origin.proxy.host, origin.proxy.port) if origin.proxy else (origin.host, origin.port)
         try:
-            sock = socket.create_connection((host, port), seconds)
+            sock = socket.create_connection((_plain(host), port), seconds)
         except OSError as error:
             raise Unreached(f"cannot connect to {host}:{port}: {error}") from error
         try:
@@ -207,6 +207,11 @@ def guarded(sink: Sink) -> Sink:
             raise SinkRaised(error) from error
 
     return take
+
+
+def _plain(host: str) -> Any:
+    """As bytes, for which the interpreter does not load its tables of international names."""
+    return host.encode() if host.isascii() else host
 
 
 def _early(connection: Connection, error: OSError) -> Head:

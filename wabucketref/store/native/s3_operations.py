@@ -164,8 +164,8 @@ def error_of(head: Head, body: bytes, *, inside: bool = False) -> dict[str, Any]
 
 def _between(text: str, name: str) -> str:
     match = re.search(rf"<{name}>([^<]{{0,2000}})</{name}>", text)
-    if match is None:
-        return ""
+    if match is None or "&" not in match[1]:
+        return "" if match is None else match[1]
     from html import unescape
 
     return unescape(match[1])
