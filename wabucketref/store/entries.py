@@ -8,6 +8,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted
 from typing import IO, TYPE_CHECKING, Any, Final, overload
 
 from wabucketref.errors import IntegrityError
@@ -23,7 +24,6 @@ MAX_WINDOW_BYTES: Final = 128 << 20
 _READ_BYTES: Final = 256 << 10
 _LINES: Final = 256
 """Compressed together: a call lets other threads run, and gets its turn again late."""
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,13 @@ def decode_line(line: bytes) -> Entry:
 
 
 def encode_line(entry: Entry) -> bytes:
-    return _encode(entry.to_dict()).encode() + b"\n"
+    """JSON, by hand: there is one for each file, and the library's encoder takes twice as long."""
+    if entry.type == "directory":
+        return f'{{"path":{quoted(entry.path)},"type":"directory"}}\n'.encode()
+    etag = f',"etag":{quoted(entry.etag)}' if entry.etag is not None else ""
+    version = f',"version":{quoted(entry.version)}' if entry.version is not None else ""
+    told = f'"size":{entry.size},"digest":{quoted(entry.digest)}{etag}{version}'
+    return f'{{"path":{quoted(entry.path)},{told}}}\n'.encode()
 
 
 def read_entries(chunks: Iterable[bytes], header: Header, where: str) -> Iterator[Entry]:

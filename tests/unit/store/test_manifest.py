@@ -73,6 +73,18 @@ def test_any_entries_survive(files: dict[str, int]) -> None:
     assert Header.decode(said.encode(), "it") == said
 
 
+facts = st.none() | st.text(st.characters(codec="utf-8"), max_size=9)
+
+
+@given(paths, st.integers(0, 1 << 62), facts, facts)
+def test_a_line_is_what_the_library_makes_of_an_entry(
+    path: str, size: int, etag: str | None, version: str | None
+) -> None:
+    for entry in (Entry(path, size, D, "file", etag, version), Entry(path, 0, "", "directory")):
+        text = json.dumps(entry.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        assert encode_line(entry) == text.encode() + b"\n"
+
+
 def test_directories_and_store_facts_survive() -> None:
     entries = [Entry("a", 0, "", "directory"), B, Entry("c d", 0, digest_of(b""))]
     data, said = write(*entries)
