@@ -22,7 +22,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import Conflict
 from wabucketref.store.drivers.s3_copy import Copies
 from wabucketref.store.native.factory import S3
-from wabucketref.store.native.s3 import NativeS3Storage
+from wabucketref.store.native.s3_storage import NativeS3Storage
 
 
 @pytest.mark.slow

@@ -49,6 +49,8 @@ class Capabilities:
     """What no key can hold, because the store would take it for something else: refused with ``UsageError``."""
     local: bool = False
     """Keys are paths on a disk of this machine."""
+    many: bool = False
+    """It is a ``contracts.many.Many`` as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ class Slot(Generic[R]):
             self._error = error
         self.done = True
 
+    def settle(self, result: R) -> None:
+        """It was done by other means."""
+        self._work, self._result, self.done = None, result, True
+
     def result(self) -> R:
         """What the work gave, or raised."""
         if self._error is not None:

@@ -11,6 +11,8 @@ _MIB: Final = 1 << 20
 HELD_BYTES: Final = 4 * _MIB
 """Of a request whose answer is taken piece by piece so much is in memory, at most."""
 
+SMALL_BYTES: Final = 64 << 10
+
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
@@ -23,6 +25,11 @@ class TransferLimits:
     part_size: int = 8 * _MIB
     multipart_threshold: int = 16 * _MIB
     """Larger files go in parts."""
+
+    @property
+    def small(self) -> int:
+        """Files up to so many bytes go many at a time, where the storage can."""
+        return min(SMALL_BYTES, self.multipart_threshold)
 
     def part_bytes(self, size: int, smallest: int) -> int:
         """The part size for a file of `size` bytes, so that it fits into as many parts as stores allow.

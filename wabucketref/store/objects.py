@@ -76,6 +76,10 @@ class Objects:
         self._taken[position] = True
         return self._at(position)
 
+    def __contains__(self, path: str) -> bool:
+        """Whether it is there, and nobody took it."""
+        return bool(self._sizes) and self._find(path) is not None
+
     def __iter__(self) -> Iterator[ObjectInfo]:
         """Those that nobody took."""
         return (self._at(position) for position, taken in enumerate(self._taken) if not taken)

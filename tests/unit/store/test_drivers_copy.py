@@ -17,8 +17,8 @@ from wabucketref.store.drivers import s3_copy
 from wabucketref.store.drivers.s3_copy import Copies
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.native.factory import S3
-from wabucketref.store.native.s3 import NativeS3Storage
 from wabucketref.store.native.s3_operations import document
+from wabucketref.store.native.s3_storage import NativeS3Storage
 
 pytestmark = pytest.mark.needs("cc")
 TWO = replace(REF, alias="two")

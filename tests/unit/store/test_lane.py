@@ -1,8 +1,9 @@
 """The threads of a transfer: order, failures, large files beside small ones, and how many at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import pytest
 
@@ -218,3 +219,73 @@ def test_another_program_at_the_processor_is_no_network() -> None:
 def test_never_less_than_one() -> None:
     link = Link(useful=1, busy=0.1, most=1)
     assert link.run(2000) == 1
+
+
+class InPairs:
+    """Does odd numbers together, two at a time and the later one first; of these it declines those that end in 5."""
+
+    def __init__(self, most: int = 1 << 30) -> None:
+        self.threads: set[threading.Thread] = set()
+        self._left = most
+
+    def takes(self, item: Item) -> bool:
+        return bool(item.number % 2)
+
+    def run(self, items: Iterator[Item]) -> Generator[tuple[Item, str | None]]:
+        self.threads.add(threading.current_thread())
+        while self._left and (pair := list(islice(items, 2))):
+            self._left -= 1
+            for item in reversed(pair):
+                yield item, None if item.number % 10 == 5 else f"together {item.number}"
+
+
+def expected(number: int) -> str:
+    return f"alone {number}" if number % 2 == 0 or number % 10 == 5 else f"together {number}"
+
+
+@pytest.mark.parametrize("window", [1, 3, 40, 1000])
+def test_what_is_done_together_comes_in_order_with_the_rest(window: int) -> None:
+    pairs = InPairs()
+    with crew() as four:
+        results = four.in_order(lambda item: f"alone {item.number}", map(Item, range(200)), (), window, pairs)
+        assert list(results) == [expected(number) for number in range(200)]
+    assert pairs.threads == {threading.current_thread()}
+
+
+def test_what_was_not_asked_for_together_is_done_by_itself() -> None:
+    with crew() as four:
+        results = list(
+            four.in_order(lambda item: f"alone {item.number}", map(Item, range(40)), together=InPairs(most=2))
+        )
+    assert [result for result in results if result.startswith("together")] == [f"together {n}" for n in (1, 3, 7)]
+    assert len(results) == 40
+
+
+def test_a_failure_of_what_is_done_together_stops_all() -> None:
+    class Failing(InPairs):
+        def run(self, items: Iterator[Item]) -> Generator[tuple[Item, str | None]]:
+            yield next(items), "one"
+            raise LocalIOError("the disk is gone")
+
+    with crew() as four:
+        with pytest.raises(LocalIOError, match="gone"):
+            list(four.in_order(lambda item: "alone", map(Item, range(40)), together=Failing()))
+        four.begin_anew()
+        assert list(four.in_order(lambda item: item.number, map(Item, range(3)))) == [0, 1, 2]
+
+
+def test_a_failure_elsewhere_stops_what_is_done_together() -> None:
+    failed = threading.Event()
+
+    def work(item: Item) -> str:
+        failed.set()
+        raise LocalIOError("the disk is gone")
+
+    class Waiting(InPairs):
+        def run(self, items: Iterator[Item]) -> Generator[tuple[Item, str | None]]:
+            for item in items:
+                failed.wait(5)
+                yield item, "together"
+
+    with crew() as four, pytest.raises(LocalIOError, match="gone"):
+        list(four.in_order(work, map(Item, range(1000)), together=Waiting()))

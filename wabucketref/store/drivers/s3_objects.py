@@ -63,6 +63,12 @@ class S3Objects:
             return None if int(answer.get("ContentLength") or 0) > limit else limit
 
         data, answer = self._client.get(self.request(key), self.names(key), wanted)
+        return self.content_of(key, data, answer, limit)
+
+    def content_of(
+        self, key: str, data: bytes | None, answer: Mapping[str, Any], limit: int
+    ) -> tuple[bytes, ObjectInfo]:
+        """What :meth:`read` returns of an answer, or raises."""
         if data is None:
             size = answer.get("ContentLength", "more")
             raise IntegrityError(f"bucket {self.url}, object {key!r}: {size} bytes, at most {limit} expected")
@@ -92,11 +98,23 @@ class S3Objects:
         return read_in_steps(partial(self.read_range, key), start, length, sink)
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        request, arguments = self.asked_put(key, data, if_absent=if_absent, if_match=if_match)
+        return self.stored(key, request, arguments, self._client.call(request, "put_object", arguments))
+
+    def asked_put(
+        self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None
+    ) -> tuple[S3Request, dict[str, Any]]:
+        """The request and the arguments of :meth:`put`."""
         arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **_condition(if_absent, if_match)}
-        request = self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None)
-        answer = self._client.call(request, "put_object", arguments)
-        self._checksums.check(request, arguments, answer, lambda: self.read(key, limit=len(data))[0])
-        return _info(key, len(data), answer)
+        return self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None), arguments
+
+    def stored(
+        self, key: str, request: S3Request, arguments: Mapping[str, Any], answer: Mapping[str, Any]
+    ) -> ObjectInfo:
+        """What :meth:`put` returns of an answer, or raises."""
+        size = len(arguments["Body"])
+        self._checksums.check(request, arguments, answer, lambda: self.read(key, limit=size)[0])
+        return _info(key, size, answer)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""

@@ -18,7 +18,7 @@ from wabucketref.store.native.http import Unfit
 
 if TYPE_CHECKING:
     from wabucketref.store.native.gcs import NativeGcsStorage
-    from wabucketref.store.native.s3 import NativeS3Storage
+    from wabucketref.store.native.s3_storage import NativeS3Storage
 
 PLANE: Final = "WABUCKET_DATA_PLANE"
 _log = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ def open_s3(url: str, environ: Mapping[str, str]) -> "NativeS3Storage":
     Raises:
         Unfit: the other plane is needed.
     """
-    from wabucketref.store.native.s3 import NativeS3, NativeS3Storage
+    from wabucketref.store.native.s3 import NativeS3
+    from wabucketref.store.native.s3_storage import NativeS3Storage
 
     address = parse_bucket_url(url, "s3")
     client = NativeS3(address, environ, stall_seconds(environ))

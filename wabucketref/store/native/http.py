@@ -111,8 +111,8 @@ class Pool:
 
     def __init__(self, origin: Origin, trust: Callable[[], ssl.SSLContext], stall: float) -> None:
         self.origin = origin
+        self.stall = stall
         self._trust = trust
-        self._stall = stall
         self._idle: list[Connection] = []
         self._context: ssl.SSLContext | None = None
 
@@ -123,7 +123,7 @@ class Pool:
 
         Raises OSError (Unreached: nothing was sent), Stalled, NotHttp, and what `read` raises.
         """
-        connection = self._take()
+        connection = self.take()
         try:
             try:
                 connection.send(head, body)
@@ -135,11 +135,30 @@ class Pool:
         except BaseException:
             connection.close()
             raise
+        self.give_back(connection)
+        return result
+
+    def take(self) -> Connection:
+        """A connection, for one request or more. Raises as :meth:`open`."""
+        while True:
+            try:
+                connection = self._idle.pop()  # the one that was used last: it is the least likely to have ended
+            except IndexError:
+                return self.open()
+            if not connection.was_closed():
+                return connection
+            connection.close()
+
+    def open(self) -> Connection:
+        """A new connection. Raises OSError (Unreached)."""
+        return Connection(self._connect(), self.stall)
+
+    def give_back(self, connection: Connection) -> None:
+        """One that was taken or opened, whose last answer was read; it blocks."""
         if connection.lasting:
             self._idle.append(connection)
         else:
             connection.close()
-        return result
 
     def close(self) -> None:
         """Close what is not in use; idempotent."""
@@ -148,18 +167,8 @@ class Pool:
 
     __del__ = close
 
-    def _take(self) -> Connection:
-        while True:
-            try:
-                connection = self._idle.pop()  # the one that was used last: it is the least likely to have ended
-            except IndexError:
-                return Connection(self._connect(), self._stall)
-            if not connection.was_closed():
-                return connection
-            connection.close()
-
     def _connect(self) -> socket.socket:
-        origin, seconds = self.origin, min(CONNECT_SECONDS, self._stall)
+        origin, seconds = self.origin, min(CONNECT_SECONDS, self.stall)
         host, port = (origin.proxy.host, origin.proxy.port) if origin.proxy else (origin.host, origin.port)
         try:
             sock = socket.create_connection((_plain(host), port), seconds)
@@ -171,7 +180,7 @@ class Pool:
                 sock = self._secured(sock)
             sock.settimeout(None)
             for side in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                sock.setsockopt(socket.SOL_SOCKET, side, _timeval(self._stall))
+                sock.setsockopt(socket.SOL_SOCKET, side, _timeval(self.stall))
         except BaseException:
             sock.close()
             raise

@@ -2,23 +2,25 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from itertools import chain
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.loop import PerProcess
-from wabucketref.store.drivers.s3 import S3Storage
 from wabucketref.store.drivers.s3_client import endpoint_from
 from wabucketref.store.drivers.s3_errors import answered, translate
-from wabucketref.store.drivers.s3_objects import begins_at
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Request, Wanted
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
+from wabucketref.store.native.fan import Fan, Message
+from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
@@ -34,6 +36,20 @@ _ERROR: Final = 256 << 10
 _ANSWERS: Final = (404, 412)
 """Refusals that say what is there, on which the connection goes on: all of such a request was read by the server."""
 _TRUST: Final = "check that the endpoint speaks TLS (https) and that its certificate is trusted (AWS_CA_BUNDLE)"
+
+
+Answer = tuple[Mapping[str, Any], bytes | None]
+"""Facts, and the body unless it is too long."""
+
+
+class Ask(NamedTuple, Generic[T]):
+    """One of many requests."""
+
+    tag: T
+    request: S3Request
+    one: Asked
+    limit: int
+    """Bytes of the body of a good answer, at most."""
 
 
 class _Elsewhere(Exception):
@@ -144,6 +160,48 @@ class NativeS3:
         except SinkRaised as raised:
             raise raised.error from None
 
+    def many(
+        self, asks: Iterator[Ask[T]], climb: Climb, check: Callable[[], None]
+    ) -> Iterator[tuple[Ask[T], Answer | WaBucketError]]:
+        """Many requests at a time, each once: the facts and the body of each answer. As ``contracts.many.Many``."""
+        first = next(asks, None)
+        if first is None:
+            return
+        line, _ = self._ready(first.request)
+
+        def messages() -> Iterator[Message[tuple[Ask[T], Keys]]]:
+            for ask in chain((first,), asks):
+                _, keys = self._ready(ask.request)
+                yield Message((ask, keys), self._signed(line, ask.one, keys) + ask.one.body, ask.limit)
+                if self._place is not line.place:
+                    return  # the bucket is elsewhere
+
+        with Fan(line.pool, climb, check) as fan:
+            for (ask, keys), came in fan.carry(messages()):
+                try:
+                    answer = self._answer(line, keys, ask, came)
+                except WaBucketError as error:
+                    yield ask, error
+                else:
+                    yield ask, answer
+
+    def _answer(self, line: _Line, keys: Keys, ask: Ask[T], came: Flight | Exception) -> Answer:
+        """What came, or what comes of asking once more, elsewhere or with new credentials."""
+        if isinstance(came, Exception):
+            raise line.failures.of(came, ask.request) from came
+        assert came.head is not None
+        if came.head.status < 300:
+            return facts_of(came.head), came.body
+        self._turn(line, keys, self._refusal(line, ask.request, came.head, came.body))
+        line, keys = self._ready(ask.request)
+        return self._once(
+            line,
+            keys,
+            ask.request,
+            ask.one,
+            lambda connection, head: (facts_of(head), connection.body(head, ask.limit)),
+        )
+
     def close(self) -> None:
         self._line.drop()
 
@@ -151,14 +209,19 @@ class NativeS3:
         line, keys = self._ready(request)
         try:
             return self._once(line, keys, request, one, read)
-        except _Elsewhere as error:
-            self._move(line, str(error))
-        except NotAuthorised as error:
-            if not error.expired:
-                raise
-            self._keys.renew(keys)
+        except (_Elsewhere, NotAuthorised) as error:
+            self._turn(line, keys, error)
         line, keys = self._ready(request)
         return self._once(line, keys, request, one, read)
+
+    def _turn(self, line: _Line, keys: Keys, error: Exception) -> None:
+        """Be ready to ask once more, elsewhere or with new credentials; else raise `error`."""
+        if isinstance(error, _Elsewhere):
+            self._move(line, str(error))
+        elif isinstance(error, NotAuthorised) and error.expired:
+            self._keys.renew(keys)
+        else:
+            raise error
 
     def _once(
         self, line: _Line, keys: Keys, request: S3Request, one: Asked, read: Callable[[Connection, Head], T]
@@ -166,13 +229,9 @@ class NativeS3:
         def judge(connection: Connection, head: Head) -> T | WaBucketError:
             if head.status < 300 or (head.status == 416 and one.method == "GET"):
                 return read(connection, head)
-            body = b"" if one.method == "HEAD" else connection.body(head, _ERROR) or b""
-            response = error_of(head, body)
-            region = head.headers.get("x-amz-bucket-region") or response["Error"].get("Region")
-            if head.status in (301, 307, 400) and region and line.place.elsewhere(region):
-                raise _Elsewhere(region)
-            refusal = answered(response, request, self.endpoint)
-            if head.status in _ANSWERS and not one.body:
+            body = b"" if one.method == "HEAD" else connection.body(head, _ERROR)
+            refusal = self._refusal(line, request, head, body)
+            if isinstance(refusal, WaBucketError) and head.status in _ANSWERS and not one.body:
                 return refusal
             raise refusal
 
@@ -186,6 +245,14 @@ class NativeS3:
         if isinstance(found, WaBucketError):
             raise found
         return found
+
+    def _refusal(self, line: _Line, request: S3Request, head: Head, body: bytes | None) -> Exception:
+        """The error that an answer says."""
+        response = error_of(head, body or b"")
+        region = head.headers.get("x-amz-bucket-region") or response["Error"].get("Region")
+        if head.status in (301, 307, 400) and region and line.place.elsewhere(region):
+            return _Elsewhere(region)
+        return answered(response, request, self.endpoint)
 
     def _signed(self, line: _Line, one: Asked, keys: Keys) -> bytes:
         """The head of the request, signed when it is sent: what waited before may have grown too old."""
@@ -221,37 +288,3 @@ class NativeS3:
         """Go where AWS says that the bucket is from now on."""
         self._place = line.place.elsewhere(region)
         self._line.renew(line)
-
-
-class NativeS3Storage(S3Storage):
-    """As the other plane's, and ranges come as they are read."""
-
-    plane = "native"
-
-    def __init__(self, address: BucketUrl, client: NativeS3) -> None:
-        super().__init__(address, client)
-        self._native = client
-
-    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
-        if length <= 0:
-            return 0
-        count, wanted = 0, f"bytes={start}-{start + length - 1}"
-
-        def take(piece: memoryview) -> None:
-            nonlocal count
-            if count + len(piece) > length:
-                raise self.other_range(key, wanted, {})
-            sink(piece)
-            count += len(piece)
-
-        facts = self._native.pour(
-            self.request(key),
-            {**self.names(key), "Range": wanted},
-            lambda facts: length if begins_at(facts, start) else None,
-            take,
-        )
-        if OUT_OF_RANGE in facts:
-            return 0
-        if UNWANTED in facts:
-            raise self.other_range(key, wanted, facts)
-        return count

@@ -77,7 +77,7 @@ class Connection:
             self.sock.sendall(b"".join((head, body)) if together else head)
             if not together:
                 self._send_all(memoryview(body))
-                self._unsent = _unsent(self.sock)
+                self._unsent = unsent(self.sock)
         except (BlockingIOError, ssl.SSLWantWriteError) as error:
             raise _stalled(self._stall) from error
 
@@ -96,9 +96,12 @@ class Connection:
         deadline = time.monotonic() + _THINKING * self._stall
         while True:
             text = self._head(deadline)
-            head = _parsed(text)
+            head = parsed(text)
             if head.status >= 200:
-                break
+                return self.began(head, text, bodiless=bodiless)
+
+    def began(self, head: Head, text: bytes, *, bodiless: bool = False) -> Head:
+        """`head`, whose `text` an answer began with."""
         headers = head.headers
         if bodiless or head.status in _NO_BODY:
             head.length = 0
@@ -107,19 +110,21 @@ class Connection:
         self.lasting = not last and not unbounded
         return head
 
+    def put_back(self, data: bytes) -> None:
+        """What somebody else has read and not used, before anything is read here; less than a head is."""
+        self._at, self._end = 0, len(data)
+        self._view[: len(data)] = data
+
     def _head(self, deadline: float) -> bytes:
         if self._at == self._end:
             self._at = self._end = 0
         searched = self._at
         while (found := self._buffer.find(b"\r\n\r\n", searched, self._end)) < 0:
+            check_beginning(self._view[self._at : self._end])
             searched = max(self._at, self._end - 3)
             if self._end == _HEAD:
-                if self._at == 0:
-                    raise NotHttp("its head has no end")
                 self._shift()
                 searched = 0
-            if self._end - self._at >= 5 and self._buffer[self._at : self._at + 5] != b"HTTP/":
-                raise NotHttp(f"it begins with {bytes(self._buffer[self._at : self._at + 20])!r}")
             self._fill()
             if time.monotonic() > deadline:
                 raise Stalled(f"no answer for {_THINKING * self._stall:g} s")
@@ -143,7 +148,7 @@ class Connection:
                 count = self.sock.recv_into(view)
                 break
             except (BlockingIOError, ssl.SSLWantReadError) as error:
-                before, self._unsent = self._unsent, _unsent(self.sock)
+                before, self._unsent = self._unsent, unsent(self.sock)
                 if before - self._unsent < self._stall * SLOWEST:
                     raise _stalled(self._stall) from error
         if not count:
@@ -297,7 +302,7 @@ def _stalled(seconds: float) -> Stalled:
     return Stalled(f"no progress for {seconds:g} s (less than 1 KiB/s)")
 
 
-def _unsent(sock: socket.socket) -> int:
+def unsent(sock: socket.socket) -> int:
     """Bytes that were sent and that the other side has not confirmed; 0 where the system does not tell."""
     try:
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder)
@@ -305,7 +310,16 @@ def _unsent(sock: socket.socket) -> int:
         return 0
 
 
-def _parsed(text: bytes) -> Head:
+def check_beginning(of: bytes | memoryview) -> None:
+    """Raises NotHttp: this is not how an answer begins, or too long for a head that has not ended."""
+    if len(of) >= 5 and of[:5] != b"HTTP/":
+        raise NotHttp(f"it begins with {bytes(of[:20])!r}")
+    if len(of) >= _HEAD:
+        raise NotHttp("its head has no end")
+
+
+def parsed(text: bytes) -> Head:
+    """The head of an answer, from its text without the empty line. Raises NotHttp."""
     first, *lines = text.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     status, _, reason = rest.partition(" ")

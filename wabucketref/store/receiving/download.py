@@ -21,17 +21,19 @@ from wabucketref.store.header import check_unchanged, entries_of, read_whole
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
 from wabucketref.store.localio import local
-from wabucketref.store.pool import Crew
+from wabucketref.store.pool import Crew, Together
 from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.fetch import Fetcher, Origin
 from wabucketref.store.receiving.localfiles import LocalFiles
 from wabucketref.store.receiving.safetree import SafeTree
+from wabucketref.store.receiving.small import SmallFiles
 from wabucketref.store.receiving.staging import Staging, real_destination, staging
 from wabucketref.store.receiving.wanted import Wanted
 from wabucketref.store.selection import Selection
 from wabucketref.store.times import created_of
 
-Outcome = Literal["moved", "reused", "directory"]
+Brought = tuple[Literal["moved", "reused", "directory"], int]
+"""What happened to a file, and its size."""
 
 
 def download(
@@ -157,9 +159,11 @@ class _Download:
         with staging(self._real, self._key, self._crew.cancel) as beside:
             self._check(beside)
             with self._there() as there:
-                bring = Bringer(there, beside.tree, self._fetcher(beside), self._files, self._crew)
+                fetcher = self._fetcher(beside)
+                bring = Bringer(there, beside.tree, fetcher, self._files, self._crew)
                 large = self._chosen.largest(self._crew.limits.multipart_threshold)
-                for outcome, size in self._crew.in_order(bring, self._chosen, large):
+                together = self._together(fetcher, bring, fresh=beside.fresh)
+                for outcome, size in self._crew.in_order(bring, self._chosen, large, together=together):
                     moved[outcome][0] += 1
                     moved[outcome][1] += size
             beside.sync()  # before any of it bears its name; one call for all files
@@ -168,6 +172,15 @@ class _Download:
         (files, received), (kept, reused) = moved["moved"], moved["reused"]
         hit("download.done")
         return TransferFigures(received, reused, files, kept, time.monotonic() - started)
+
+    def _together(self, fetcher: Fetching, bring: "Bringer", *, fresh: bool) -> Together[Entry, "Brought"] | None:
+        """What fetches many small files at a time into a staging directory that is `fresh`; where earlier tries left
+        some, or other downloads did, each is looked for."""
+        if not fresh or self._files.keeps_content or not isinstance(fetcher, Fetcher):
+            return None
+        if not fetcher.origin.storage.capabilities.many:
+            return None
+        return SmallFiles(fetcher, bring.is_new, bring.fetched)
 
     def _check(self, beside: Staging) -> None:
         """Refuse what could not be put into place, before anything is fetched."""
@@ -229,20 +242,29 @@ class Bringer:
         self._files = files
         self._crew = crew
 
-    def __call__(self, entry: Entry) -> tuple[Outcome, int]:
+    def is_new(self, entry: Entry) -> bool:
+        """Whether the destination has no such file."""
+        return self._there is None or self._there.look(entry.path) is None
+
+    def fetched(self, entry: Entry) -> Brought:
+        """What is to be done once a file was fetched, and what happened to it."""
+        self._files.keep(self._staged, entry)
+        self._crew.progress.advance(files=1)
+        return "moved", entry.size
+
+    def __call__(self, entry: Entry) -> Brought:
         """What happened, and the size of the file."""
         if entry.type == "directory":
             return "directory", 0
+        if not self._is_here(entry):
+            self._fetcher.fetch(entry)
+            return self.fetched(entry)
+        self._crew.progress.advance(files=1, bytes=entry.size)
+        return "reused", entry.size
+
+    def _is_here(self, entry: Entry) -> bool:
         if self._there is not None and self._files.is_in_place(self._there, entry):
             # A part from an earlier try must not be moved over what is right.
             self._staged.remove(entry.path)
-            outcome: Outcome = "reused"
-        elif self._files.is_equal(self._staged, entry) or self._files.from_cache(self._staged, entry):
-            outcome = "reused"
-        else:
-            self._fetcher.fetch(entry)
-            self._files.keep(self._staged, entry)
-            outcome = "moved"
-        size = entry.size if outcome == "reused" else 0
-        self._crew.progress.advance(files=1, bytes=size)
-        return outcome, entry.size
+            return True
+        return self._files.is_equal(self._staged, entry) or self._files.from_cache(self._staged, entry)

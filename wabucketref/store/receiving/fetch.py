@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, cast
 
+from wabucketref.contracts.many import Many, Read
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import IntegrityError, NotFound
+from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
@@ -40,9 +41,11 @@ class Fetcher:
     """Fetches files of one artifact into `tree`. Thread-safe."""
 
     def __init__(self, origin: Origin, tree: SafeTree, crew: Crew) -> None:
-        self._origin = origin
+        self.origin = origin
+        self.crew = crew
+        self.failed: dict[str, WaBucketError | str] = {}
+        """By path, what became of a first try to read a file with many others: an error, or what is wrong with it."""
         self._tree = tree
-        self._crew = crew
 
     def fetch(self, entry: Entry) -> None:
         """Store the file under its path in the tree; what is there of it already is continued. Not yet durable.
@@ -51,14 +54,14 @@ class Fetcher:
             IntegrityError: the bucket does not hold what the manifest says.
             ReplacedWhileReading: because the artifact was replaced meanwhile.
         """
-        shown = Shown(self._crew.progress)
+        shown = Shown(self.crew.progress)
         descriptor = self._tree.create(entry.path)
         try:
-            if entry.size <= min(_SMALL, self._crew.limits.multipart_threshold):
+            if entry.size <= min(_SMALL, self.crew.limits.multipart_threshold):
                 self._small(entry, descriptor)
                 shown.advance(entry.size)
             else:
-                large = entry.size > self._crew.limits.multipart_threshold
+                large = entry.size > self.crew.limits.multipart_threshold
                 fetch = self._ranges if large else self._stream
                 self._again(entry, descriptor, shown, partial(fetch, entry, descriptor, shown))
             hit("download.file_verified")
@@ -66,8 +69,19 @@ class Fetcher:
             with local(f"write {entry.path!r}"):
                 os.close(descriptor)
 
+    def store(self, entry: Entry, data: bytes) -> None:
+        """Write a file of which nothing is there, and whose content was compared."""
+        descriptor = self._tree.create(entry.path)
+        with local(f"write {entry.path!r}"):
+            try:
+                write_at(descriptor, data, 0)
+            finally:
+                os.close(descriptor)
+        self.crew.progress.advance(bytes=entry.size)
+        hit("download.file_verified")
+
     def _small(self, entry: Entry, descriptor: int) -> None:
-        held = self._crew.budget.acquire(entry.size, self._crew.check)
+        held = self.crew.budget.acquire(entry.size, self.crew.check)
         try:
             for number in range(1, _TRIES + 1):
                 data, problem = self._read(entry)
@@ -79,17 +93,24 @@ class Fetcher:
                 _clear(descriptor)
                 write_at(descriptor, data, 0)
         finally:
-            self._crew.budget.release(held)
+            self.crew.budget.release(held)
 
     def _read(self, entry: Entry) -> tuple[bytes, str | None]:
-        self._crew.check()
+        self.crew.check()
+        storage, read, failed = self.origin.storage, Read(self.origin.key_of(entry.path), entry.size), None
+        if self.failed:
+            failed = self.failed.pop(entry.path, None)
+        if isinstance(failed, str):
+            return b"", failed
         try:
-            data, _ = self._origin.storage.read(self._origin.key_of(entry.path), limit=entry.size)
+            data, _ = (
+                cast(Many, storage).read_again(read, failed) if failed else storage.read(read.key, limit=read.limit)
+            )
         except NotFound:
             return b"", "it is missing"
         except IntegrityError:
             return b"", f"it has more than {entry.size} bytes"
-        return data, _problem(entry, len(data), digest_of(data) if entry.digest else "")
+        return data, problem_of(entry, len(data), digest_of(data) if entry.digest else "")
 
     def _again(self, entry: Entry, descriptor: int, shown: Shown, once: Callable[[Digest], int]) -> None:
         """Have the file written by `once`, which also feeds the digest and returns how long the file is."""
@@ -100,7 +121,7 @@ class Fetcher:
                 size = once(digest)
             except NotFound:
                 self._blame(entry, "it is missing")
-            problem = _problem(entry, size, digest.value() if entry.digest else "")
+            problem = problem_of(entry, size, digest.value() if entry.digest else "")
             if problem is None:
                 return
             with local(f"write {entry.path!r}"):
@@ -114,30 +135,30 @@ class Fetcher:
 
         def take(piece: memoryview) -> None:
             nonlocal done
-            self._crew.check()
+            self.crew.check()
             digest.update(piece)
             with local(f"write {entry.path!r}"):
                 write_at(descriptor, piece, done)
             done += len(piece)
             shown.advance(len(piece))
 
-        held = self._crew.budget.acquire(min(HELD_BYTES, entry.size), self._crew.check)
+        held = self.crew.budget.acquire(min(HELD_BYTES, entry.size), self.crew.check)
         try:
             with local(f"write {entry.path!r}"):
                 _clear(descriptor)
-            size = self._origin.storage.read_to(self._origin.key_of(entry.path), 0, entry.size + 1, take)
+            size = self.origin.storage.read_to(self.origin.key_of(entry.path), 0, entry.size + 1, take)
             if size >= _MIDDLING:
                 begin_writing(descriptor, 0, size)
             return size
         finally:
-            self._crew.budget.release(held)
+            self.crew.budget.release(held)
 
     def _ranges(self, entry: Entry, descriptor: int, shown: Shown, digest: Digest) -> int:
-        key = self._origin.key_of(entry.path)
-        return Ranges(self._origin.storage, key, entry, descriptor, self._crew, shown, digest).run()
+        key = self.origin.key_of(entry.path)
+        return Ranges(self.origin.storage, key, entry, descriptor, self.crew, shown, digest).run()
 
     def _blame(self, entry: Entry, problem: str) -> NoReturn:
-        self._origin.check_unchanged()
+        self.origin.check_unchanged()
         raise IntegrityError(
             f"{entry.path!r} in the bucket is not what its manifest says: {problem}",
             hint="it was damaged or changed in the bucket; `wabucket verify` lists all damage",
@@ -150,7 +171,8 @@ def _clear(descriptor: int) -> None:
         os.ftruncate(descriptor, 0)
 
 
-def _problem(entry: Entry, size: int, digest: str) -> str | None:
+def problem_of(entry: Entry, size: int, digest: str) -> str | None:
+    """What is wrong with so many bytes of this digest, if they shall be the file."""
     if size != entry.size:
         return f"it has {size} bytes, recorded are {entry.size}"
     if entry.digest and digest != entry.digest:

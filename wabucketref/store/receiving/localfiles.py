@@ -27,6 +27,11 @@ class LocalFiles:
         self._deep = deep
         self._wrote = False
 
+    @property
+    def keeps_content(self) -> bool:
+        """Whether earlier downloads left, or this one leaves, the content of files."""
+        return self._contents.holds_any
+
     def is_in_place(self, there: SafeTree, entry: Entry) -> bool:
         """Whether the destination has the file; it is read unless its digest is known."""
         facts = there.look(entry.path)

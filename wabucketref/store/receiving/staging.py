@@ -40,6 +40,8 @@ class Staging:
     tree: SafeTree
     folds_case: bool
     """Whether the disk takes ``A`` and ``a`` for one name."""
+    fresh: bool
+    """Whether nothing was in it when it was locked."""
     descriptor: int
     """Open since before anything was written, so that it learns of every write that failed."""
 
@@ -83,7 +85,7 @@ def staging(real: str, key: str, cancel: Cancel) -> Iterator[Staging]:
         hit("download.staging_made")
         clear_others(real, key)
         with closing(SafeTree(descriptor, path)) as tree:
-            yield Staging(path, tree, _folds_case(descriptor), descriptor)
+            yield Staging(path, tree, _folds_case(descriptor), not os.listdir(descriptor), descriptor)
     except _HOPELESS:
         _clear(path, real)
         raise

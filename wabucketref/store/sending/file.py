@@ -6,6 +6,7 @@ from typing import Protocol
 
 from wabucketref.contracts.storage import Buffer, ObjectInfo
 from wabucketref.contracts.transfer import OpenUpload, TransferMemory
+from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.pool import Crew
@@ -44,6 +45,8 @@ class FileSender:
         self._guarded = guarded
         self._crew = crew
         self._memory = memory
+        self.failed: dict[str, WaBucketError] = {}
+        """By path, what became of a first try to send a file with many others."""
 
     def send(self, found: Found, key: str, seen: ObjectInfo | None, left: OpenUpload | None) -> Sent:
         """Store the file under `key` in the place of `seen`, going on with the upload that an earlier try `left`.
@@ -73,7 +76,7 @@ class FileSender:
 
     def _put(self, found: Found, key: str, seen: ObjectInfo | None, data: Buffer) -> Sent:
         digest = digest_of(data)
-        info = self._guarded.put(key, data, seen)
+        info = self._guarded.put(key, data, seen, self.failed.pop(found.path, None))
         self._crew.progress.advance(bytes=found.size)
         return Sent(digest, info, found.size)
 

@@ -1,8 +1,9 @@
 """Writes under a claim, each on the condition of what was seen under it: a writer that slept cannot undo another's."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Protocol, cast
 
+from wabucketref.contracts.many import Many, Put, Stored
 from wabucketref.contracts.storage import Buffer, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import (
     AlreadyExists,
@@ -41,11 +42,15 @@ class Guarded:
         self._claim = claim
         self._crew = crew
 
-    def put(self, key: str, data: Buffer, seen: ObjectInfo | None) -> ObjectInfo:
-        """Store a small object in the place of `seen`."""
+    def put(self, key: str, data: Buffer, seen: ObjectInfo | None, failed: WaBucketError | None = None) -> ObjectInfo:
+        """Store a small object in the place of `seen`. `failed`: what became of a first try, by :meth:`put_many`."""
 
         def attempt(seen: ObjectInfo | None) -> ObjectInfo:
+            nonlocal failed
             able = self.storage.capabilities
+            if failed is not None:
+                error, failed = failed, None
+                return cast(Many, self.storage).put_again(Put(key, data, able.create_if_absent), error)
             if seen is None:
                 return self.storage.put(key, data, if_absent=able.create_if_absent)
             if able.replace_if_match and seen.etag is not None:
@@ -53,6 +58,16 @@ class Guarded:
             return self.storage.put(key, data)
 
         return self._repeated(key, attempt, seen, OutcomeUnknown)
+
+    def put_many(self, puts: Iterator[Put], width: int) -> Generator[Stored]:
+        """Store small objects where nothing was seen, each once. Only where the storage is able to."""
+
+        def touched() -> Iterator[Put]:
+            for put in puts:
+                self._claim.touch()
+                yield put
+
+        yield from cast(Many, self.storage).put_many(touched(), width, self._crew.check)
 
     def put_large(
         self, key: str, seen: ObjectInfo | None, send: Callable[[bool], ObjectInfo], *, streamed: bool

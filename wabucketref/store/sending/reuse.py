@@ -79,6 +79,10 @@ class Reuse:
             return None
         return old
 
+    def has(self, found: Found) -> bool:
+        """Whether an equal file is in the bucket."""
+        return self._copies and self._might_be_there(found.size) and self._original(found) is not None
+
     def copied(self, found: Found, key: str, seen: ObjectInfo | None) -> tuple[Entry | None, ObjectInfo | None]:
         """The entry of the file once a copy of an equal one is under `key`, in the place of `seen`.
 

@@ -21,6 +21,10 @@ class Seen:
         """The object, which from now on belongs to the new upload and is no leftover."""
         return self._objects.take(key.removeprefix(self._layout.prefix))
 
+    def __contains__(self, key: str) -> bool:
+        """Whether nothing took the object yet."""
+        return key.removeprefix(self._layout.prefix) in self._objects
+
     def leftovers(self) -> Iterator[ObjectInfo]:
         """Files that nothing took: the new upload does not have them."""
         return (info for info in self._objects if self._layout.path_of(info.key) is not None)

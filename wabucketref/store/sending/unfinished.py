@@ -84,6 +84,10 @@ class Unfinished:
         give_back(self._storage, self._memory, upload)
         return None
 
+    def has(self, found: Found) -> bool:
+        """Whether there is one for :meth:`take`."""
+        return found.path in self._left
+
     def give_back(self, upload: OpenUpload) -> None:
         """One that was taken and is of no use."""
         give_back(self._storage, self._memory, upload)

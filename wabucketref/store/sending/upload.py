@@ -12,9 +12,10 @@ from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import Comparing, SourceDigests
-from wabucketref.store.sending.file import FileSender, Sends
+from wabucketref.store.sending.file import FileSender, Sends, Sent
 from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.reuse import Reuse, reusing
+from wabucketref.store.sending.small import SmallFiles
 from wabucketref.store.sending.unfinished import Unfinished
 from wabucketref.store.sending.writing import Moved, Room, Writing
 from wabucketref.store.source.read import Source
@@ -43,7 +44,10 @@ def upload(
             here = FileSender(source, room.guarded, crew, memory)
             sender = sends(here) if sends else here
             with reusing(room, plan, digests, tree.files, crew) as reuse:
-                yield from _Filling(sender, digests, reuse, tree, crew, memory, room, moved).entries()
+                filling = _Filling(sender, digests, reuse, tree, crew, memory, room, moved)
+                many = sender is here and storage.capabilities.many
+                together = filling.together(source, here.failed) if many else None
+                yield from filling.entries(together)
 
         crew.progress.start("upload", tree.files, tree.bytes)
         try:
@@ -77,10 +81,15 @@ class _Filling:
         self._unfinished = Unfinished(self._storage, memory, reusable=room.claim.reusable)
         self._sender = sender
 
-    def entries(self) -> Iterator[Entry]:
+    def together(self, source: Source, failed: dict[str, WaBucketError]) -> SmallFiles:
+        """What stores many small files at a time; of what fails, `failed` is told."""
+        room = self._room
+        return SmallFiles(source, room.guarded, self._crew, failed, room.layout.file, self._is_new, self._stored)
+
+    def entries(self, together: SmallFiles | None) -> Iterator[Entry]:
         try:
             large = self._tree.largest(self._crew.limits.multipart_threshold)
-            for entry, moved in self._crew.in_order(self._store, self._tree, large):
+            for entry, moved in self._crew.in_order(self._store, self._tree, large, together=together):
                 if entry.type == "file":
                     self._count(entry, moved)
                 yield entry
@@ -113,7 +122,12 @@ class _Filling:
             self._remember(found, kept)
             self._crew.progress.advance(files=1, bytes=found.size)
             return kept, None
-        sent = self._sender.send(found, key, seen, left)
+        return self._stored(found, self._sender.send(found, key, seen, left))
+
+    def _is_new(self, found: Found, key: str) -> bool:
+        return not (key in self._room.seen or self._unfinished.has(found) or self._reuse.has(found))
+
+    def _stored(self, found: Found, sent: Sent) -> tuple[Entry, int | None]:
         hit("upload.file_sent")
         self._digests.note(found, sent.digest)
         stored = _entry(found, sent.digest, sent.info)

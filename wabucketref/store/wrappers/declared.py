@@ -1,7 +1,8 @@
 """Makes a storage declare the capabilities that a probe found, and refuse what it then lacks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from wabucketref.contracts.many import Put, Stored
 from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage, UnfinishedWrite
 from wabucketref.errors import Unsupported
 from wabucketref.store.wrappers.wrapper import Wrapper
@@ -9,6 +10,8 @@ from wabucketref.store.wrappers.wrapper import Wrapper
 
 class Declared(Wrapper):
     """The inner storage with other capabilities."""
+
+    passes_many = True
 
     def __init__(self, inner: Storage, capabilities: Capabilities) -> None:
         super().__init__(inner)
@@ -21,6 +24,14 @@ class Declared(Wrapper):
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         self.need(if_absent, if_match)
         return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
+
+    def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
+        def needed() -> Iterator[Put]:
+            for put in puts:
+                self.need(put.if_absent, None)
+                yield put
+
+        return super().put_many(needed(), width, check)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         self.need(if_absent, None)

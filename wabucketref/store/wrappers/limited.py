@@ -1,13 +1,15 @@
 """Bounds how many requests are under way at once, whoever asks, and asks for fewer where the store is throttling."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import TransientError
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
+A = TypeVar("A")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -16,6 +18,8 @@ class Limited(Wrapper):
 
     When the store asks to slow down the bound is halved, and grows again by one with each round of calls that go well.
     """
+
+    passes_many = True
 
     def __init__(self, inner: Storage, concurrency: int) -> None:
         super().__init__(inner)
@@ -35,13 +39,7 @@ class Limited(Wrapper):
         if call.method == "put_stream":
             # It lasts as long as its producer, who may itself need a slot.
             return action()
-        with self._free:
-            while self._running >= self.bound:
-                self._waiting += 1
-                self._free.wait()
-                self._waiting -= 1
-            self._running += 1
-            begun = self._halvings
+        begun, _ = self._begin(1)
         try:
             result = action()
         except BaseException as error:
@@ -50,13 +48,42 @@ class Limited(Wrapper):
         self._ended(begun, throttled=False, well=True)
         return result
 
-    def _ended(self, begun: int, *, throttled: bool, well: bool = False) -> None:
+    def around_many(
+        self, asked: Iterator[A], width: int, begin: Callable[[Iterator[A], int], Iterator[tuple[A, R]]]
+    ) -> Iterator[tuple[A, R]]:
+        """As many places as are free are taken at once. Asked to slow down, it goes no further."""
+        begun, places = self._begin(width)
+        throttled = False
+
+        def going() -> Iterator[A]:
+            while not throttled and (one := next(asked, None)) is not None:
+                yield one
+
+        try:
+            for one, outcome in begin(going(), places):
+                throttled = throttled or (isinstance(outcome, TransientError) and outcome.throttled)
+                yield one, outcome
+        finally:
+            self._ended(begun, throttled=throttled, well=not throttled, places=places)
+
+    def _begin(self, most: int) -> tuple[int, int]:
+        """Wait for a place and take up to so many that are free; with them, how often was halved until now."""
         with self._free:
-            self._running -= 1
+            while self._running >= self.bound:
+                self._waiting += 1
+                self._free.wait()
+                self._waiting -= 1
+            places = min(most, self.bound - self._running)
+            self._running += places
+            return self._halvings, places
+
+    def _ended(self, begun: int, *, throttled: bool, well: bool = False, places: int = 1) -> None:
+        with self._free:
+            self._running -= places
             if throttled and begun == self._halvings:  # one halving for all calls of one burst
                 self._bound = max(1.0, self._bound / 2)
                 self._halvings += 1
             elif well and self._bound < self._most:
                 self._bound = min(self._most, self._bound + 1 / self._bound)
             if self._waiting:
-                self._free.notify(2)  # one for the place that is free, one for a bound that has grown
+                self._free.notify(places + 1)  # one more for a bound that has grown

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from wabucketref.contracts.many import Put, Read
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, Storage
 from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
@@ -17,6 +18,8 @@ class Retrying(Wrapper):
     upload: some servers have passed it on by then. A store that has never answered is not waited for as long as one
     that has.
     """
+
+    passes_many = True
 
     def __init__(self, inner: Storage, policy: RetryPolicy) -> None:
         super().__init__(inner)
@@ -53,12 +56,31 @@ class Retrying(Wrapper):
         return self.around(Call("read_to", key), once)
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        return self._put(key, data, if_absent, if_match)
+
+    def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
+        return self._put(put.key, put.data, put.if_absent, None, failed)
+
+    def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
+        first = _First(failed)
+
+        def once() -> tuple[bytes, ObjectInfo]:
+            first.check()
+            return self.inner.read(read.key, limit=read.limit)
+
+        return self.around(Call("read", read.key), once)
+
+    def _put(
+        self, key: str, data: Buffer, if_absent: bool, if_match: str | None, failed: WaBucketError | None = None
+    ) -> ObjectInfo:
         """What this write left damaged is replaced, and nothing else."""
+        first = _First(failed)
         conditional = if_absent or if_match is not None
 
         def once() -> ObjectInfo:
             nonlocal if_absent, if_match
             try:
+                first.check()
                 return self.inner.put(key, data, if_absent=if_absent, if_match=if_match)
             except WrittenWrong as error:
                 if conditional:
@@ -70,3 +92,16 @@ class Retrying(Wrapper):
     def _deadline(self, error: WaBucketError) -> float:
         self._answered = self._answered or was_answered(error)
         return self._policy.deadline if self._answered else min(self._policy.deadline, self._policy.first_contact)
+
+
+class _First:
+    """A first try that was made, and failed, elsewhere."""
+
+    def __init__(self, failed: WaBucketError | None) -> None:
+        self._failed = failed
+
+    def check(self) -> None:
+        """Raise its error, once."""
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed

@@ -1,8 +1,9 @@
 """The base of all wrappers: delegates every call through one method, which a wrapper overrides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from wabucketref.contracts.many import Content, Many, Put, Read, Stored
 from wabucketref.contracts.storage import (
     Buffer,
     Capabilities,
@@ -13,7 +14,10 @@ from wabucketref.contracts.storage import (
     Storage,
     UnfinishedWrite,
 )
+from wabucketref.errors import WaBucketError
 
+A = TypeVar("A")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -33,6 +37,9 @@ class Call(NamedTuple):
 
 class Wrapper:
     """A storage around a storage. Subclasses override :meth:`around` (and seldom more)."""
+
+    passes_many: ClassVar[bool] = False
+    """Whether many requests at a time pass :meth:`around_many`; else each goes through :meth:`around`."""
 
     def __init__(self, inner: Storage) -> None:
         self.inner = inner
@@ -108,11 +115,55 @@ class Wrapper:
         call = Call("copy", key, idempotent=not if_absent)
         return self.around(call, lambda: self.inner.copy(source, key, if_absent=if_absent, seen=seen))
 
+    def around_many(
+        self, asked: Iterator[A], width: int, begin: Callable[[Iterator[A], int], Iterator[tuple[A, R]]]
+    ) -> Iterator[tuple[A, R]]:
+        """Carry out many of `asked`, which `begin` does on the inner storage. Only where `passes_many`."""
+        return begin(asked, width)
+
+    def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
+        """As ``contracts.many.Many``."""
+        if self.passes_many:
+            inner = cast(Many, self.inner)
+            return self.around_many(puts, width, lambda puts, width: inner.put_many(puts, width, check))
+        return one_by_one(puts, lambda put: self.put(put.key, put.data, if_absent=put.if_absent))
+
+    def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
+        """As ``contracts.many.Many``."""
+        if self.passes_many:
+            inner = cast(Many, self.inner)
+            return self.around_many(reads, width, lambda reads, width: inner.read_many(reads, width, check))
+        return one_by_one(reads, lambda read: self.read(read.key, limit=read.limit))
+
+    def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
+        """As ``contracts.many.Many``; what went one by one has been tried as often as it may be."""
+        if not self.passes_many:
+            raise failed
+        call = Call("put", put.key, len(put.data), idempotent=not put.if_absent)
+        return self.around(call, lambda: cast(Many, self.inner).put_again(put, failed))
+
+    def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
+        """As :meth:`put_again`."""
+        if not self.passes_many:
+            raise failed
+        return self.around(Call("read", read.key), lambda: cast(Many, self.inner).read_again(read, failed))
+
     def flush(self) -> None:
         self.around(Call("flush", ""), self.inner.flush)
 
     def close(self) -> None:
         self.inner.close()
+
+
+def one_by_one(asked: Iterator[A], carry_out: Callable[[A], T]) -> Iterator[tuple[A, T | WaBucketError]]:
+    """Many requests, one after the other."""
+    for one in asked:
+        outcome: T | WaBucketError
+        try:
+            outcome = carry_out(one)
+        except WaBucketError as error:
+            outcome = error
+        yield one, outcome
 
 
 class WrappedMultipart:

@@ -1,0 +1,105 @@
+"""One request under way on a connection that blocks nobody: what is to be sent, and what has come of the answer."""
+
+import ssl
+import time
+from typing import Final
+
+from wabucketref.store.drivers.pace import SLOWEST
+from wabucketref.store.native.wire import Connection, CutShort, Head, check_beginning, parsed, unsent
+
+_BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_STEP: Final = 16 << 10
+"""Bytes that are asked for at once while it is not known how many will come."""
+_NOTEWORTHY: Final = 4 << 10
+"""Bytes of an answer that are progress; a byte a second is none."""
+_END: Final = b"\r\n\r\n"
+
+
+class Flight:
+    """A request and its answer, of which a body of at most `limit` bytes is taken."""
+
+    __slots__ = ("_got", "_limit", "_out", "_unsent", "body", "connection", "head", "moved", "size", "tag")
+
+    def __init__(self, connection: Connection, tag: object, message: bytes, limit: int) -> None:
+        self.connection = connection
+        self.tag = tag
+        self.head: Head | None = None
+        self.body: bytes | None = None
+        """The whole body once the answer is there; None when it is longer."""
+        self.moved = time.monotonic()
+        """When enough last did."""
+        self._out: bytes | memoryview = message
+        self._unsent = self.size = len(message)
+        self._got = b""
+        self._limit = limit
+
+    @property
+    def sending(self) -> bool:
+        """Whether some of the request is still to be sent."""
+        return bool(self._out)
+
+    def send(self) -> None:
+        """Send what the kernel takes. Raises OSError."""
+        try:
+            count = self.connection.sock.send(self._out)
+        except _BLOCKED:
+            return
+        self._out = b"" if count == len(self._out) else memoryview(self._out)[count:]
+
+    def is_stalled(self, seconds: float) -> bool:
+        """Whether it has not moved for so long; what the kernel still has to send may move unseen."""
+        if time.monotonic() - self.moved < seconds:
+            return False
+        before, self._unsent = self._unsent, len(self._out) + unsent(self.connection.sock)
+        if before - self._unsent < seconds * SLOWEST:
+            return True
+        self.moved = time.monotonic()
+        return False
+
+    def receive(self) -> bool:
+        """Take what has come; True once the answer is there. Raises OSError, Stalled, NotHttp."""
+        sock = self.connection.sock
+        while True:
+            try:
+                piece = sock.recv(self._missing())
+            except _BLOCKED:
+                return False
+            if not piece:
+                raise CutShort("the connection was closed before the answer was whole")
+            if len(piece) >= _NOTEWORTHY:
+                self.moved = time.monotonic()
+            self._got = self._got + piece if self._got else piece
+            if self._is_whole():
+                return True
+
+    def _missing(self) -> int:
+        head = self.head
+        return _STEP if head is None or head.length is None else head.length - len(self._got)
+
+    def _is_whole(self) -> bool:
+        while self.head is None:
+            text, end, rest = self._got.partition(_END)
+            if not end:
+                check_beginning(self._got)
+                return False
+            head = parsed(text)
+            self._got = rest
+            if head.status >= 200:
+                self.head = self.connection.began(head, text)
+        head, got = self.head, self._got
+        if head.length is None or head.length > self._limit:
+            return self._rest(head)
+        if len(got) < head.length:
+            return False
+        if len(got) > head.length or self._out:
+            self.connection.lasting = False  # it says more than it was asked for, or did not hear it all
+        self.body = got[: head.length]
+        return True
+
+    def _rest(self, head: Head) -> bool:
+        """A body without a length, or too long a one: taken at once, as by those who wait for it."""
+        connection = self.connection
+        connection.sock.setblocking(True)
+        connection.put_back(self._got)
+        self.body = connection.body(head, self._limit)
+        return True
