@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.faults.crash.shown import Figures
 from tests.faults.passed import Passed
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.seed = _seed_of_all(config)
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(config.option.seed)
+    settings.register_profile("here", deadline=None)  # a busy machine is slow, and that shows no bug
+    settings.load_profile("here")
     config.pluginmanager.register(Passed(strict=IN_CI), "passed-failpoints")
     config.pluginmanager.register(Figures(), "figures")
     config.pluginmanager.register(Workers(), "workers")
