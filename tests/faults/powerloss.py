@@ -19,7 +19,7 @@ from tests.faults.procs import LIMIT, World
 
 _NAMES = "mkdir,mkdirat,rmdir,unlink,unlinkat,rename,renameat,renameat2,link,linkat"
 _BYTES = "openat,write,pwrite64,ftruncate,fsync,fdatasync,syncfs"
-_REFUSED = "writev,pwritev,pwritev2,fallocate,sendfile,copy_file_range,truncate,creat,symlink,symlinkat"
+_REFUSED = "writev,pwritev,pwritev2,fallocate,sendfile,splice,copy_file_range,truncate,creat,symlink,symlinkat"
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)\)\s+= (\d+).*", re.DOTALL)
 _ARGUMENT = re.compile(r'\s*(?:"((?:\\x[0-9a-f]{2})*)"|(-?\d+|AT_FDCWD)<([^>]*)>[^,]*|([^,"\s][^,"]*))')
 

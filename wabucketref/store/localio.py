@@ -77,6 +77,13 @@ def begin_writing(descriptor: int, start: int, size: int) -> None:
         library.sync_file_range(descriptor, ctypes.c_int64(start), ctypes.c_int64(size), _BEGIN)
 
 
+def write_at(descriptor: int, data: bytes | memoryview, start: int) -> None:
+    """Write all of `data` at `start`."""
+    written = os.pwrite(descriptor, data, start)
+    while written < len(data):
+        written += os.pwrite(descriptor, memoryview(data)[written:], start + written)
+
+
 def clone(source: int, target: int, size: int) -> None:
     """Copy `size` bytes between open files, both from their beginning; the target is empty.
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from wabucketref.errors import (
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.drivers.pages import PagedListing
+from wabucketref.store.intofile import IntoFile
 from wabucketref.store.wrappers.declared import Declared, with_capabilities
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.limited import Limited
@@ -139,6 +141,22 @@ def test_a_range_goes_on_after_the_last_piece(memory: MemoryStorage) -> None:
     assert Retrying(Breaking(memory), QUICK).read_to("a", 1, 8, got.extend) == 8
     assert got == b"12345678"
     assert Breaking.asked == [(1, 8), (4, 5), (7, 2)]
+
+
+def test_a_range_that_goes_into_a_file_goes_on_there(memory: MemoryStorage, tmp_path: Path) -> None:
+    class Breaking(Wrapper):
+        def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+            count = super().read_to(key, start, min(length, 3), sink)
+            if length > 3:
+                raise TransientError("reset")
+            return count
+
+    memory.put("a", b"0123456789")
+    moved: list[int] = []
+    with (tmp_path / "a").open("wb") as file:
+        into = IntoFile(file.fileno(), 2, moved.append, "write")
+        assert Retrying(Breaking(memory), QUICK).read_to("a", 1, 8, into) == 8
+    assert ((tmp_path / "a").read_bytes(), moved) == (b"\0\x0012345678", [3, 3, 2])
 
 
 def test_a_listing_goes_on_at_the_page_that_failed() -> None:

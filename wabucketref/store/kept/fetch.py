@@ -15,9 +15,8 @@ from wabucketref.retry import retry
 from wabucketref.store.digest import Digest, Md5, digest_like
 from wabucketref.store.kept.source import Facts, Source
 from wabucketref.store.kept.sources import Sources
-from wabucketref.store.localio import local
+from wabucketref.store.localio import local, write_at
 from wabucketref.store.pool import Crew
-from wabucketref.store.receiving.ranges import write_at
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.shown import Shown
 

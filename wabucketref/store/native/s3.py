@@ -16,6 +16,7 @@ from wabucketref.store.drivers.s3_errors import answered, translate
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Request, Wanted
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl
+from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
@@ -24,6 +25,7 @@ from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
+from wabucketref.store.native.splicing import can_splice, splice
 from wabucketref.store.native.wire import Connection, Head
 from wabucketref.version import __version__
 
@@ -140,8 +142,13 @@ class NativeS3:
 
         return self._carry_out(request, asked("get_object", arguments), read)
 
-    def pour(self, request: S3Request, arguments: Mapping[str, Any], wanted: Wanted, sink: Sink) -> Mapping[str, Any]:
-        """As :meth:`get`, with the bytes handed to `sink`; the facts have `UNWANTED` when none were."""
+    def pour(
+        self, request: S3Request, arguments: Mapping[str, Any], wanted: Wanted, sink: Sink, file: IntoFile | None = None
+    ) -> Mapping[str, Any]:
+        """As :meth:`get`, with the bytes handed to `sink`; the facts have `UNWANTED` when none were.
+
+        `file`: what `sink` writes to, if that is all it does.
+        """
 
         def read(connection: Connection, head: Head) -> Mapping[str, Any]:
             if head.status == 416:
@@ -152,7 +159,10 @@ class NativeS3:
             if limit is None or (head.length or 0) > limit:
                 connection.lasting = False
                 return {**facts, UNWANTED: True}
-            connection.pour(head, guarded(sink))
+            if file is not None and can_splice(connection, head):
+                splice(connection, head, file)
+            else:
+                connection.pour(head, guarded(sink))
             return facts
 
         try:

@@ -12,6 +12,7 @@ from wabucketref.store.drivers.s3 import CAPABILITIES, S3Storage
 from wabucketref.store.drivers.s3_objects import begins_at
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE
 from wabucketref.store.drivers.urls import BucketUrl
+from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.s3 import UNWANTED, Answer, Ask, NativeS3
 from wabucketref.store.native.s3_operations import asked
 
@@ -41,6 +42,8 @@ class NativeS3Storage(S3Storage):
         if length <= 0:
             return 0
         count, wanted = 0, f"bytes={start}-{start + length - 1}"
+        file = sink if isinstance(sink, IntoFile) else None
+        begun = file.at if file else 0
 
         def take(piece: memoryview) -> None:
             nonlocal count
@@ -54,12 +57,13 @@ class NativeS3Storage(S3Storage):
             {**self.names(key), "Range": wanted},
             lambda facts: length if begins_at(facts, start) else None,
             take,
+            file,
         )
         if OUT_OF_RANGE in facts:
             return 0
         if UNWANTED in facts:
             raise self.other_range(key, wanted, facts)
-        return count
+        return file.at - begun if file else count
 
     def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
         """Implements contracts.many.Many."""

@@ -5,12 +5,13 @@ how long it may wait (``SO_RCVTIMEO``, ``SO_SNDTIMEO``), and the pace of bodies 
 """
 
 import fcntl
+import os
 import socket
 import ssl
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -148,12 +149,16 @@ class Connection:
                 count = self.sock.recv_into(view)
                 break
             except (BlockingIOError, ssl.SSLWantReadError) as error:
-                before, self._unsent = self._unsent, unsent(self.sock)
-                if before - self._unsent < self._stall * SLOWEST:
-                    raise _stalled(self._stall) from error
+                self._waited(error)
         if not count:
-            raise CutShort("the connection was closed before the answer was whole")
+            raise _cut_short()
         return count
+
+    def _waited(self, error: OSError) -> None:
+        """Nothing came for so long. Raises Stalled, unless what was sent still moves."""
+        before, self._unsent = self._unsent, unsent(self.sock)
+        if before - self._unsent < self._stall * SLOWEST:
+            raise _stalled(self._stall) from error
 
     def body(self, head: Head, limit: int) -> bytes | None:
         """The whole body; None (and the connection is of no more use) when it is longer than `limit`."""
@@ -219,6 +224,34 @@ class Connection:
             if filled == PIECE or not left:
                 sink(large[:filled])
                 filled = 0
+            pace.move(count)
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether what comes by the socket is what the server sent."""
+        return not isinstance(self.sock, ssl.SSLSocket)
+
+    def splice(self, head: Head, sink: Sink, inlet: int, room: int, drain: Callable[[int], object]) -> None:
+        """As :meth:`pour` (of a body of known length), but only what is here already goes to `sink`.
+
+        The rest goes into a pipe by its `inlet`, with `room` for so many bytes; `drain` is told how many are in it.
+        """
+        left, pace, source = head.length or 0, _Pace(self._stall), self.sock.fileno()
+        here = min(left, self._end - self._at)
+        if here:
+            sink(self._view[self._at : self._at + here])
+            self._at += here
+            left -= here
+        while left:
+            try:
+                count = os.splice(source, inlet, min(left, room))
+            except BlockingIOError as error:
+                self._waited(error)
+                continue
+            if not count:
+                raise _cut_short()
+            drain(count)
+            left -= count
             pace.move(count)
 
     def _pour_chunks(self, sink: Sink) -> None:
@@ -296,6 +329,10 @@ class _Pace:
             self._moved, self._begun = 0, time.monotonic()
         elif time.monotonic() - self._begun > self._seconds:
             raise _stalled(self._seconds)
+
+
+def _cut_short() -> CutShort:
+    return CutShort("the connection was closed before the answer was whole")
 
 
 def _stalled(seconds: float) -> Stalled:

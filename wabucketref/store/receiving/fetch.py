@@ -13,9 +13,9 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import begin_writing, local
+from wabucketref.store.localio import begin_writing, local, write_at
 from wabucketref.store.pool import Crew
-from wabucketref.store.receiving.ranges import Ranges, write_at
+from wabucketref.store.receiving.ranges import Ranges
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.shown import Shown
 

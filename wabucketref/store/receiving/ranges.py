@@ -14,8 +14,9 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest
+from wabucketref.store.intofile import IntoFile
 from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import begin_writing, local, local_error, preallocate
+from wabucketref.store.localio import begin_writing, local, preallocate
 from wabucketref.store.pool import Crew
 from wabucketref.store.shown import Shown
 
@@ -120,20 +121,15 @@ class Ranges:
         return sum(not flight.future.done() for flight in self._flying)
 
     def _range(self, start: int, size: int) -> int:
-        at, check, descriptor, advance = start, self._crew.check, self._descriptor, self._shown.advance
+        check, advance = self._crew.check, self._shown.advance
 
-        def write(piece: memoryview) -> None:
-            nonlocal at
+        def moved(count: int) -> None:
+            advance(count)
             check()
-            try:
-                write_at(descriptor, piece, at)
-            except OSError as error:
-                raise local_error(error, f"write {self._entry.path!r}") from error
-            at += len(piece)
-            advance(len(piece))
 
         check()
-        count = self._storage.read_to(self._key, start, size, write)
+        into = IntoFile(self._descriptor, start, moved, f"write {self._entry.path!r}")
+        count = self._storage.read_to(self._key, start, size, into)
         begin_writing(self._descriptor, start, count)
         self._crew.streamed(size)
         return count
@@ -150,10 +146,3 @@ class Ranges:
                 self._digest.update(buffer[:count])
                 self._fill_up()
                 start, size = start + count, size - count
-
-
-def write_at(descriptor: int, data: bytes | memoryview, start: int) -> None:
-    """Write all of `data` at `start`."""
-    written = os.pwrite(descriptor, data, start)
-    while written < len(data):
-        written += os.pwrite(descriptor, memoryview(data)[written:], start + written)

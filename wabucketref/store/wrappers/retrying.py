@@ -7,6 +7,7 @@ from wabucketref.contracts.many import Put, Read
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, Storage
 from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
+from wabucketref.store.intofile import IntoFile
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class Retrying(Wrapper):
 
     def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
         """A further try goes on after the last piece that was handed over."""
+        if isinstance(sink, IntoFile):
+            return self._read_into(key, start, length, sink)
         done = 0
 
         def take(piece: memoryview) -> None:
@@ -52,6 +55,16 @@ class Retrying(Wrapper):
         def once() -> int:
             self.inner.read_to(key, start + done, length - done, take)
             return done
+
+        return self.around(Call("read_to", key), once)
+
+    def _read_into(self, key: str, start: int, length: int, file: IntoFile) -> int:
+        begun = file.at
+
+        def once() -> int:
+            done = file.at - begun
+            self.inner.read_to(key, start + done, length - done, file)
+            return file.at - begun
 
         return self.around(Call("read_to", key), once)
 
