@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload
+from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, UnfinishedUpload, WaBucketError
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.single import read_claim
@@ -219,8 +219,18 @@ def _claims(storage: Storage, ref: ArtifactRef) -> Iterator[bytes]:
                 continue
 
 
-def entries_of(storage: Storage, ref: ArtifactRef, header: Header) -> Iterator[Entry]:
-    """The entries of a committed upload as a stream, checked as :func:`read_entries` does.
+def beginning(storage: Storage, ref: ArtifactRef) -> bytes | None:
+    """What the list of files begins with, asked for while the header is: whose it is shows when it is read. None: it
+    cannot be had now."""
+    try:
+        return storage.read_range(Layout.of(ref).entries, 0, _CHUNK)
+    except WaBucketError:
+        return None
+
+
+def entries_of(storage: Storage, ref: ArtifactRef, header: Header, early: bytes | None = None) -> Iterator[Entry]:
+    """The entries of a committed upload as a stream, checked as :func:`read_entries` does. `early`: their
+    :func:`beginning`, as it seemed.
 
     Raises:
         IntegrityError: they are damaged or missing.
@@ -228,7 +238,7 @@ def entries_of(storage: Storage, ref: ArtifactRef, header: Header) -> Iterator[E
     """
     where = where_is(storage, ref)
     try:
-        yield from read_entries(_chunks(storage, Layout.of(ref).entries), header, where)
+        yield from read_entries(_chunks(storage, Layout.of(ref).entries, early), header, where)
     except (NotFound, IntegrityError) as error:
         check_unchanged(storage, ref, header)
         if isinstance(error, NotFound):
@@ -248,10 +258,11 @@ def check_unchanged(storage: Storage, ref: ArtifactRef, header: Header) -> None:
         raise ReplacedWhileReading(f"{ref} was {what} while it was read", hint="try again")
 
 
-def _chunks(storage: Storage, key: str) -> Iterator[bytes]:
+def _chunks(storage: Storage, key: str, early: bytes | None) -> Iterator[bytes]:
     start = 0
     while True:
-        data = storage.read_range(key, start, _CHUNK)
+        data = storage.read_range(key, start, _CHUNK) if early is None else early
+        early = None
         if data:
             yield data
         if len(data) < _CHUNK:

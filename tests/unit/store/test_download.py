@@ -2,9 +2,10 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -34,11 +35,14 @@ from wabucketref.errors import (
     UnfinishedUpload,
     UsageError,
 )
+from wabucketref.store.layout import Layout
 from wabucketref.store.receiving import ranges, staging
 from wabucketref.store.receiving.ranges import AHEAD
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
+T = TypeVar("T")
+LAYOUT = Layout.of(REF)
 FILES = {"a": b"aaa", "d/b": b"b" * 9000, "d/c": b"", "v": None}
 
 
@@ -61,6 +65,39 @@ def test_foreign_files_stay_and_equal_ones_are_not_fetched_again(storage: Storag
     assert (fetched.figures.files_moved, fetched.figures.files_reused) == (2, 1)
     again = fetch(storage, download_plan(out))
     assert (again.figures.bytes_moved, again.figures.bytes_reused) == (0, 9003)
+
+
+def test_the_header_and_the_list_of_files_are_asked_for_side_by_side(storage: Storage, tmp_path: Path) -> None:
+    met = threading.Barrier(2)
+
+    class Meeting(Wrapper):
+        def around(self, call: Call, action: Callable[[], T]) -> T:
+            if (call.method, call.key) in (("read", LAYOUT.header), ("read_range", LAYOUT.entries)):
+                met.wait(10)
+            return super().around(call, action)
+
+    seen = Faulty(Meeting(storage), [])
+    fetch(seen, download_plan(tmp_path / "out"))
+    ours = [call.key for call in seen.calls if LAYOUT.path_of(call.key) is None]
+    assert sorted(ours) == [LAYOUT.entries, LAYOUT.header], "each once"
+
+
+@pytest.mark.parametrize("stale", [b"", b"no list of files", b"\0" * (1 << 20)])
+def test_a_list_of_files_that_came_too_early_is_asked_for_again(storage: Storage, tmp_path: Path, stale: bytes) -> None:
+    """As when another upload takes the place between the two."""
+
+    class Late(Wrapper):
+        asked = 0
+
+        def read_range(self, key: str, start: int, length: int) -> bytes:
+            if key == LAYOUT.entries:
+                self.asked += 1
+            return stale if self.asked == 1 and key == LAYOUT.entries else super().read_range(key, start, length)
+
+    late = Late(storage)
+    fetch(late, download_plan(tmp_path / "out"))
+    assert read_tree(tmp_path / "out") == FILES
+    assert late.asked > 1
 
 
 @pytest.mark.row("B6")

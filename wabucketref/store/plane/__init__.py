@@ -19,10 +19,11 @@ from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.folding import local_place
-from wabucketref.store.header import find
+from wabucketref.store.header import beginning, find, look_past_damage
 from wabucketref.store.plane.upkeep import Upkeep
 from wabucketref.store.preview import Preview
 from wabucketref.store.selection import Selection
+from wabucketref.threads import Beside
 
 if TYPE_CHECKING:
     from wabucketref.store.source.tree import Tree
@@ -52,7 +53,6 @@ class DataPlane(Upkeep):
         given back.
         """
         from wabucketref.store.sending.unfinished import is_for_good
-        from wabucketref.store.sending.upload import upload
 
         if plan.is_kept:
             return self._copy(plan, progress, cancel)
@@ -60,10 +60,12 @@ class DataPlane(Upkeep):
             storage = self._storage(plan.bucket)
             tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
             Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
+            with Beside(lambda: look_past_damage(storage, plan.ref)) as there:
+                from wabucketref.store.sending.upload import upload  # the processor waits for the answer anyway
             with self._crew(cancel, progress) as crew:
                 spread = self._spread_over()
                 sends = spread.sending(plan, tree.root, crew) if spread else None
-                return upload(storage, plan, tree, self._me, crew, memory, self._digests, sends)
+                return upload(storage, plan, tree, self._me, crew, memory, self._digests, sends, there.result)
         except WaBucketError as error:
             if is_for_good(error):
                 self.give_back(plan.bucket, plan.ref, memory)
@@ -133,21 +135,24 @@ class DataPlane(Upkeep):
             UsageError: the destination is a file, or nothing matched.
             Interrupted: `cancel` was set; a later try goes on from there.
         """
-        from wabucketref.store.receiving.download import download
-
         if plan.kept is not None:
             with self._crew(cancel, progress) as crew:
                 return self.kept.download(plan, plan.kept, crew)
         storage = self._storage(plan.bucket)
         try:
-            found = find(storage, plan.ref)
+            with (
+                Beside(lambda: find(storage, plan.ref)) as finding,
+                Beside(lambda: beginning(storage, plan.ref)) as early,
+            ):
+                from wabucketref.store.receiving.download import download  # the processor waits for the answers anyway
+            found = finding.result()
         except NotFound as error:
             self.forget_download(plan.destination, plan.ref, error)
             raise
         with self._crew(cancel, progress) as crew:
             header, spread = found.header if found else None, self._spread_over()
             fetching = spread.fetching(crew) if spread else None
-            return download(storage, plan, header, crew, self._digests, self._contents, fetching)
+            return download(storage, plan, header, crew, self._digests, self._contents, fetching, early.result())
 
     def forget_download(self, destination: str, ref: ArtifactRef, why: NotFound) -> None:
         """Nothing is at `ref`: clear what stopped downloads of it left beside `destination`. Those that an unfinished

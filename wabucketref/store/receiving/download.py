@@ -44,16 +44,17 @@ def download(
     digests: DigestCache,
     cache: ContentCache,
     fetching: "Callable[[Origin, Staging], Fetching] | None" = None,
+    early: bytes | None = None,
 ) -> Fetched:
     """Carry out `plan` with the header found, None for an upload without; `fetching` gives what fetches the files in
-    the place of this process.
+    the place of this process. `early`: as for :func:`wanted`.
 
     See :meth:`DataPlane.download`.
     """
     hit("download.header_read")
     check_digest_known(plan.ref, plan.digest, header)
     real = real_destination(plan.destination)
-    with wanted(storage, plan, header) as chosen:
+    with wanted(storage, plan, header, early) as chosen:
         crew.progress.start("download", chosen.files, chosen.bytes)
         try:
             source = origin(storage, plan.ref, header)
@@ -92,11 +93,14 @@ def check_digest_known(ref: ArtifactRef, known: str | None, header: Header | Non
         )
 
 
-def wanted(storage: Storage, plan: DownloadPlan, header: Header | None) -> Wanted:
-    """The entries that the plan selects, once all have been checked; the caller closes them."""
+def wanted(storage: Storage, plan: DownloadPlan, header: Header | None, early: bytes | None = None) -> Wanted:
+    """The entries that the plan selects, once all have been checked; the caller closes them. `early`: what they begin
+    with, as it seemed before the header was there; believed once."""
+    begin = [early]
 
     def read() -> Wanted:
-        entries = entries_of(storage, plan.ref, header) if header else iter(legacy_entries(storage, plan.ref))
+        known = begin.pop() if begin else None
+        entries = entries_of(storage, plan.ref, header, known) if header else iter(legacy_entries(storage, plan.ref))
         return Wanted(entries, Selection(plan.include, plan.exclude))
 
     chosen = read_whole(read)

@@ -17,7 +17,7 @@ from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.reuse import Reuse, reusing
 from wabucketref.store.sending.small import SmallFiles
 from wabucketref.store.sending.unfinished import Unfinished
-from wabucketref.store.sending.writing import Moved, Room, Writing
+from wabucketref.store.sending.writing import Looked, Moved, Room, Writing
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
 
@@ -31,8 +31,10 @@ def upload(
     memory: TransferMemory,
     cache: DigestCache,
     sends: Callable[[FileSender], Sends] | None = None,
+    there: Callable[[], Looked] | None = None,
 ) -> Committed:
     """Carry out `plan` with the files found by the scan; `sends` gives what sends them in the place of this process.
+    `there`: as for :meth:`Writing.run`.
 
     See :meth:`DataPlane.upload` for the errors.
     """
@@ -51,7 +53,7 @@ def upload(
 
         crew.progress.start("upload", tree.files, tree.bytes)
         try:
-            return writing.run(fill)
+            return writing.run(fill, there)
         finally:
             crew.progress.finish()
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TypeAlias
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import (
@@ -39,6 +39,7 @@ from wabucketref.store.verify import is_whole
 from wabucketref.store.withdraw import delete_seen
 from wabucketref.threads import Beside
 
+Looked: TypeAlias = StoredHeader | Damaged | Absent
 _log = logging.getLogger(__name__)
 _SPOOL_BYTES = 8 << 20
 _NOTHING = Totals("blake3:" + "0" * 64, 0, 0, "blake3:" + "0" * 64, 0, 0)
@@ -97,8 +98,11 @@ class Writing:
         if len(self._header(_NOTHING).encode()) > MAX_HEADER_BYTES - 4096:
             raise UsageError("the metadata does not fit into a manifest", hint="store large metadata as a file")
 
-    def run(self, fill: Callable[[Room, Moved], Iterator[Entry]]) -> Committed:
-        """Commit what `fill` yields in order of path while it stores the files.
+    def run(
+        self, fill: Callable[[Room, Moved], Iterator[Entry]], look: Callable[[], Looked] | None = None
+    ) -> Committed:
+        """Commit what `fill` yields in order of path while it stores the files. `look`: what is there, where somebody
+        has asked already.
 
         Raises:
             AliasTaken: the alias holds other content.
@@ -107,7 +111,7 @@ class Writing:
             NotFound, UnfinishedUpload: it shall be adopted, but there is no upload of an earlier release.
         """
         check_spelling(self._storage, self._ref)
-        there = look_past_damage(self._storage, self._ref)
+        there = look() if look else look_past_damage(self._storage, self._ref)
         done = self._settled(there)
         if done is not None:
             return done
@@ -172,9 +176,7 @@ class Writing:
         figures = TransferFigures(0, header.bytes, 0, header.files, self._moved.figures().seconds)
         return committed(self._storage, self._ref, header, self._plan.xid, figures, already_there=True)
 
-    def _under_claim(
-        self, claim: Held, before: StoredHeader | Damaged | Absent, fill: Callable[[Room, Moved], Iterator[Entry]]
-    ) -> Committed:
+    def _under_claim(self, claim: Held, before: Looked, fill: Callable[[Room, Moved], Iterator[Entry]]) -> Committed:
         with Beside(lambda: Seen(self._storage, self._layout)) as lying:
             now = read_any(self._storage, self._ref)
         if now is not None:
@@ -293,7 +295,7 @@ class Writing:
         )
 
 
-def _equal(now: StoredHeader | Damaged, before: StoredHeader | Damaged | Absent) -> bool:
+def _equal(now: StoredHeader | Damaged, before: Looked) -> bool:
     if isinstance(now, Damaged):
         return isinstance(before, Damaged)
     return isinstance(before, StoredHeader) and before.header.write_id == now.header.write_id
