@@ -44,7 +44,10 @@ def test_what_runs_data_is_refused(rule: str, folder: str) -> None:
 @pytest.mark.row("X17")
 def test_no_rule_is_switched_off_beside_the_code() -> None:
     """An exception from these rules is written down here, with its reason."""
-    known: dict[str, str] = {}
+    known = {
+        "wabucketref/trackers/embedded/rows.py:S608": "names of tables and columns, which are checked to"
+        " be identifiers; values are bound",
+    }
     found = {
         f"{path.relative_to(PROJECT)}:{rule}"
         for path in (PROJECT / "wabucketref").rglob("*.py")

@@ -25,11 +25,11 @@ because trackers flatten nested keys with dots.
 
 import datetime
 import decimal
-import fractions
 import json
 import math
 import os
 import re
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -48,7 +48,7 @@ MAX_METADATA_BYTES: Final = 512 * 1024  # the manifest header, which carries the
 
 _INT_LIMIT: Final = 1 << 63
 _SHORT: Final = 256
-_EXACT_AS_TEXT = (decimal.Decimal, fractions.Fraction, uuid.UUID)
+_EXACT_AS_TEXT = (decimal.Decimal, uuid.UUID)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -220,7 +220,7 @@ class _Walk:
         return found
 
     def _other(self, value: Any) -> Any:
-        if isinstance(value, _EXACT_AS_TEXT):
+        if isinstance(value, _EXACT_AS_TEXT) or _is_fraction(value):
             return _text(str(value))
         if isinstance(value, (datetime.date, datetime.time)):  # a datetime is a date
             return value.isoformat()
@@ -255,6 +255,12 @@ def _integer(value: int) -> int | str:
         return str(value)
     except ValueError as error:
         raise _Problem("is an integer of more than 4300 digits", "give it as a string") from error
+
+
+def _is_fraction(value: Any) -> bool:
+    """Nobody has one who has not loaded its module, which takes a while."""
+    module = sys.modules.get("fractions")
+    return module is not None and isinstance(value, module.Fraction)
 
 
 def _text(value: str, what: str = "") -> str:

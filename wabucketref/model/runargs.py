@@ -1,20 +1,29 @@
 """Arguments of a run and metadata of an artifact, as people type them."""
 
-import argparse
 import json
 import math
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wabucketref.errors import UsageError
 from wabucketref.model.jsonvalue import normalize
 
+if TYPE_CHECKING:
+    import argparse
+
 _FORMS = "give JSON like '{\"lr\": 0.1}', or words like '--lr 0.1 --amp' or 'lr=0.1'"
 
 
+def is_namespace(value: object) -> "TypeGuard[argparse.Namespace]":
+    """Whether it is an ``argparse.Namespace``: nobody has one who has not loaded its module, which takes a while."""
+    module = sys.modules.get("argparse")
+    return module is not None and isinstance(value, module.Namespace)
+
+
 def parse_run_args(
-    value: Mapping[str, Any] | argparse.Namespace | str | None, where: str = "run_args"
+    value: "Mapping[str, Any] | argparse.Namespace | str | None", where: str = "run_args"
 ) -> dict[str, Any]:
     """The config of a run.
 
@@ -31,7 +40,7 @@ def parse_run_args(
     """
     if value is None:
         return {}
-    if isinstance(value, argparse.Namespace):
+    if is_namespace(value):
         value = vars(value)
     elif isinstance(value, str):
         value = _from_text(value, where)

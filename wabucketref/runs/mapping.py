@@ -1,14 +1,17 @@
 """Config and summary: mappings that record every change by themselves; there is nothing to save."""
 
-import argparse
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wabucketref.errors import UsageError
 from wabucketref.model.jsonvalue import normalize
+from wabucketref.model.runargs import is_namespace
 from wabucketref.runs.process import check_process
+
+if TYPE_CHECKING:
+    import argparse
 
 Publish = Callable[[Mapping[str, Any], tuple[str, ...]], None]
 """Given (changed keys with values, removed keys)."""
@@ -94,7 +97,11 @@ class Config(RecordedMapping):
     """The run's configuration."""
 
     def update(  # type: ignore[override]
-        self, other: Mapping[str, Any] | argparse.Namespace | None = None, /, allow_val_change: bool = True, **more: Any
+        self,
+        other: "Mapping[str, Any] | argparse.Namespace | None" = None,
+        /,
+        allow_val_change: bool = True,
+        **more: Any,
     ) -> None:
         """Set many keys at once.
 
@@ -109,7 +116,7 @@ class Config(RecordedMapping):
                 raise UsageError(f"config keys have values already: {', '.join(map(str, changed))}")
         self._change(changes)
 
-    def setdefaults(self, other: Mapping[str, Any] | argparse.Namespace, /) -> dict[str, Any]:
+    def setdefaults(self, other: "Mapping[str, Any] | argparse.Namespace", /) -> dict[str, Any]:
         """Set the keys that have no value yet; returns the whole configuration.
 
         Raises:
@@ -123,8 +130,8 @@ class Config(RecordedMapping):
             return self.as_dict()
 
 
-def _plain(other: Mapping[str, Any] | argparse.Namespace | None) -> dict[str, Any]:
-    return dict(vars(other) if isinstance(other, argparse.Namespace) else other or {})
+def _plain(other: "Mapping[str, Any] | argparse.Namespace | None") -> dict[str, Any]:
+    return dict(vars(other) if is_namespace(other) else other or {})
 
 
 class Summary(RecordedMapping):

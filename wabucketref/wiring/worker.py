@@ -5,7 +5,6 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
-from wabucketref.contracts.executor import Done, Executor, Piece
 from wabucketref.contracts.storage import Storage
 from wabucketref.registry import Registry, configured
 from wabucketref.retry import RetryPolicy
@@ -15,11 +14,12 @@ from wabucketref.store.buffers import Buffers
 from wabucketref.store.limits import TransferLimits
 
 if TYPE_CHECKING:  # few transfers have an executor
+    from wabucketref.contracts.executor import Done, Executor, Piece
     from wabucketref.store.spread.sender import Spread
     from wabucketref.store.spread.worker import Hands
 
 
-def carry_out(piece: Piece) -> Done:
+def carry_out(piece: "Piece") -> "Done":
     """Do one piece on this worker. Raises as ``Hands.carry_out``."""
     return _hands(os.getpid()).carry_out(piece)
 

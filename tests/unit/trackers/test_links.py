@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from wabucketref.errors import NotFound, WaBucketError
 from wabucketref.model.run import RunKey, RunState, RunUpdate
 from wabucketref.trackers.embedded.links import REVISIONS, Links
 from wabucketref.trackers.embedded.migrate import SHIPPED
-from wabucketref.trackers.embedded.rows import ensure_project
+from wabucketref.trackers.embedded.rows import ensure, ensure_project, insert, insert_many, update
 from wabucketref.trackers.embedded.sql import ask, scalar
 from wabucketref.trackers.embedded.tracker import EmbeddedTracker
 
@@ -58,6 +58,27 @@ def test_what_fails_leaves_nothing_and_the_next_goes_on(links: Links) -> None:
         ensure_project(link, ("x", "y"))
     with links.read() as link:
         assert ask(link, "SELECT name FROM entity") == [("x",)]
+
+
+@pytest.mark.row("X16")
+def test_only_names_and_bound_values_become_part_of_a_statement(links: Links) -> None:
+    with links.write() as link:
+        for bad in ("run; DROP TABLE run", "run --", "a b", "", "a)", '"run"'):
+            calls: list[Callable[[], object]] = [
+                lambda bad=bad: ensure(link, bad, {"name": "x"}),
+                lambda bad=bad: ensure(link, "entity", {bad: "x"}),
+                lambda bad=bad: insert(link, bad, {"name": "x"}),
+                lambda bad=bad: insert(link, "entity", {bad: "x"}),
+                lambda bad=bad: insert_many(link, bad, ["name"], [("x",)]),
+                lambda bad=bad: insert_many(link, "entity", [bad], [("x",)]),
+                lambda bad=bad: update(link, bad, 1, {"name": "x"}),
+                lambda bad=bad: update(link, "entity", 1, {bad: "x"}),
+            ]
+            for call in calls:
+                with pytest.raises(ValueError, match="no name of a table or column"):
+                    call()
+        pk = ensure(link, "entity", {"name": "x'; DROP TABLE entity; --"})
+        assert scalar(link, "SELECT name FROM entity WHERE id = :pk", pk=pk) == "x'; DROP TABLE entity; --"
 
 
 def test_one_connection_is_kept_and_more_are_had_at_once(links: Links) -> None:

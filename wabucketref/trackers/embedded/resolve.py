@@ -31,7 +31,11 @@ class Found(NamedTuple):
     replaced_by: int | None
 
 
-_FOUND: Final = f"SELECT {', '.join(f'version.{name}' for name in Found._fields)} FROM artifact_version AS version "  # noqa: S608
+_FOUND: Final = (
+    "SELECT version.id, version.sequence_pk, version.bucket, version.alias, version.number, version.digest, "
+    "version.removed, version.replaced_by FROM artifact_version AS version "
+)
+_NAMES: Final = "SELECT alias FROM artifact_alias WHERE sequence_pk = :sequence_pk"
 
 
 def find_version(link: "Link", ref: ArtifactRef, project: tuple[str, str], bucket: str | None) -> Found:
@@ -144,15 +148,9 @@ def _newest(link: "Link", where: str, bucket: str | None, **values: Any) -> Foun
 
 
 def _not_found(link: "Link", sequence_pk: int, ref: ArtifactRef, bucket: str | None) -> NoReturn:
-    here = "" if bucket is None else "AND bucket = :bucket "
-    rows = ask(
-        link,
-        f"SELECT alias FROM artifact_alias WHERE sequence_pk = :sequence_pk {here}"  # noqa: S608
-        "ORDER BY version_pk DESC LIMIT :most",
-        sequence_pk=sequence_pk,
-        most=NEAREST_AMONG,
-        **({} if bucket is None else {"bucket": bucket}),
-    )
+    here = {} if bucket is None else {"bucket": bucket}
+    statement = _NAMES + (" AND bucket = :bucket" if here else "") + " ORDER BY version_pk DESC LIMIT :most"
+    rows = ask(link, statement, sequence_pk=sequence_pk, most=NEAREST_AMONG, **here)
     near = nearest(ref.alias, (name for (name,) in rows))
     where = f" in {bucket}" if bucket is not None else ""
     raise NotFound(

@@ -1,6 +1,6 @@
 """Small statements that several rooms share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -41,7 +41,7 @@ def insert_many(link: "Link", table: str, columns: Sequence[str], rows: Sequence
         return
     if on_server(link):
         marks = ", ".join(f"%({name})s" for name in columns)
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+        statement = f"{_insert(table, tuple(columns), f'({marks})')} ON CONFLICT DO NOTHING"
         _driver(link, statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
     # Many rows a statement, so that the interpreter is left and entered once for many: each time, another thread may
@@ -50,19 +50,20 @@ def insert_many(link: "Link", table: str, columns: Sequence[str], rows: Sequence
     for start in range(0, len(rows), block):
         some = rows[start : start + block]
         values = ", ".join([f"({', '.join('?' * len(columns))})"] * len(some))
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
+        statement = f"{_insert(table, tuple(columns), values)} ON CONFLICT DO NOTHING"
         _driver(link, statement, tuple(chain.from_iterable(some)))
 
 
 def update(link: "Link", table: str, pk: int, changes: Mapping[str, Any]) -> None:
     """Set columns of one row."""
-    columns = ", ".join(f"{name} = :{name}" for name in changes)
-    change(link, f"UPDATE {table} SET {columns} WHERE id = :pk_", pk_=pk, **changes)  # noqa: S608
+    columns = ", ".join(f"{name} = :{name}" for name in _names(changes))
+    change(link, f"UPDATE {_name(table)} SET {columns} WHERE id = :pk_", pk_=pk, **changes)  # noqa: S608 - names of ours
 
 
 def ensure(link: "Link", table: str, key: Mapping[str, Any], **others: Any) -> int:
     """The pk of the row with `key`, which is made (with `others`) when there is none."""
-    wanted = f"SELECT id FROM {table} WHERE {' AND '.join(f'{name} = :{name}' for name in key)}"  # noqa: S608
+    same = " AND ".join(f"{name} = :{name}" for name in _names(key))
+    wanted = f"SELECT id FROM {_name(table)} WHERE {same}"  # noqa: S608 - names of ours
     pk: int | None = scalar(link, wanted, **key)
     if pk is None:
         pk = insert_missing(link, table, {**key, **others})
@@ -114,9 +115,20 @@ def require_run(link: "Link", key: RunKey) -> tuple[int, int]:
 
 
 @cache
-def _insert(table: str, columns: tuple[str, ...]) -> str:
-    values = ", ".join(f":{name}" for name in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of ours
+def _insert(table: str, columns: tuple[str, ...], values: str = "") -> str:
+    values = values or f"({', '.join(f':{name}' for name in columns)})"
+    return f"INSERT INTO {_name(table)} ({', '.join(_names(columns))}) VALUES {values}"  # noqa: S608 - names of ours
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    return [_name(name) for name in names]
+
+
+def _name(name: str) -> str:
+    """A table or column: nothing else may ever become part of a statement."""
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name of a table or column")
+    return name
 
 
 def _driver(link: Any, statement: str, values: Any) -> None:

@@ -4,11 +4,9 @@ What few commands need is loaded by them, SQLAlchemy included.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wabucketref.contracts.tracker import AliasHeld, TrackerCapabilities
-from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RecordedAt
-from wabucketref.contracts.tracker_files import Copies, KeptFile
 from wabucketref.errors import AliasTaken, NotFound
 from wabucketref.model.artifact import SERVED, ArtifactInfo, LoggedArtifact
 from wabucketref.model.names import check_component, check_new_alias
@@ -19,6 +17,10 @@ from wabucketref.trackers.embedded import artifacts, runs
 from wabucketref.trackers.embedded.links import Links
 from wabucketref.trackers.embedded.records import read_artifact
 from wabucketref.trackers.embedded.resolve import find_version
+
+if TYPE_CHECKING:
+    from wabucketref.contracts.tracker_buckets import Added, FoundUpload, RecordedAt
+    from wabucketref.contracts.tracker_files import Copies, KeptFile
 
 _OPENING: Final = RetryPolicy(attempts=4, first_delay=0.1, deadline=5.0)
 """A server that restarts is back in a moment. A file's lock has been waited for already, for longer than this."""
@@ -60,7 +62,7 @@ class EmbeddedTracker:
 
         return ensure_schema(self._links.catalog)
 
-    def attach_copies(self, copies: Copies) -> None:
+    def attach_copies(self, copies: "Copies") -> None:
         self._copies = copies
 
     def kept_bucket(self, project: tuple[str, str]) -> str:
@@ -114,25 +116,25 @@ class EmbeddedTracker:
             pk = artifacts.use(link, key, xid, artifact)
             return read_artifact(link, pk)
 
-    def add_found(self, uploads: Sequence[FoundUpload]) -> Sequence[Added | AliasHeld]:
+    def add_found(self, uploads: "Sequence[FoundUpload]") -> "Sequence[Added | AliasHeld]":
         from wabucketref.trackers.embedded import rebuilding
 
         with self._links.catalog.write() as connection:
             return rebuilding.add(connection, uploads)
 
-    def recorded_in(self, bucket: str) -> Sequence[RecordedAt]:
+    def recorded_in(self, bucket: str) -> "Sequence[RecordedAt]":
         from wabucketref.trackers.embedded import relocating
 
         with self._links.catalog.read() as connection:
             return relocating.recorded_in(connection, bucket)
 
-    def relocate(self, old: str, new: str, seen: Sequence[RecordedAt]) -> None:
+    def relocate(self, old: str, new: str, seen: "Sequence[RecordedAt]") -> None:
         from wabucketref.trackers.embedded import relocating
 
         with self._links.catalog.write_in_turn() as connection:
             relocating.relocate(connection, old, new, seen)
 
-    def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> Sequence[KeptFile]:
+    def kept_files(self, ref: ArtifactRef, project: tuple[str, str]) -> "Sequence[KeptFile]":
         from wabucketref.trackers.embedded import kept
 
         with self._links.catalog.read() as connection:
