@@ -140,5 +140,6 @@ def test_the_raw_server_heeds_conditions_and_copies_as_aws_does(program: Path, t
         assert store.read("again", limit=9)[0] == store.read("copy", limit=9)[0] == b"whole"
         assert store.read_range("again", 1, 3) == b"hol"
         assert again.etag != pieces.etag != whole.etag
+        store.close()
     finally:
         server.stop()

@@ -18,6 +18,15 @@ class Put(NamedTuple):
     if_absent: bool = False
 
 
+class Copy(NamedTuple):
+    """What ``Storage.copy`` is to copy."""
+
+    key: str
+    source: ObjectInfo
+    """As it was seen."""
+    if_absent: bool = False
+
+
 class Read(NamedTuple):
     """What ``Storage.read`` is to read."""
 
@@ -27,6 +36,8 @@ class Read(NamedTuple):
 
 
 Stored: TypeAlias = tuple[Put, ObjectInfo | WaBucketError]
+Copied: TypeAlias = tuple[Copy, ObjectInfo | WaBucketError | None]
+"""None: it takes more than one request, and was not begun."""
 Content: TypeAlias = tuple[Read, tuple[bytes, ObjectInfo] | WaBucketError]
 
 
@@ -45,8 +56,14 @@ class Many(Protocol):
     def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
         """As ``Storage.read``."""
 
+    def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
+        """As ``Storage.copy``."""
+
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         """As ``Storage.put``, of which one try has failed."""
+
+    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
+        """As ``Storage.copy``, of which one try has failed."""
 
     def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
         """As ``Storage.read``, of which one try has failed."""

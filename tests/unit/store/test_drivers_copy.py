@@ -2,15 +2,17 @@
 object made of parts as a list, so that an object of any size costs nothing."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.benchmarks.server import Target, build, start_raw
+from tests.benchmarks.server import Target
 from tests.unit.store.support import REF, make_tree, send, upload_plan
+from wabucketref import failpoints
+from wabucketref.contracts.many import Copy
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.errors import AlreadyExists, PreconditionFailed, Unsupported
 from wabucketref.store.drivers import s3_copy
@@ -33,21 +35,13 @@ class Raw(NamedTuple):
     """Where it keeps its objects, each a file."""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    place = tmp_path_factory.mktemp("raw")
-    started = start_raw(build(place), place)
-    yield started
-    started.stop()
-
-
 @pytest.fixture
-def raw(server: Target) -> Iterator[Raw]:
-    bucket = server.new_bucket()
-    store = S3.open(f"s3://{bucket}", server.environ)
+def raw(raw_s3: Target) -> Iterator[Raw]:
+    bucket = raw_s3.new_bucket()
+    store = S3.open(f"s3://{bucket}", raw_s3.environ)
     assert isinstance(store, NativeS3Storage)
-    assert server.directory is not None
-    yield Raw(store, server.directory / bucket)
+    assert raw_s3.directory is not None
+    yield Raw(store, raw_s3.directory / bucket)
     store.close()
 
 
@@ -152,6 +146,64 @@ def test_a_store_that_does_not_heed_it_is_asked_for_parts(
         with pytest.raises(AlreadyExists):
             raw.store.copy("a", key, if_absent=True, seen=seen)
         assert raw.store.head(key) == replace(raw.store.head(key), size=4)
+
+
+def copied(store: NativeS3Storage, sources: Iterable[ObjectInfo], to: str) -> dict[str, object]:
+    """What becomes of many copies at a time, by the key of the source; of an error its kind."""
+    copies = (Copy(f"{to}/{source.key}", source, if_absent=True) for source in sources)
+    outcomes = store.copy_many(copies, 4, lambda: None)
+    return {one.source.key: type(found) if isinstance(found, Exception) else found for one, found in outcomes}
+
+
+def test_many_copies_at_a_time(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = raw.store
+    sources = {key: store.put(key, key.encode()) for key in ("a", "b ä+&", "c", "d", "e", "empty")}
+    made = copied(store, sources.values(), "to")
+    assert {key for key, info in made.items() if info == replace(sources[key], key=f"to/{key}")} >= {*"cde", "b ä+&"}
+    for key in sources:
+        assert store.read(f"to/{key}", limit=99)[0] == key.encode()
+    assert set(copied(store, sources.values(), "to").values()) == {AlreadyExists}
+    store.put("a", b"other")
+    store.delete("c")
+    refused = copied(store, sources.values(), "there")
+    assert {key for key, found in refused.items() if isinstance(found, type)} == {"a", "c"}
+    assert [store.head(f"there/{key}") for key in "ac"] == [None, None]
+    large = replace(sources["d"], size=300 << 20)
+    assert copied(store, [large], "large") == {"d": None}
+    assert store.head("large/d") is None
+
+
+def test_of_a_store_that_does_not_heed_the_condition_many_copies_are_not_asked(
+    raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = raw.store.copy_whole
+    monkeypatch.setattr(raw.store, "copy_whole", lambda *args, if_absent=False, **more: whole(*args, **more))
+    sources = [raw.store.put(key, b"data") for key in "abcd"]
+    made = list(copied(raw.store, sources, "to").values())
+    assert made[1:] == [None, None, None]
+    assert isinstance(made[0], ObjectInfo)
+    assert [raw.store.head(f"to/{key}") is None for key in "abcd"] == [False, True, True, True]
+
+
+@pytest.mark.row("A3")
+def test_what_lies_in_the_place_of_one_of_many_copies_is_looked_at(raw: Raw, tmp_path: Path) -> None:
+    """Of a writer from before our claim, say; and a source that is gone by then is sent."""
+    store, files = raw.store, {str(number): b"%d" % number * 99 for number in range(40)}
+    source, struck = make_tree(tmp_path / "src", dict(files)), list[str]()
+    send(store, upload_plan(source))
+
+    def strike(name: str) -> None:
+        if name == "upload.copying" and not struck:
+            struck.append(name)
+            store.put("model/net/two/7", b"of a rival")
+            store.delete("model/net/one/9")
+
+    failpoints.install(strike)
+    done = send(store, upload_plan(source, "x2", TWO, earlier=("one",)))
+    failpoints.install(None)
+    assert (done.figures.files_moved, done.figures.files_reused) == (1, 39)
+    for path, data in files.items():
+        assert store.read(f"model/net/two/{path}", limit=999)[0] == data
 
 
 def remove(store: NativeS3Storage, key: str) -> None:

@@ -166,12 +166,12 @@ def test_listings_of_many_pages(moto: S3Storage) -> None:
 class Heeding(S3Storage):
     """Takes the condition on a copy for what it means, which this server does not; counts requests."""
 
-    whole = started = 0
+    copies = started = 0
 
     def copy_whole(
         self, source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None
     ) -> ObjectInfo:
-        self.whole += 1
+        self.copies += 1
         if if_absent and self.head(key) is not None:
             raise AlreadyExists("there is one")
         return super().copy_whole(source, key, size, if_absent=if_absent, etag=etag)
@@ -188,7 +188,7 @@ def test_a_store_that_heeds_conditions_on_copies_copies_by_one_request(moto: S3S
     for key in ("b", "c", "d"):
         store.copy("a", key, if_absent=True, seen=seen)
         assert store.read(key, limit=9)[0] == b"data"
-    assert (store.started, store.whole) == (1, 3)
+    assert (store.started, store.copies) == (1, 3)
 
 
 @pytest.mark.needs("moto")

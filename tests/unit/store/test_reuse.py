@@ -4,13 +4,14 @@ sent, and the upload is what its source was."""
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.benchmarks.server import Target
 from tests.logs import said
 from tests.unit.store.support import (
     REF,
@@ -41,6 +42,7 @@ from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.probe import Probed
 from wabucketref.store.layout import Layout
 from wabucketref.store.limits import TransferLimits
+from wabucketref.store.native.factory import S3
 from wabucketref.store.wrappers.declared import with_capabilities
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.wrapper import Call
@@ -57,11 +59,17 @@ def copying(storage: Storage) -> Storage:
     return with_capabilities(storage, replace(unconditional(storage).capabilities, server_side_copy=True))
 
 
-@pytest.fixture(params=["memory", "local", "no-conditions"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param == "local":
-        return LocalStorage(tmp_path / "bucket")
-    return bucket() if request.param == "memory" else copying(bucket())
+@pytest.fixture(params=["memory", "local", "no-conditions", pytest.param("many", marks=pytest.mark.needs("cc"))])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    if request.param == "many":
+        raw: Target = request.getfixturevalue("raw_s3")
+        store: Storage = S3.open(f"s3://{raw.new_bucket()}", raw.environ)
+    elif request.param == "local":
+        store = LocalStorage(tmp_path / "bucket")
+    else:
+        store = bucket() if request.param == "memory" else copying(bucket())
+    yield store
+    store.close()
 
 
 @pytest.fixture

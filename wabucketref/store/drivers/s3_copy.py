@@ -50,6 +50,21 @@ class Copies:
                 raise
             raise changed(f"bucket {self._objects.url}, object {source!r}") from error
 
+    def takes_one_request(self, size: int, if_absent: bool) -> bool | None:
+        """Whether a copy of so many bytes does, and what it means is known; None when :meth:`copy` is to find out."""
+        if size > self._part_bytes or (if_absent and self._heeds is False):
+            return False
+        if if_absent and (self._heeds is None or (self._differ and not self._vouching.tried)):
+            return None
+        return True
+
+    def copied(self, made: ObjectInfo, seen: ObjectInfo) -> ObjectInfo:
+        """The facts of what one request `made`, which creates only, of a source that was to be as `seen`."""
+        if self._differ:
+            return self._vouching.mark(made)
+        self._differ = not tell_equal_bytes(made.etag, seen.etag)
+        return made
+
     def _copy(self, seen: ObjectInfo, source: str, key: str, if_absent: bool) -> ObjectInfo:
         if if_absent and seen.size == 0:
             return self._objects.put(key, b"", if_absent=True)  # no part has no bytes
@@ -71,9 +86,7 @@ class Copies:
 
         if self._differ and seen.etag is not None:
             return self._vouching.copy(lambda: make(_NO_ETAG), lambda: make(seen.etag), lambda: self._objects.head(key))
-        made = make(seen.etag)
-        self._differ = not tell_equal_bytes(made.etag, seen.etag)
-        return made
+        return self.copied(make(seen.etag), seen)
 
     def _first(self, seen: ObjectInfo, source: str, key: str) -> ObjectInfo:
         made = self._in_parts(seen, source, key, if_absent=True)

@@ -217,9 +217,19 @@ class S3Objects:
         self, source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None
     ) -> ObjectInfo:
         """Copy an object of at most 5 GiB within the store, which is to have this `etag`."""
+        request, arguments = self.asked_copy(source, key, if_absent=if_absent, etag=etag)
+        return self.copied(key, size, request, self._client.call(request, "copy_object", arguments))
+
+    def asked_copy(
+        self, source: str, key: str, *, if_absent: bool = False, etag: str | None = None
+    ) -> tuple[S3Request, dict[str, Any]]:
+        """The request and the arguments of :meth:`copy_whole`."""
         arguments = {**self.names(key), **self._source(source, etag), **_condition(if_absent, None)}
-        request = self.request(key if if_absent else source, writing=True, if_absent=if_absent, if_match=bool(etag))
-        answer = self._client.call(request, "copy_object", arguments)
+        what = key if if_absent else source
+        return self.request(what, writing=True, if_absent=if_absent, if_match=bool(etag)), arguments
+
+    def copied(self, key: str, size: int, request: S3Request, answer: Mapping[str, Any]) -> ObjectInfo:
+        """What :meth:`copy_whole` returns of an answer, or raises."""
         return _info(key, size, {**answer, **field(request, answer, "CopyObjectResult")})
 
     def copy_part(

@@ -22,6 +22,15 @@ class Vouching:
         self._heeds: bool | None = None
         self._trying = threading.Lock()
 
+    @property
+    def tried(self) -> bool:
+        """Whether it is known."""
+        return self._heeds is not None
+
+    def mark(self, made: ObjectInfo) -> ObjectInfo:
+        """A copy on the right condition: ``as_seen`` if the store is known to vouch for it."""
+        return replace(made, as_seen=True) if self._heeds else made
+
     def copy(self, wrong: Make, right: Make, look: Callable[[], ObjectInfo | None]) -> ObjectInfo:
         """The copy that `right` makes; ``as_seen`` if the store is known to vouch for it.
 
@@ -32,8 +41,7 @@ class Vouching:
             with self._trying:
                 if self._heeds is None:
                     return self._first(wrong, right, look)
-        made = right()
-        return replace(made, as_seen=True) if self._heeds else made
+        return self.mark(right())
 
     def _first(self, wrong: Make, right: Make, look: Callable[[], ObjectInfo | None]) -> ObjectInfo:
         try:

@@ -1,10 +1,11 @@
 """The bucket of the native plane: as the other plane's, and ranges and many small objects go their own way."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from wabucketref.contracts.many import Content, Put, Read, Stored
+from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
 from wabucketref.errors import WaBucketError
 from wabucketref.store.climb import Climb
@@ -14,7 +15,7 @@ from wabucketref.store.drivers.s3_request import OUT_OF_RANGE
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.s3 import UNWANTED, Answer, Ask, NativeS3
-from wabucketref.store.native.s3_operations import asked
+from wabucketref.store.native.s3_operations import asked, document
 
 T = TypeVar("T")
 NATIVE: Final = replace(CAPABILITIES, many=True)
@@ -82,6 +83,44 @@ class NativeS3Storage(S3Storage):
                 outcome = error
             yield put, outcome
 
+    def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
+        """Implements contracts.many.Many."""
+        done = deque[Copied]()
+
+        def asks() -> Iterator[Ask[Copy]]:
+            for copy in copies:
+                source, one = copy.source, self._copies.takes_one_request(copy.source.size, copy.if_absent)
+                if one:
+                    request, arguments = self.asked_copy(
+                        source.key, copy.key, if_absent=copy.if_absent, etag=source.etag
+                    )
+                    yield Ask(copy, request, asked("copy_object", arguments), _CONTROL)
+                else:
+                    done.append((copy, None if one is False else self._found_out(copy)))
+
+        for ask, answer in self._many(asks(), width, check):
+            yield ask.tag, self._copied(ask, answer)
+            while done:
+                yield done.popleft()
+        yield from done
+
+    def _found_out(self, one: Copy) -> ObjectInfo | WaBucketError:
+        """A copy from which it is learnt what the store does."""
+        try:
+            return self.copy(one.source.key, one.key, if_absent=one.if_absent, seen=one.source)
+        except WaBucketError as error:
+            return error
+
+    def _copied(self, ask: Ask[Copy], answer: Answer | WaBucketError) -> ObjectInfo | WaBucketError:
+        copy = ask.tag
+        try:
+            facts, body = _good(answer)
+            said = document("copy_object", body or b"")
+            made = self.copied(copy.key, copy.source.size, ask.request, {**facts, **said})
+        except WaBucketError as error:
+            return error
+        return self._copies.copied(made, copy.source) if copy.if_absent else made
+
     def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
         """Implements contracts.many.Many."""
 
@@ -101,6 +140,10 @@ class NativeS3Storage(S3Storage):
 
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         """Implements contracts.many.Many: here nothing is tried twice."""
+        raise failed
+
+    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
+        """As :meth:`put_again`."""
         raise failed
 
     def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:

@@ -35,6 +35,11 @@ class Original(NamedTuple):
     entry: Entry
     key: str
 
+    @property
+    def seen(self) -> ObjectInfo:
+        """As its manifest has it."""
+        return ObjectInfo(self.key, self.entry.size, self.entry.etag, self.entry.version)
+
 
 class Earlier:
     """The files of earlier uploads. Nothing is asked before the first question; thread-safe, to be closed.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol, cast
 
-from wabucketref.contracts.many import Many, Put, Stored
+from wabucketref.contracts.many import Copied, Copy, Many, Put, Stored
 from wabucketref.contracts.storage import Buffer, Multipart, ObjectInfo, Part, Storage
 from wabucketref.errors import (
     AlreadyExists,
@@ -85,23 +85,39 @@ class Guarded:
 
         return self._repeated(key, attempt, seen, TransientError if streamed else OutcomeUnknown)
 
-    def copy(self, original: ObjectInfo, key: str, seen: ObjectInfo | None) -> ObjectInfo:
+    def copy(
+        self, original: ObjectInfo, key: str, seen: ObjectInfo | None, failed: WaBucketError | None = None
+    ) -> ObjectInfo:
         """Store a copy of another object in the place of `seen`. As for large objects, what was seen goes first.
+        `failed`: what became of a first try, by :meth:`copy_many`.
 
         Raises:
             SourceGone: the original is not as it was seen any more.
         """
 
         def attempt(seen: ObjectInfo | None) -> ObjectInfo:
+            nonlocal failed
             if seen is not None:
                 self.delete(seen)
+            error, failed, create_only = failed, None, self.storage.capabilities.create_if_absent
             try:
-                create_only = self.storage.capabilities.create_if_absent
+                if error is not None:
+                    return cast(Many, self.storage).copy_again(Copy(key, original, create_only), error)
                 return self.storage.copy(original.key, key, if_absent=create_only, seen=original)
             except (NotFound, PreconditionFailed) as error:
                 raise SourceGone from error
 
         return self._repeated(key, attempt, seen, OutcomeUnknown)
+
+    def copy_many(self, copies: Iterator[Copy], width: int) -> Generator[Copied]:
+        """Copy objects to where nothing was seen, each once. Only where the storage is able to."""
+
+        def touched() -> Iterator[Copy]:
+            for copy in copies:
+                self._claim.touch()
+                yield copy
+
+        yield from cast(Many, self.storage).copy_many(touched(), width, self._crew.check)
 
     def delete(self, seen: ObjectInfo) -> None:
         """Remove an object as it was seen.

@@ -15,6 +15,7 @@ from wabucketref.errors import (
     PreconditionFailed,
     TransientError,
     UsageError,
+    WaBucketError,
 )
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
@@ -64,6 +65,8 @@ class Reuse:
         self._replaced = replaced
         self._crew = crew
         self._copies = self._storage.capabilities.server_side_copy
+        self._tried: dict[str, ObjectInfo | WaBucketError] = {}
+        """By path, what became of a first try to copy a file with many others."""
 
     def in_place(self, found: Found, seen: ObjectInfo | None) -> Entry | None:
         """The entry of the file when the object `seen` in its place is the one of the replaced upload, and equal.
@@ -79,16 +82,12 @@ class Reuse:
             return None
         return old
 
-    def has(self, found: Found) -> bool:
-        """Whether an equal file is in the bucket."""
-        return self._copies and self._might_be_there(found.size) and self._original(found) is not None
-
     def copied(self, found: Found, key: str, seen: ObjectInfo | None) -> tuple[Entry | None, ObjectInfo | None]:
         """The entry of the file once a copy of an equal one is under `key`, in the place of `seen`.
 
         None: it has to be sent, in the place of what is returned beside.
         """
-        original = self._original(found) if self._copies else None
+        original = self.original(found)
         if original is None:
             return None, seen
         try:
@@ -104,7 +103,10 @@ class Reuse:
             _log.info("%r is sent, as it could not be copied within the bucket: %s", found.path, error)
         return None, self._storage.head(key)
 
-    def _original(self, found: Found) -> Original | None:
+    def original(self, found: Found) -> Original | None:
+        """An equal file in the bucket, of which a copy can be made."""
+        if not self._copies:
+            return None
         digest = self._digests.known(found)
         if digest is None and self._might_be_there(found.size):
             digest = self._digests.of(found)
@@ -120,16 +122,30 @@ class Reuse:
 
     def _copy(self, found: Found, original: Original, key: str, seen: ObjectInfo | None) -> Entry | None:
         """Copy, then look whether it is what the manifest of the original says."""
-        entry = original.entry
-        meant = ObjectInfo(original.key, entry.size, entry.etag, entry.version)
+        tried = self._tried.pop(found.path, None)
         hit("upload.copying")
-        made = self._guarded.copy(meant, key, seen)
+        if isinstance(tried, ObjectInfo):
+            made = tried
+        else:
+            made = self._guarded.copy(original.seen, key, seen, tried)
         hit("upload.copied")
-        checked = self._checked(made, meant, entry.digest)
+        checked = self._checked(made, original.seen, original.entry.digest)
         if checked is None:
             self._guarded.delete(made)
             return None
-        return Entry(found.path, entry.size, entry.digest, "file", checked.etag, checked.version)
+        return _entry(found, original, checked)
+
+    def copied_at_once(
+        self, found: Found, original: Original, outcome: ObjectInfo | WaBucketError | None
+    ) -> Entry | None:
+        """The entry of the file if the `outcome` of a copy says that it is right. Else :meth:`copied` goes on with it.
+        None: no copy was begun."""
+        if isinstance(outcome, ObjectInfo) and _says_equal(outcome, original.seen):
+            hit("upload.copied")
+            return _entry(found, original, outcome)
+        if outcome is not None:
+            self._tried[found.path] = outcome
+        return None
 
     def _checked(self, made: ObjectInfo, meant: ObjectInfo, digest: str) -> ObjectInfo | None:
         """The facts of a copy that has the right bytes.
@@ -140,9 +156,19 @@ class Reuse:
         """
         if self._storage.capabilities.local:
             return made if digest_in_store(self._storage, made, self._crew) == digest else None
-        if made.size == meant.size and (made.as_seen or tell_equal_bytes(made.etag, meant.etag)):
+        if _says_equal(made, meant):
             return made
         original, copy = self._storage.head(meant.key), self._storage.head(made.key)
         if original is None or (original.etag, original.size) != (meant.etag, meant.size):
             return None
         return copy if copy is not None and copy.size == meant.size else None
+
+
+def _says_equal(made: ObjectInfo, meant: ObjectInfo) -> bool:
+    """Whether the answer to a copy says that its bytes are those that were meant."""
+    return made.size == meant.size and (made.as_seen or tell_equal_bytes(made.etag, meant.etag))
+
+
+def _entry(found: Found, original: Original, made: ObjectInfo) -> Entry:
+    entry = original.entry
+    return Entry(found.path, entry.size, entry.digest, "file", made.etag, made.version)

@@ -1,16 +1,19 @@
-"""Small files of which nothing is in the bucket yet: sent many at a time by one thread, where the storage can."""
+"""Small files under whose keys nothing lies yet: copied or sent many at a time by one thread, where the storage can."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 
-from wabucketref.contracts.many import Put
+from wabucketref.contracts.many import Copy, Put
 from wabucketref.errors import WaBucketError
+from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import digest_of
 from wabucketref.store.pool import Crew
+from wabucketref.store.sending.earlier import Original
 from wabucketref.store.sending.file import Sent
 from wabucketref.store.sending.guarded import Guarded
+from wabucketref.store.sending.reuse import Reuse
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found
 
@@ -28,19 +31,21 @@ class SmallFiles:
         guarded: Guarded,
         crew: Crew,
         failed: dict[str, WaBucketError],
-        key_of: Callable[[str], str],
-        is_new: Callable[[Found, str], bool],
+        reuse: Reuse,
+        free: Callable[[Found], str | None],
         stored: Callable[[Found, Sent], Result],
+        reused: Callable[[Found, Entry], Result],
     ) -> None:
-        """`failed` is told of errors, by path. `is_new`: whether nothing of the file is in the bucket, neither under
-        the key nor elsewhere. `stored`: what is to be done once it is."""
+        """`failed` is told of errors, by path. `free`: the key of a file, if nothing lies there. `stored`, `reused`:
+        what is to be done once a file was sent or copied."""
         self._source = source
         self._guarded = guarded
         self._crew = crew
         self._failed = failed
-        self._key_of = key_of
-        self._is_new = is_new
+        self._reuse = reuse
+        self._free = free
         self._stored = stored
+        self._reused = reused
         self._create = guarded.storage.capabilities.create_if_absent
 
     def takes(self, found: Found) -> bool:
@@ -48,31 +53,56 @@ class SmallFiles:
         return found.size <= self._crew.limits.small and not found.directory
 
     def run(self, files: Iterator[Found]) -> Generator[tuple[Found, Result | None]]:
-        """Implements Together."""
-        crew, known = self._crew, deque[Found]()
-        under_way: dict[str, tuple[Found, str]] = {}
+        """Implements Together. What need not be sent comes first."""
+        new = list[tuple[Found, str]]()
+        with self._crew.many_small() as width:
+            yield from self._copy(files, width, new)
+            yield from self._send(new, width)
+
+    def _copy(
+        self, files: Iterator[Found], width: int, new: list[tuple[Found, str]]
+    ) -> Generator[tuple[Found, Result | None]]:
+        """Copies those of which the bucket has equal ones; the others are `new`, each with its key."""
+        taken, under_way = deque[Found](), dict[str, tuple[Found, Original]]()
+
+        def copies() -> Iterator[Copy]:
+            for found in files:
+                key = self._free(found)
+                if key is None:
+                    taken.append(found)
+                elif (original := self._reuse.original(found)) is None:
+                    new.append((found, key))
+                else:
+                    under_way[key] = found, original
+                    hit("upload.copying")
+                    yield Copy(key, original.seen, self._create)
+
+        with closing(self._guarded.copy_many(copies(), width)) as outcomes:
+            for copy, outcome in outcomes:
+                found, original = under_way.pop(copy.key)
+                entry = self._reuse.copied_at_once(found, original, outcome)
+                yield found, None if entry is None else self._reused(found, entry)
+                while taken:
+                    yield taken.popleft(), None
+        while taken:
+            yield taken.popleft(), None
+
+    def _send(self, new: Iterable[tuple[Found, str]], width: int) -> Generator[tuple[Found, Result | None]]:
+        under_way = dict[str, tuple[Found, str]]()
 
         def puts() -> Iterator[Put]:
-            for found in files:
-                key = self._key_of(found.path)
-                if not self._is_new(found, key):
-                    known.append(found)
-                    continue
+            for found, key in new:
                 with self._source.open(found) as file:
                     data = file.read(0, found.size)
                 under_way[key] = found, digest_of(data)
                 yield Put(key, data, self._create)
 
-        with crew.many_small() as width, closing(self._guarded.put_many(puts(), width)) as outcomes:
+        with closing(self._guarded.put_many(puts(), width)) as outcomes:
             for put, outcome in outcomes:
                 found, digest = under_way.pop(put.key)
                 if isinstance(outcome, WaBucketError):
                     self._failed[found.path] = outcome
                     yield found, None
                 else:
-                    crew.progress.advance(bytes=found.size)
+                    self._crew.progress.advance(bytes=found.size)
                     yield found, self._stored(found, Sent(digest, outcome, found.size))
-                while known:
-                    yield known.popleft(), None
-        while known:
-            yield known.popleft(), None

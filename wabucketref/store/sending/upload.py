@@ -86,7 +86,9 @@ class _Filling:
     def together(self, source: Source, failed: dict[str, WaBucketError]) -> SmallFiles:
         """What stores many small files at a time; of what fails, `failed` is told."""
         room = self._room
-        return SmallFiles(source, room.guarded, self._crew, failed, room.layout.file, self._is_new, self._stored)
+        return SmallFiles(
+            source, room.guarded, self._crew, failed, self._reuse, self._key_if_free, self._stored, self._reused
+        )
 
     def entries(self, together: SmallFiles | None) -> Iterator[Entry]:
         try:
@@ -121,13 +123,18 @@ class _Filling:
         if kept is not None:
             if left is not None:
                 self._unfinished.give_back(left)
-            self._remember(found, kept)
-            self._crew.progress.advance(files=1, bytes=found.size)
-            return kept, None
+            return self._reused(found, kept)
         return self._stored(found, self._sender.send(found, key, seen, left))
 
-    def _is_new(self, found: Found, key: str) -> bool:
-        return not (key in self._room.seen or self._unfinished.has(found) or self._reuse.has(found))
+    def _key_if_free(self, found: Found) -> str | None:
+        """The key of a file of which nothing is there from an earlier try, or of what is replaced."""
+        key = self._room.layout.file(found.path)
+        return None if key in self._room.seen or self._unfinished.has(found) else key
+
+    def _reused(self, found: Found, kept: Entry) -> tuple[Entry, int | None]:
+        self._remember(found, kept)
+        self._crew.progress.advance(files=1, bytes=found.size)
+        return kept, None
 
     def _stored(self, found: Found, sent: Sent) -> tuple[Entry, int | None]:
         hit("upload.file_sent")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from wabucketref.contracts.many import Put, Stored
+from wabucketref.contracts.many import Copied, Copy, Put, Stored
 from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage, UnfinishedWrite
 from wabucketref.errors import Unsupported
 from wabucketref.store.wrappers.wrapper import Wrapper
@@ -32,6 +32,14 @@ class Declared(Wrapper):
                 yield put
 
         return super().put_many(needed(), width, check)
+
+    def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
+        def needed() -> Iterator[Copy]:
+            for copy in copies:
+                self.need(copy.if_absent, None)
+                yield copy
+
+        return super().copy_many(needed(), width, check)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
         self.need(if_absent, None)

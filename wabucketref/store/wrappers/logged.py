@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
-from wabucketref.contracts.many import Put, Read
+from wabucketref.contracts.many import Copy, Put, Read
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import WaBucketError
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
@@ -59,11 +59,19 @@ class Logged(Wrapper):
                 yield one
 
         for one, outcome in begin(beginning()):
-            call = Call("put", one.key, len(one.data)) if isinstance(one, Put) else Call("read", cast(Read, one).key)
-            said = f"{outcome.kind}: {outcome}" if isinstance(outcome, WaBucketError) else "ok"
-            self._write(call, (self._clock() - begun.pop(id(one))) * 1000, said)
+            seconds = self._clock() - begun.pop(id(one))
+            if outcome is not None:
+                said = f"{outcome.kind}: {outcome}" if isinstance(outcome, WaBucketError) else "ok"
+                self._write(_call(one), seconds * 1000, said)
             yield one, outcome
 
     def _write(self, call: Call, ms: float, outcome: str) -> None:
         fields = {"method": call.method, "key": call.key, "bytes": call.bytes, "ms": ms, "outcome": outcome}
         self._logger.debug("%s %r %d bytes %.1f ms %s", call.method, call.key, call.bytes, ms, outcome, extra=fields)
+
+
+def _call(one: object) -> Call:
+    """One of many requests."""
+    if isinstance(one, Put):
+        return Call("put", one.key, len(one.data))
+    return Call("copy" if isinstance(one, Copy) else "read", cast(Copy | Read, one).key)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from wabucketref.contracts.many import Put, Read
+from wabucketref.contracts.many import Copy, Put, Read
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, Storage
 from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
@@ -73,6 +73,15 @@ class Retrying(Wrapper):
 
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         return self._put(put.key, put.data, put.if_absent, None, failed)
+
+    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
+        first = _First(failed)
+
+        def once() -> ObjectInfo:
+            first.check()
+            return self.inner.copy(copy.source.key, copy.key, if_absent=copy.if_absent, seen=copy.source)
+
+        return self.around(Call("copy", copy.key, idempotent=not copy.if_absent), once)
 
     def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
         first = _First(failed)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar, cast
 
-from wabucketref.contracts.many import Content, Many, Put, Read, Stored
+from wabucketref.contracts.many import Content, Copied, Copy, Many, Put, Read, Stored
 from wabucketref.contracts.storage import (
     Buffer,
     Capabilities,
@@ -135,12 +135,28 @@ class Wrapper:
             return self.around_many(reads, width, lambda reads, width: inner.read_many(reads, width, check))
         return one_by_one(reads, lambda read: self.read(read.key, limit=read.limit))
 
+    def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
+        """As ``contracts.many.Many``."""
+        if self.passes_many:
+            inner = cast(Many, self.inner)
+            return self.around_many(copies, width, lambda copies, width: inner.copy_many(copies, width, check))
+        return one_by_one(
+            copies, lambda one: self.copy(one.source.key, one.key, if_absent=one.if_absent, seen=one.source)
+        )
+
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         """As ``contracts.many.Many``; what went one by one has been tried as often as it may be."""
         if not self.passes_many:
             raise failed
         call = Call("put", put.key, len(put.data), idempotent=not put.if_absent)
         return self.around(call, lambda: cast(Many, self.inner).put_again(put, failed))
+
+    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
+        """As :meth:`put_again`."""
+        if not self.passes_many:
+            raise failed
+        call = Call("copy", copy.key, idempotent=not copy.if_absent)
+        return self.around(call, lambda: cast(Many, self.inner).copy_again(copy, failed))
 
     def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
         """As :meth:`put_again`."""
