@@ -12,6 +12,7 @@ from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.store.digest import Digest, digest_of
+from wabucketref.store.intofile import HashedIntoFile
 from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.localio import begin_writing, local, write_at
 from wabucketref.store.pool import Crew
@@ -131,20 +132,16 @@ class Fetcher:
 
     def _stream(self, entry: Entry, descriptor: int, shown: Shown, digest: Digest) -> int:
         """The file by one request, each piece hashed and written as it comes; a byte too much would be noticed."""
-        done = 0
+        what = f"write {entry.path!r}"
 
-        def take(piece: memoryview) -> None:
-            nonlocal done
+        def moved(count: int) -> None:
+            shown.advance(count)
             self.crew.check()
-            digest.update(piece)
-            with local(f"write {entry.path!r}"):
-                write_at(descriptor, piece, done)
-            done += len(piece)
-            shown.advance(len(piece))
 
+        take = HashedIntoFile(descriptor, moved, what, digest, self.crew.buffers)
         held = self.crew.budget.acquire(min(HELD_BYTES, entry.size), self.crew.check)
         try:
-            with local(f"write {entry.path!r}"):
+            with local(what):
                 _clear(descriptor)
             size = self.origin.storage.read_to(self.origin.key_of(entry.path), 0, entry.size + 1, take)
             if size >= _MIDDLING:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from wabucketref.errors import LocalIOError
+from wabucketref.store.buffers import Buffers
+from wabucketref.store.digest import Digest, digest_of
 from wabucketref.store.drivers.pace import Stalled
-from wabucketref.store.intofile import IntoFile
+from wabucketref.store.intofile import HashedIntoFile, IntoFile
 from wabucketref.store.native.http import SinkRaised
 from wabucketref.store.native.splicing import can_splice, splice
 from wabucketref.store.native.wire import Connection, CutShort
@@ -64,6 +66,32 @@ def test_what_came_with_the_head_and_after_it(
     assert (tmp_path / "a").read_bytes() == 2 * BODY
     assert max(moved) <= 1 << (20 if roomy else 16)
     os.close(file.descriptor)
+
+
+@pytest.mark.parametrize("flags", [0, os.O_APPEND])
+def test_what_the_kernel_wrote_is_hashed_too(
+    pair: tuple[Connection, socket.socket], tmp_path: Path, flags: int
+) -> None:
+    """In order: what came with the head is hashed out of memory, the rest out of the file."""
+    connection, server = pair
+    body, digest, moved = os.urandom(150_000), Digest(), list[int]()
+    descriptor = os.open(tmp_path / "a", os.O_RDWR | os.O_CREAT | flags, 0o600)
+    file = HashedIntoFile(descriptor, moved.append, "write 'a'", digest, Buffers(1 << 20))
+    server.sendall(HEAD % len(body) + body[:1000])
+    head = connection.receive()
+    server.sendall(body[1000:])
+    splice(connection, head, file)
+    assert (digest.value(), sum(moved), moved[0]) == (digest_of(body), len(body), 1000)
+    os.close(descriptor)
+
+
+def test_what_is_cut_off_meanwhile_has_another_digest(tmp_path: Path) -> None:
+    digest = Digest()
+    with (tmp_path / "a").open("w+b") as file:
+        file.write(b"abc")
+        file.flush()
+        HashedIntoFile(file.fileno(), [].append, "write 'a'", digest, Buffers(1 << 20)).wrote(5)
+    assert digest.value() == digest_of(b"abc")
 
 
 def test_without_a_descriptor_for_a_pipe(
