@@ -64,11 +64,11 @@ def open_s3(url: str, environ: Mapping[str, str]) -> "NativeS3Storage":
     Raises:
         Unfit: the other plane is needed.
     """
-    from wabucketref.store.native.s3 import NativeS3
+    from wabucketref.store.native.s3_many import ManyS3
     from wabucketref.store.native.s3_storage import NativeS3Storage
 
     address = parse_bucket_url(url, "s3")
-    client = NativeS3(address, environ, stall_seconds(environ))
+    client = ManyS3(address, environ, stall_seconds(environ))
     client.look_ahead()
     tell_plain_http(str(address), client.endpoint)
     return NativeS3Storage(address, client)

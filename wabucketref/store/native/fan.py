@@ -20,6 +20,8 @@ _PATIENCE_MS: Final = 1
 """If nothing is answered for so long the network is what is waited for, and more at once would wait together."""
 _LOOK_MS: Final = 200
 """After so long a wait somebody may have asked to stop."""
+_IDLE_SECONDS: Final = 1.0
+"""Servers end connections on which nothing is asked, some after few seconds."""
 
 
 class Message(NamedTuple, Generic[T]):
@@ -30,6 +32,13 @@ class Message(NamedTuple, Generic[T]):
     data: bytes
     limit: int
     """Bytes of the body of the answer that are taken, at most."""
+
+
+class Refused(NamedTuple, Generic[T]):
+    """A request that cannot be sent."""
+
+    tag: T
+    error: Exception
 
 
 class Fan:
@@ -43,7 +52,8 @@ class Fan:
         self._pool = pool
         self._climb = climb
         self._check = check
-        self._free: list[Connection] = []
+        self._free: list[tuple[Connection, float]] = []
+        """Those on which nothing is asked, and when something last was."""
         self._flying: dict[int, Flight] = {}
         self._poll = select.poll()
         self._openings = Openings(pool, self._poll)
@@ -61,16 +71,19 @@ class Fan:
         finally:
             for flight in self._flying.values():
                 flight.connection.close()
-            for connection in self._free:
+            for connection, _since in self._free:
                 connection.sock.setblocking(True)
                 self._pool.give_back(connection)
             self._openings.close()
 
-    def carry(self, messages: Iterator[Message[T]]) -> Iterator[tuple[T, Flight | Exception]]:
-        """Each request's answer, or what it failed with, one of ``failures.ERRORS``. Without any connection no more
-        than one is asked for."""
+    def carry(self, messages: Iterator[Message[T] | Refused[T]]) -> Iterator[tuple[T, Flight | Exception]]:
+        """Each request's answer, or what it failed with: its own error, or one of ``failures.ERRORS``. Without any
+        connection no more than one is asked for."""
         for message in messages:
-            while not self._free:
+            if isinstance(message, Refused):
+                yield message
+                continue
+            while (connection := self._next_free()) is None:
                 if not self._flying and not self._openings.running:
                     try:
                         self._admit(self._pool.take())
@@ -79,7 +92,7 @@ class Fan:
                         return
                 else:
                     yield from self._waited()
-            self._launch(self._free.pop(), message)
+            self._launch(connection, message)
         while self._flying:
             yield from self._waited()
 
@@ -88,10 +101,19 @@ class Fan:
         may_grow = self._may_grow()
         landed: list[tuple[T, Flight | Exception]] = list(self._land(_PATIENCE_MS if may_grow else _LOOK_MS))
         yield from landed
-        if not landed and not self._free:
+        if not landed:
             self._check()
-            if may_grow:
-                self._openings.open(self._climb.wanted - self._count())
+            if may_grow and not self._free:
+                self._grow()
+
+    def _grow(self) -> None:
+        """Have as many as are wanted; those that are left from before are there at once."""
+        missing = self._climb.wanted - self._count()
+        while missing > 0 and (connection := self._pool.idle()) is not None:
+            self._admit(connection)
+            missing -= 1
+        if missing > 0:
+            self._openings.open(missing)
 
     def _count(self) -> int:
         return len(self._flying) + len(self._free) + self._openings.running
@@ -102,7 +124,16 @@ class Fan:
 
     def _admit(self, connection: Connection) -> None:
         connection.sock.setblocking(False)
-        self._free.append(connection)
+        self._free.append((connection, time.monotonic()))
+
+    def _next_free(self) -> Connection | None:
+        """One for another request, if there is any and so many are wanted at once."""
+        while self._free and len(self._flying) < self._climb.wanted:
+            connection, since = self._free.pop()
+            if time.monotonic() - since < _IDLE_SECONDS or not connection.was_closed():
+                return connection
+            connection.close()
+        return None
 
     def _launch(self, connection: Connection, message: Message[T]) -> None:
         flight = Flight(connection, message.tag, message.data, message.limit)
@@ -142,10 +173,11 @@ class Fan:
         del self._flying[descriptor]
         self._poll.unregister(descriptor)
         self._climb.moved(flight.size)
-        if flight.connection.lasting:
-            self._free.append(flight.connection)
+        connection, head = flight.connection, flight.head
+        if connection.lasting and head is not None and head.status < 300:
+            self._free.append((connection, flight.moved))
         else:
-            flight.connection.close()
+            connection.close()  # a server that refuses need not have heard all, and may take the rest for a request
         return flight.tag, flight  # type: ignore[return-value]
 
     def _lost(self, descriptor: int, flight: Flight, error: Exception) -> tuple[T, Exception]:

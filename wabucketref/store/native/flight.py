@@ -10,15 +10,15 @@ from wabucketref.store.native.wire import Connection, CutShort, Head, check_begi
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STEP: Final = 16 << 10
 """Bytes that are asked for at once while it is not known how many will come."""
-_NOTEWORTHY: Final = 4 << 10
-"""Bytes of an answer that are progress; a byte a second is none."""
+_REFUSAL: Final = 64 << 10
+"""Bytes of the body of a refusal that are taken at most, which says why: however few were asked for."""
 _END: Final = b"\r\n\r\n"
 
 
 class Flight:
     """A request and its answer, of which a body of at most `limit` bytes is taken."""
 
-    __slots__ = ("_got", "_limit", "_out", "_unsent", "body", "connection", "head", "moved", "size", "tag")
+    __slots__ = ("_came", "_got", "_limit", "_out", "_unsent", "body", "connection", "head", "moved", "size", "tag")
 
     def __init__(self, connection: Connection, tag: object, message: bytes, limit: int) -> None:
         self.connection = connection
@@ -27,10 +27,12 @@ class Flight:
         self.body: bytes | None = None
         """The whole body once the answer is there; None when it is longer."""
         self.moved = time.monotonic()
-        """When enough last did."""
+        """When it was last looked at whether enough did."""
         self._out: bytes | memoryview = message
         self._unsent = self.size = len(message)
         self._got = b""
+        self._came = 0
+        """Bytes of the answer since then."""
         self._limit = limit
 
     @property
@@ -48,13 +50,13 @@ class Flight:
 
     def is_stalled(self, seconds: float) -> bool:
         """Whether it has not moved for so long; what the kernel still has to send may move unseen."""
-        if time.monotonic() - self.moved < seconds:
+        now = time.monotonic()
+        if now - self.moved < seconds:
             return False
-        before, self._unsent = self._unsent, len(self._out) + unsent(self.connection.sock)
-        if before - self._unsent < seconds * SLOWEST:
-            return True
-        self.moved = time.monotonic()
-        return False
+        left = len(self._out) + unsent(self.connection.sock)
+        moved = self._unsent - left + self._came
+        self.moved, self._unsent, self._came = now, left, 0
+        return moved < seconds * SLOWEST
 
     def receive(self) -> bool:
         """Take what has come; True once the answer is there. Raises OSError, Stalled, NotHttp."""
@@ -66,8 +68,7 @@ class Flight:
                 return False
             if not piece:
                 raise CutShort("the connection was closed before the answer was whole")
-            if len(piece) >= _NOTEWORTHY:
-                self.moved = time.monotonic()
+            self._came += len(piece)
             self._got = self._got + piece if self._got else piece
             if self._is_whole():
                 return True
@@ -86,6 +87,8 @@ class Flight:
             self._got = rest
             if head.status >= 200:
                 self.head = self.connection.began(head, text)
+                if head.status >= 300:
+                    self._limit = max(self._limit, _REFUSAL)
         head, got = self.head, self._got
         if head.length is None or head.length > self._limit:
             return self._rest(head)
@@ -102,4 +105,5 @@ class Flight:
         connection.sock.setblocking(True)
         connection.put_back(self._got)
         self.body = connection.body(head, self._limit)
+        connection.sock.setblocking(False)
         return True

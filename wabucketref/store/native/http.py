@@ -140,11 +140,15 @@ class Pool:
 
     def take(self) -> Connection:
         """A connection, for one request or more. Raises as :meth:`open`."""
+        return self.idle() or self.open()
+
+    def idle(self) -> Connection | None:
+        """One that somebody gave back, if there is any."""
         while True:
             try:
                 connection = self._idle.pop()  # the one that was used last: it is the least likely to have ended
             except IndexError:
-                return self.open()
+                return None
             if not connection.was_closed():
                 return connection
             connection.close()

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Final
 
 from wabucketref.errors import LocalIOError
-from wabucketref.store.native.failures import ERRORS
 from wabucketref.store.native.http import Pool
 from wabucketref.store.native.wire import Connection
 from wabucketref.threads import start
@@ -41,7 +40,11 @@ class Openings:
     def open(self, count: int) -> None:
         """Begin to open so many more."""
         if self.bell < 0:
-            self.bell, self._rope = os.pipe()
+            try:
+                self.bell, self._rope = os.pipe()
+            except OSError:  # there are no more descriptors
+                self.failed = True
+                return
             self._poll.register(self.bell, select.POLLIN)
         with self._lock:
             self._wanted += count
@@ -72,11 +75,11 @@ class Openings:
         while self._takes_one():
             try:
                 connection = self._pool.open()
-            except ERRORS:  # with none at all, the next request tells why
+            except Exception:  # with none at all, the next request tells why
                 connection = None
             with self._lock:
-                self._running -= 1
                 self._tell(connection)
+                self._running -= 1  # after it is counted as ready
 
     def _takes_one(self) -> bool:
         with self._lock:

@@ -2,14 +2,12 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import chain
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.drivers.s3_client import endpoint_from
 from wabucketref.store.drivers.s3_errors import answered, translate
@@ -20,8 +18,6 @@ from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
-from wabucketref.store.native.fan import Fan, Message
-from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
@@ -40,25 +36,11 @@ _ANSWERS: Final = (404, 412)
 _TRUST: Final = "check that the endpoint speaks TLS (https) and that its certificate is trusted (AWS_CA_BUNDLE)"
 
 
-Answer = tuple[Mapping[str, Any], bytes | None]
-"""Facts, and the body unless it is too long."""
-
-
-class Ask(NamedTuple, Generic[T]):
-    """One of many requests."""
-
-    tag: T
-    request: S3Request
-    one: Asked
-    limit: int
-    """Bytes of the body of a good answer, at most."""
-
-
 class _Elsewhere(Exception):
     """The bucket is in this region."""
 
 
-class _Line:
+class Line:
     """Where requests go: a place, connections to it, and the signature that it takes."""
 
     def __init__(self, place: S3Place, stall: float) -> None:
@@ -116,11 +98,7 @@ class NativeS3:
         """Implements S3Calls."""
 
         def read(connection: Connection, head: Head) -> Mapping[str, Any]:
-            body = connection.body(head, _CONTROL) or b""
-            found = document(operation, body)
-            if "Error" in found:
-                raise answered(error_of(head, body, inside=True), request, self.endpoint)
-            return {**facts_of(head), **found}
+            return self._facts(head, connection.body(head, _CONTROL), operation, request)
 
         return self._carry_out(request, asked(operation, arguments), read)
 
@@ -170,48 +148,6 @@ class NativeS3:
         except SinkRaised as raised:
             raise raised.error from None
 
-    def many(
-        self, asks: Iterator[Ask[T]], climb: Climb, check: Callable[[], None]
-    ) -> Iterator[tuple[Ask[T], Answer | WaBucketError]]:
-        """Many requests at a time, each once: the facts and the body of each answer. As ``contracts.many.Many``."""
-        first = next(asks, None)
-        if first is None:
-            return
-        line, _ = self._ready(first.request)
-
-        def messages() -> Iterator[Message[tuple[Ask[T], Keys]]]:
-            for ask in chain((first,), asks):
-                _, keys = self._ready(ask.request)
-                yield Message((ask, keys), self._signed(line, ask.one, keys) + ask.one.body, ask.limit)
-                if self._place is not line.place:
-                    return  # the bucket is elsewhere
-
-        with Fan(line.pool, climb, check) as fan:
-            for (ask, keys), came in fan.carry(messages()):
-                try:
-                    answer = self._answer(line, keys, ask, came)
-                except WaBucketError as error:
-                    yield ask, error
-                else:
-                    yield ask, answer
-
-    def _answer(self, line: _Line, keys: Keys, ask: Ask[T], came: Flight | Exception) -> Answer:
-        """What came, or what comes of asking once more, elsewhere or with new credentials."""
-        if isinstance(came, Exception):
-            raise line.failures.of(came, ask.request) from came
-        assert came.head is not None
-        if came.head.status < 300:
-            return facts_of(came.head), came.body
-        self._turn(line, keys, self._refusal(line, ask.request, came.head, came.body))
-        line, keys = self._ready(ask.request)
-        return self._once(
-            line,
-            keys,
-            ask.request,
-            ask.one,
-            lambda connection, head: (facts_of(head), connection.body(head, ask.limit)),
-        )
-
     def close(self) -> None:
         self._line.drop()
 
@@ -220,22 +156,23 @@ class NativeS3:
         try:
             return self._once(line, keys, request, one, read)
         except (_Elsewhere, NotAuthorised) as error:
-            self._turn(line, keys, error)
+            self._turn(line, keys, error, request)
         line, keys = self._ready(request)
         return self._once(line, keys, request, one, read)
 
-    def _turn(self, line: _Line, keys: Keys, error: Exception) -> None:
+    def _turn(self, line: Line, keys: Keys, error: Exception, request: S3Request) -> None:
         """Be ready to ask once more, elsewhere or with new credentials; else raise `error`."""
         if isinstance(error, _Elsewhere):
             self._move(line, str(error))
         elif isinstance(error, NotAuthorised) and error.expired:
-            self._keys.renew(keys)
+            try:
+                self._keys.renew(keys)
+            except Exception as renewing:
+                raise self._explained(renewing, request) from renewing
         else:
             raise error
 
-    def _once(
-        self, line: _Line, keys: Keys, request: S3Request, one: Asked, read: Callable[[Connection, Head], T]
-    ) -> T:
+    def _once(self, line: Line, keys: Keys, request: S3Request, one: Asked, read: Callable[[Connection, Head], T]) -> T:
         def judge(connection: Connection, head: Head) -> T | WaBucketError:
             if head.status < 300 or (head.status == 416 and one.method == "GET"):
                 return read(connection, head)
@@ -256,7 +193,14 @@ class NativeS3:
             raise found
         return found
 
-    def _refusal(self, line: _Line, request: S3Request, head: Head, body: bytes | None) -> Exception:
+    def _facts(self, head: Head, body: bytes | None, operation: str, request: S3Request) -> Mapping[str, Any]:
+        """What a good answer says in its headers, and in its body where that is a document; which may be an error."""
+        found = document(operation, body or b"")
+        if "Error" in found:
+            raise answered(error_of(head, body or b"", inside=True), request, self.endpoint)
+        return {**facts_of(head), **found}
+
+    def _refusal(self, line: Line, request: S3Request, head: Head, body: bytes | None) -> Exception:
         """The error that an answer says."""
         response = error_of(head, body or b"")
         region = head.headers.get("x-amz-bucket-region") or response["Error"].get("Region")
@@ -264,7 +208,7 @@ class NativeS3:
             return _Elsewhere(region)
         return answered(response, request, self.endpoint)
 
-    def _signed(self, line: _Line, one: Asked, keys: Keys) -> bytes:
+    def _signed(self, line: Line, one: Asked, keys: Keys) -> bytes:
         """The head of the request, signed when it is sent: what waited before may have grown too old."""
         path = line.place.root + ("/" if one.key is None else f"/{encoded(one.key)}")
         payload = UNSIGNED
@@ -276,7 +220,7 @@ class NativeS3:
             f"{fields(headers)}{line.further}\r\n"
         ).encode()
 
-    def _ready(self, request: S3Request) -> tuple[_Line, Keys]:
+    def _ready(self, request: S3Request) -> tuple[Line, Keys]:
         try:
             return self._line.get(), self._keys.get()
         except Exception as error:
@@ -288,13 +232,13 @@ class NativeS3:
             return error
         return self._files.explain(error) or translate(error, request, self.endpoint)
 
-    def _open(self) -> _Line:
+    def _open(self) -> Line:
         if self._place is None:
             self._settle()
         assert self._place is not None
-        return _Line(self._place, self._stall)
+        return Line(self._place, self._stall)
 
-    def _move(self, line: _Line, region: str) -> None:
+    def _move(self, line: Line, region: str) -> None:
         """Go where AWS says that the bucket is from now on."""
         self._place = line.place.elsewhere(region)
         self._line.renew(line)

@@ -1,9 +1,10 @@
 """The bucket of the native plane: as the other plane's, and ranges and many small objects go their own way."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
@@ -14,10 +15,11 @@ from wabucketref.store.drivers.s3_objects import begins_at
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.intofile import IntoFile
-from wabucketref.store.native.s3 import UNWANTED, Answer, Ask, NativeS3
-from wabucketref.store.native.s3_operations import asked, document
+from wabucketref.store.native.s3 import UNWANTED
+from wabucketref.store.native.s3_many import Answer, Ask, ManyS3, Unasked
 
-T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
 NATIVE: Final = replace(CAPABILITIES, many=True)
 _FIRST: Final = 8
 """Requests at once, of many, before anything is known of the network."""
@@ -30,7 +32,7 @@ class NativeS3Storage(S3Storage):
 
     plane = "native"
 
-    def __init__(self, address: BucketUrl, client: NativeS3) -> None:
+    def __init__(self, address: BucketUrl, client: ManyS3) -> None:
         super().__init__(address, client)
         self._native = client
         self._at_once = _FIRST
@@ -69,40 +71,42 @@ class NativeS3Storage(S3Storage):
     def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
         """Implements contracts.many.Many."""
 
-        def asks() -> Iterator[Ask[tuple[Put, Mapping[str, Any]]]]:
-            for put in puts:
-                request, arguments = self.asked_put(put.key, put.data, if_absent=put.if_absent)
-                yield Ask((put, arguments), request, asked("put_object", arguments), _CONTROL)
+        def ask(put: Put) -> Ask[Put]:
+            request, arguments = self.asked_put(put.key, put.data, if_absent=put.if_absent)
+            return Ask(put, request, "put_object", arguments, _CONTROL)
 
-        for ask, answer in self._many(asks(), width, check):
-            put, arguments = ask.tag
-            outcome: ObjectInfo | WaBucketError
-            try:
-                outcome = self.stored(put.key, ask.request, arguments, _good(answer)[0])
-            except WaBucketError as error:
-                outcome = error
-            yield put, outcome
+        def told(ask: Ask[Put], answer: Answer) -> ObjectInfo:
+            return self.stored(ask.tag.key, ask.request, ask.arguments, answer[0])
+
+        return self._many(puts, ask, told, width, check)
 
     def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
         """Implements contracts.many.Many."""
-        done = deque[Copied]()
+        others = deque[Copied]()
 
-        def asks() -> Iterator[Ask[Copy]]:
+        def by_one_request() -> Iterator[Copy]:
             for copy in copies:
-                source, one = copy.source, self._copies.takes_one_request(copy.source.size, copy.if_absent)
+                one = self._copies.takes_one_request(copy.source.size, copy.if_absent)
                 if one:
-                    request, arguments = self.asked_copy(
-                        source.key, copy.key, if_absent=copy.if_absent, etag=source.etag
-                    )
-                    yield Ask(copy, request, asked("copy_object", arguments), _CONTROL)
+                    yield copy
                 else:
-                    done.append((copy, None if one is False else self._found_out(copy)))
+                    others.append((copy, None if one is False else self._found_out(copy)))
 
-        for ask, answer in self._many(asks(), width, check):
-            yield ask.tag, self._copied(ask, answer)
-            while done:
-                yield done.popleft()
-        yield from done
+        def ask(copy: Copy) -> Ask[Copy]:
+            source = copy.source
+            request, arguments = self.asked_copy(source.key, copy.key, if_absent=copy.if_absent, etag=source.etag)
+            return Ask(copy, request, "copy_object", arguments, _CONTROL)
+
+        def told(ask: Ask[Copy], answer: Answer) -> ObjectInfo:
+            copy = ask.tag
+            made = self.copied(copy.key, copy.source.size, ask.request, answer[0])
+            return self._copies.copied(made, copy.source) if copy.if_absent else made
+
+        for outcome in self._many(by_one_request(), ask, told, width, check):
+            yield outcome
+            while others:
+                yield others.popleft()
+        yield from others
 
     def _found_out(self, one: Copy) -> ObjectInfo | WaBucketError:
         """A copy from which it is learnt what the store does."""
@@ -111,32 +115,17 @@ class NativeS3Storage(S3Storage):
         except WaBucketError as error:
             return error
 
-    def _copied(self, ask: Ask[Copy], answer: Answer | WaBucketError) -> ObjectInfo | WaBucketError:
-        copy = ask.tag
-        try:
-            facts, body = _good(answer)
-            said = document("copy_object", body or b"")
-            made = self.copied(copy.key, copy.source.size, ask.request, {**facts, **said})
-        except WaBucketError as error:
-            return error
-        return self._copies.copied(made, copy.source) if copy.if_absent else made
-
     def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
         """Implements contracts.many.Many."""
 
-        def asks() -> Iterator[Ask[Read]]:
-            for read in reads:
-                yield Ask(read, self.request(read.key), asked("get_object", self.names(read.key)), read.limit)
+        def ask(read: Read) -> Ask[Read]:
+            return Ask(read, self.request(read.key), "get_object", self.names(read.key), read.limit)
 
-        for ask, answer in self._many(asks(), width, check):
-            read = ask.tag
-            outcome: tuple[bytes, ObjectInfo] | WaBucketError
-            try:
-                facts, data = _good(answer)
-                outcome = self.content_of(read.key, data, facts, read.limit)
-            except WaBucketError as error:
-                outcome = error
-            yield read, outcome
+        def told(ask: Ask[Read], answer: Answer) -> tuple[bytes, ObjectInfo]:
+            facts, data = answer
+            return self.content_of(ask.tag.key, data, facts, ask.limit)
+
+        return self._many(reads, ask, told, width, check)
 
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         """Implements contracts.many.Many: here nothing is tried twice."""
@@ -151,16 +140,33 @@ class NativeS3Storage(S3Storage):
         raise failed
 
     def _many(
-        self, asks: Iterator[Ask[T]], width: int, check: Callable[[], None]
-    ) -> Iterator[tuple[Ask[T], Answer | WaBucketError]]:
+        self,
+        todo: Iterator[A],
+        ask_for: Callable[[A], Ask[A]],
+        told: Callable[[Ask[A], Answer], R],
+        width: int,
+        check: Callable[[], None],
+    ) -> Iterator[tuple[A, R | WaBucketError]]:
+        """`ask_for` makes the request of one, `told` what its answer says; either may raise WaBucketError."""
+
+        def asks() -> Iterator[Ask[A] | Unasked[A]]:
+            for one in todo:
+                ask: Ask[A] | Unasked[A]
+                try:
+                    ask = ask_for(one)
+                except WaBucketError as error:
+                    ask = Unasked(one, error)
+                yield ask
+
         climb = Climb(width, first=self._at_once)
         try:
-            yield from self._native.many(asks, climb, check)
+            with closing(self._native.many(asks(), climb, check)) as answers:
+                for ask, answer in answers:
+                    outcome: R | WaBucketError
+                    try:
+                        outcome = answer if isinstance(answer, WaBucketError) else told(cast(Ask[A], ask), answer)
+                    except WaBucketError as error:
+                        outcome = error
+                    yield ask.tag, outcome
         finally:
             self._at_once = climb.wanted
-
-
-def _good(answer: Answer | WaBucketError) -> Answer:
-    if isinstance(answer, WaBucketError):
-        raise answer
-    return answer

@@ -26,6 +26,8 @@ _TOGETHER: Final = 128 << 10
 """A body up to so long goes in one piece with its head."""
 _THINKING: Final = 10
 """How many times as long as a body may stand still a server may take for an answer."""
+_DIGITS: Final = 18
+"""Of a number of bytes, at most."""
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -360,7 +362,7 @@ def parsed(text: bytes) -> Head:
     first, *lines = text.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     status, _, reason = rest.partition(" ")
-    if not version.startswith("HTTP/1.") or len(status) != 3 or not status.isdigit():
+    if not version.startswith("HTTP/1.") or len(status) != 3 or not status.isdecimal():
         raise NotHttp(f"it begins with {first[:40]!r}")
     headers: dict[str, str] = {}
     for line in lines:
@@ -369,8 +371,8 @@ def parsed(text: bytes) -> Head:
             raise NotHttp(f"a header without a colon: {line[:40]!r}")
         headers[name.lower()] = value.strip()
     length = headers.get("content-length")
+    if length is not None and not (length.isdecimal() and len(length) <= _DIGITS):
+        raise NotHttp(f"a body of {length[:20]!r} bytes")
     if length is None or "transfer-encoding" in headers:
         return Head(int(status), reason, headers, None)
-    if not length.isdecimal():
-        raise NotHttp(f"a body of {length[:20]!r} bytes")
     return Head(int(status), reason, headers, int(length))

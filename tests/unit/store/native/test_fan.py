@@ -4,78 +4,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from itertools import chain, count, repeat
+from contextlib import closing
+from itertools import chain, repeat
 
 import pytest
 
+from tests.unit.store.native.stage import Play, Stage, text
 from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.pace import Stalled
+from wabucketref.store.native import fan as module
+from wabucketref.store.native import openings
 from wabucketref.store.native.fan import Fan, Message
 from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Origin, Pool, trust_of
-from wabucketref.store.native.wire import CutShort
-
-Play = Callable[[socket.socket, int], object]
-"""What is done with the request of this number, whose head was read from the connection."""
-
-
-@dataclass
-class Stage:
-    """A server on which each request is answered by a thread of its own connection."""
-
-    play: Play
-    port: int = 0
-    connections: int = 0
-    most: int = 0
-    """Requests that were under way at once."""
-    _now: int = 0
-    _numbers: Iterator[int] = field(default_factory=count)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def serve(self, listening: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listening.accept()
-                self.connections += 1
-                threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
-
-    def _attend(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while _head_of(connection):
-                with self._lock:
-                    self._now += 1
-                    self.most = max(self.most, self._now)
-                try:
-                    self.play(connection, next(self._numbers))
-                finally:
-                    with self._lock:
-                        self._now -= 1
-
-
-def _head_of(connection: socket.socket) -> bytes:
-    """The request's head, one byte at a time, so that nothing of a body is taken; empty at the end."""
-    data = b""
-    while not data.endswith(b"\r\n\r\n"):
-        byte = connection.recv(1)
-        if not byte:
-            return b""
-        data += byte
-    return data
-
-
-@pytest.fixture
-def stage() -> Iterator[Callable[[Play], Stage]]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def make(play: Play) -> Stage:
-            made = Stage(play, listening.getsockname()[1])
-            threading.Thread(target=made.serve, args=(listening,), daemon=True).start()
-            return made
-
-        yield make
-        listening.shutdown(socket.SHUT_RDWR)
+from wabucketref.store.native.wire import Connection, CutShort
 
 
 def pool_at(port: int, stall: float = 5.0) -> Pool:
@@ -93,11 +35,6 @@ def outcomes(
         came = list(fan.carry(messages(number, body)))
     assert len(came) == len(dict(came))
     return dict(came)
-
-
-def text(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
 
 
 def say(connection: socket.socket, number: int) -> None:
@@ -252,3 +189,149 @@ def test_whoever_asks_to_stop_is_heard_while_nothing_is_answered(stage: Callable
     server = stage(lambda connection, number: over.wait(5) and say(connection, number))
     with pytest.raises(KeyboardInterrupt):
         outcomes(pool_at(server.port), 3, check=stop)
+
+
+def test_where_answers_take_their_time_connections_are_used_again_too(stage: Callable[[Play], Stage]) -> None:
+    """A million files are sent in hundreds of batches, none of which may leave its connections behind."""
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        time.sleep(0.01)
+        say(connection, number)
+
+    server = stage(slowly)
+    with closing(pool_at(server.port)) as pool:
+        for _ in range(5):
+            assert len(bodies(outcomes(pool, 40, width=8))) == 40
+    assert server.connections <= 10
+
+
+def test_after_a_refusal_the_connection_is_not_used_again(stage: Callable[[Play], Stage]) -> None:
+    """The server need not have heard the body, and may take it for the next request."""
+
+    refused: set[socket.socket] = set()
+
+    def refuse(connection: socket.socket, number: int) -> None:
+        if connection in refused:
+            time.sleep(0.01)
+            say(connection, number)
+        else:
+            refused.add(connection)
+            connection.sendall(text(b"no", status="503 Slow Down"))
+
+    server = stage(refuse)
+    came = outcomes(pool_at(server.port), 6, width=1, body=b"a body that nobody heard\r\n\r\n")
+    assert [one.head.status for one in came.values() if isinstance(one, Flight) and one.head].count(503) == 6
+    assert server.connections == 6
+
+
+def test_why_it_was_refused_is_heard_however_little_was_asked_for(stage: Callable[[Play], Stage]) -> None:
+    why = b"x" * 3000
+    server = stage(lambda connection, number: connection.sendall(text(why, status="400 Bad Request")))
+    with Fan(pool_at(server.port), Climb(1), lambda: None) as fan:
+        ((_, came),) = fan.carry(iter([Message(0, b"GET / HTTP/1.1\r\n\r\n", 7)]))
+    assert isinstance(came, Flight)
+    assert came.body == why
+
+
+def test_after_an_answer_in_chunks_nobody_is_waited_for(stage: Callable[[Play], Stage]) -> None:
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        raise KeyboardInterrupt
+
+    def play(connection: socket.socket, number: int) -> None:
+        if number == 0:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
+        else:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            over.wait(5)
+            connection.close()
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        outcomes(pool_at(stage(play).port, stall=2), 2, width=1, check=stop)
+    assert time.monotonic() - began < 1.5
+
+
+def test_what_comes_slowly_but_surely_is_waited_for(stage: Callable[[Play], Stage]) -> None:
+    """Four times as fast as what counts as no progress, in pieces of a packet each."""
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        whole = text(b"x" * 1600)
+        for at in range(0, len(whole), 80):
+            connection.sendall(whole[at : at + 80])
+            time.sleep(0.02)
+
+    assert bodies(outcomes(pool_at(stage(slowly).port, stall=0.2), 1)) == {b"x" * 1600}
+
+
+def test_connections_that_ended_while_nothing_was_asked_are_left(
+    stage: Callable[[Play], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.02)
+
+    def once(connection: socket.socket, number: int) -> None:
+        say(connection, number)
+        connection.shutdown(socket.SHUT_WR)
+
+    def rarely() -> Iterator[Message[int]]:
+        for message in messages(5):
+            yield message
+            time.sleep(0.05)
+
+    with Fan(pool_at(stage(once).port), Climb(1), lambda: None) as fan:
+        assert len(bodies(dict(fan.carry(rarely())))) == 5
+
+
+def test_as_many_as_are_wanted_now(stage: Callable[[Play], Stage]) -> None:
+    """What the climb takes back is not used any more."""
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        time.sleep(0.01)
+        say(connection, number)
+
+    server, climb = stage(slowly), Climb(8, first=8)
+    with Fan(pool_at(server.port), climb, lambda: None) as fan:
+        came = fan.carry(messages(100))
+        while server.most < 8:
+            next(came)
+        climb.moved = lambda size: None  # type: ignore[method-assign]
+        climb.wanted = 2
+        for _ in range(8):
+            next(came)
+        server.most = 0
+        assert len(list(came)) > 20
+    assert server.most <= 2
+
+
+def test_it_makes_do_without_descriptors_for_more(
+    stage: Callable[[Play], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        time.sleep(0.005)
+        say(connection, number)
+
+    monkeypatch.setattr(openings.os, "pipe", none)
+    assert len(bodies(outcomes(pool_at(stage(slowly).port), 10))) == 10
+
+
+def test_connections_that_fail_in_whatever_way_are_not_waited_for(stage: Callable[[Play], Stage]) -> None:
+    class Failing(Pool):
+        def open(self) -> Connection:
+            if threading.current_thread().name == "wabucket-connect":
+                raise ValueError("no name")
+            return super().open()
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        time.sleep(0.005)
+        if number == 5:
+            connection.close()
+        else:
+            say(connection, number)
+
+    pool = Failing(Origin("http", "127.0.0.1", stage(slowly).port), lambda: trust_of(None), 5.0)
+    assert len(outcomes(pool, 10)) == 10
