@@ -19,12 +19,17 @@ DESCRIPTORS = "resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))"
 MEMORY = "resource.setrlimit(resource.RLIMIT_AS, ({0} << 20, {0} << 20))"
 STACK = "threading.stack_size({0} << 10)"
 THREADS = """
-begin, left = threading._start_new_thread, [{0}]
-def limited(*given):
-    left[0] -= 1
-    if left[0] < 0:
+begin, left = threading._start_new_thread, [{0}]  # at once, as the system counts them
+def limited(work, *given):
+    def counted(*arguments):
+        try:
+            work(*arguments)
+        finally:
+            left[0] += 1
+    if left[0] <= 0:
         raise RuntimeError("can't start new thread")
-    return begin(*given)
+    left[0] -= 1
+    return begin(counted, *given)
 threading._start_new_thread = limited
 """
 

@@ -110,7 +110,7 @@ def test_a_bucket_loads_the_kind_of_store_that_it_is_in() -> None:
     )
     assert "wabucketref.store.native.s3" in loaded
     other = {"wabucketref.store.native.gcs", "wabucketref.store.drivers.gcs", "wabucketref.store.drivers.local"}
-    assert loaded & (other | HEAVY - {"asyncio", "logging"} | {"html"}) == set()
+    assert loaded & (other | HEAVY - {"asyncio", "blake3", "logging"} | {"html"}) == set()
 
 
 def test_a_warm_look_loads_nothing_that_carries_bytes(home: Path) -> None:

@@ -80,6 +80,8 @@ def refusal(error: OSError, path: Path) -> WaBucketError:
     message = f"cannot write the journal {path}: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return NotAuthorised(message, hint="set WABUCKET_HOME to a directory of yours")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return LocalIOError(message, hint="too many files are open: raise the limit (ulimit -n)")
     return LocalIOError(message, hint="free space or inodes on that disk, or repair it, then try again")
 
 

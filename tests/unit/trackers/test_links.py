@@ -1,5 +1,6 @@
 """The catalog asked in text: the connections for it, and that it says the same as what is composed."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -89,6 +90,18 @@ def test_one_connection_is_kept_and_more_are_had_at_once(links: Links) -> None:
     other = second if again is first else first
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         other.execute("SELECT 1")
+
+
+def test_a_catalog_that_was_just_made_keeps_one_connection_open(url: str) -> None:
+    with closing(EmbeddedTracker(url)) as tracker:
+        tracker.check_artifact(RunKey(*PROJECT, "r"), "model", "net", "one")
+        run(tracker)
+        places = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+        file = url.removeprefix("sqlite:///")
+        ours = [place.removeprefix(file) for place in places if place.startswith(file)]
+        # SQLite keeps a descriptor of a closed connection as long as another of this process has locks on the file
+        assert sorted(set(ours)) == ["", "-shm", "-wal"]
+        assert len(ours) <= 4
 
 
 def test_the_newest_revision_is_known_to_both() -> None:

@@ -95,6 +95,11 @@ class Links:
         if "catalog" in vars(self):
             self.catalog.close()
 
+    def rest(self) -> None:
+        """The engine has made a file what it must be, and is seldom asked again: it holds no descriptors meanwhile."""
+        if self._file is not None:
+            self.catalog.close()
+
     @contextmanager
     def _transaction(self, file: str, *, write: bool) -> Iterator[sqlite3.Connection]:
         sqlite.check_same(file, self._identity, self.where)

@@ -60,7 +60,9 @@ class EmbeddedTracker:
             return False
         from wabucketref.trackers.embedded.migrate import ensure_schema
 
-        return ensure_schema(self._links.catalog)
+        made = ensure_schema(self._links.catalog)
+        self._links.rest()
+        return made
 
     def attach_copies(self, copies: "Copies") -> None:
         self._copies = copies
