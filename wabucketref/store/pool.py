@@ -164,6 +164,8 @@ class Crew:
                     self._files.put(slot)
                 else:
                     slot.settle(outcome)
+        for slot in under_way.values():  # what was asked for, and nothing said of
+            self._files.put(slot)
         while put_off:  # the store wants no more at once
             self._files.put(put_off.popleft()[1])
 

@@ -261,6 +261,16 @@ def test_what_was_not_asked_for_together_is_done_by_itself() -> None:
     assert len(results) == 40
 
 
+def test_what_was_asked_for_and_not_told_is_done_by_itself() -> None:
+    class Forgetful(InPairs):
+        def run(self, items: Iterator[Item]) -> Generator[tuple[Item, str | None]]:
+            return ((item, outcome) for item, outcome in super().run(items) if item.number % 7)
+
+    with crew() as four:
+        results = list(four.in_order(lambda item: f"alone {item.number}", map(Item, range(40)), together=Forgetful()))
+    assert results == [expected(n) if n % 7 else f"alone {n}" for n in range(40)]
+
+
 def test_a_failure_of_what_is_done_together_stops_all() -> None:
     class Failing(InPairs):
         def run(self, items: Iterator[Item]) -> Generator[tuple[Item, str | None]]:

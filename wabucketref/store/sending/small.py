@@ -1,7 +1,7 @@
 """Small files under whose keys nothing lies yet: copied or sent many at a time by one thread, where the storage can."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 
 from wabucketref.contracts.many import Copy, Put
@@ -57,7 +57,9 @@ class SmallFiles:
         new = list[tuple[Found, str]]()
         with self._crew.many_small() as width:
             yield from self._copy(files, width, new)
-            yield from self._send(new, width)
+            left = iter(new)
+            yield from self._send(left, width)
+        yield from ((found, None) for found, _ in left)  # the store wants no more at once
 
     def _copy(
         self, files: Iterator[Found], width: int, new: list[tuple[Found, str]]
@@ -87,7 +89,7 @@ class SmallFiles:
         while taken:
             yield taken.popleft(), None
 
-    def _send(self, new: Iterable[tuple[Found, str]], width: int) -> Generator[tuple[Found, Result | None]]:
+    def _send(self, new: Iterator[tuple[Found, str]], width: int) -> Generator[tuple[Found, Result | None]]:
         under_way = dict[str, tuple[Found, str]]()
 
         def puts() -> Iterator[Put]:
