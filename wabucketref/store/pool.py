@@ -107,6 +107,7 @@ class Crew:
         """
         pending: deque[Slot[R]] = deque()
         put_off: deque[tuple[T, Slot[R]]] = deque()
+        together = together if self._many else None  # where one is done after the other, it is in order
         try:
             begun: dict[T, Slot[R] | None] = {item: self._begin(work, item) for item in early if self._many}
             for item in items:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any, cast
 
 import pytest
 
@@ -259,6 +260,14 @@ def test_what_was_not_asked_for_together_is_done_by_itself() -> None:
         )
     assert [result for result in results if result.startswith("together")] == [f"together {n}" for n in (1, 3, 7)]
     assert len(results) == 40
+
+
+def test_one_at_a_time_nothing_is_done_together() -> None:
+    pairs, done = InPairs(), list[int]()
+    with crew(concurrency=1) as one:
+        list(one.in_order(lambda item: done.append(item.number), map(Item, range(20)), together=cast(Any, pairs)))
+    assert done == list(range(20)), "in order of path"
+    assert not pairs.threads
 
 
 def test_what_was_asked_for_and_not_told_is_done_by_itself() -> None:

@@ -7,6 +7,7 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import UploadPlan
 from wabucketref.store.cache.known import KnownDigests
 from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.limits import SMALL_BYTES
 from wabucketref.store.pool import Crew
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
@@ -45,7 +46,8 @@ class SourceDigests:
 
     def _hash(self, found: Found) -> str:
         digest, step = Digest(), min(found.size, _PIECE)
-        held = self._crew.budget.acquire(step, self._crew.check)
+        # A small one is not waited for: who asks may hold memory for many of them.
+        held = self._crew.budget.acquire(step, self._crew.check) if step > SMALL_BYTES else 0
         try:
             with self._source.open(found) as file, self._crew.buffers.of(step) as buffer:
                 for start in range(0, found.size, _PIECE):

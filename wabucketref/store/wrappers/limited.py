@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.errors import TransientError
+from wabucketref.errors import TransientError, WaBucketError
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
 A = TypeVar("A")
@@ -29,6 +29,8 @@ class Limited(Wrapper):
         self._halvings = 0
         self._waiting = 0
         self._free = threading.Condition()
+        self._many: set[int] = set()
+        """Threads that have taken places for many requests."""
 
     @property
     def bound(self) -> int:
@@ -43,47 +45,71 @@ class Limited(Wrapper):
         try:
             result = action()
         except BaseException as error:
-            self._ended(begun, throttled=isinstance(error, TransientError) and error.throttled)
+            self._ended(begun, throttled=_is_throttled(error))
             raise
-        self._ended(begun, throttled=False, well=True)
+        self._ended(begun, well=1)
         return result
 
     def around_many(
         self, asked: Iterator[A], width: int, begin: Callable[[Iterator[A], int], Iterator[tuple[A, R]]]
     ) -> Iterator[tuple[A, R]]:
-        """As many places as are free are taken at once. Asked to slow down, it goes no further."""
-        begun, places = self._begin(width)
-        throttled = False
+        """As many places as are free are taken at once, and given back when somebody else waits for one. Asked to slow
+        down, it goes no further."""
+        me, throttled = threading.get_ident(), False
 
-        def going() -> Iterator[A]:
-            while not throttled and (one := next(asked, None)) is not None:
+        def going(first: A, places: int) -> Iterator[A]:
+            yield first
+            while not throttled and not self._gives_way(places, width) and (one := next(asked, None)) is not None:
                 yield one
 
-        try:
-            for one, outcome in begin(going(), places):
-                throttled = throttled or (isinstance(outcome, TransientError) and outcome.throttled)
-                yield one, outcome
-        finally:
-            self._ended(begun, throttled=throttled, well=not throttled, places=places)
+        for first in asked:  # before there are places: it may take a request to find it
+            begun, places = self._begin(width)
+            well = 0
+            self._many.add(me)
+            try:
+                for one, outcome in begin(going(first, places), places):
+                    throttled = throttled or _is_throttled(outcome)
+                    well += not isinstance(outcome, WaBucketError)
+                    yield one, outcome
+            finally:
+                self._many.discard(me)
+                self._ended(begun, throttled=throttled, well=well, places=places)
+            if throttled:
+                return
+
+    def _gives_way(self, places: int, width: int) -> bool:
+        """Whether somebody waits, or so few places could at least be doubled."""
+        return self._waiting > 0 or (places < width and self.bound - self._running > places)
 
     def _begin(self, most: int) -> tuple[int, int]:
-        """Wait for a place and take up to so many that are free; with them, how often was halved until now."""
+        """Wait for a place and take up to so many that nobody waits for; with them, how often was halved until now.
+
+        A thread that has taken many does not wait for one more: nobody else could give its own back.
+        """
         with self._free:
-            while self._running >= self.bound:
+            ahead = self._waiting if most > 1 else 0
+            while self._running + ahead >= self.bound and threading.get_ident() not in self._many:
                 self._waiting += 1
                 self._free.wait()
                 self._waiting -= 1
-            places = min(most, self.bound - self._running)
+                ahead = 0
+            places = max(1, min(most, self.bound - self._running - self._waiting))
             self._running += places
             return self._halvings, places
 
-    def _ended(self, begun: int, *, throttled: bool, well: bool = False, places: int = 1) -> None:
+    def _ended(self, begun: int, *, throttled: bool = False, well: int = 0, places: int = 1) -> None:
+        """`well`: how many calls went well."""
         with self._free:
             self._running -= places
-            if throttled and begun == self._halvings:  # one halving for all calls of one burst
-                self._bound = max(1.0, self._bound / 2)
-                self._halvings += 1
+            if throttled:
+                if begun == self._halvings:  # one halving for all calls of one burst
+                    self._bound = max(1.0, self._bound / 2)
+                    self._halvings += 1
             elif well and self._bound < self._most:
-                self._bound = min(self._most, self._bound + 1 / self._bound)
+                self._bound = min(self._most, self._bound + well / self._bound)
             if self._waiting:
                 self._free.notify(places + 1)  # one more for a bound that has grown
+
+
+def _is_throttled(outcome: object) -> bool:
+    return isinstance(outcome, TransientError) and outcome.throttled
