@@ -22,6 +22,8 @@ from wabucketref.testing.storage import StorageConformance
 class Kept(Wrapper):
     """A connection that outlives a check, because making one takes a while."""
 
+    passes_many = True
+
     def close(self) -> None:
         return
 
@@ -54,6 +56,7 @@ class TestMoto(StorageConformance):
         capabilities = open_store().capabilities
         assert capabilities.create_if_absent
         assert capabilities.replace_if_match
+        assert capabilities.many == (self.plane is NATIVE)
 
 
 class TestMotoFsspec(TestMoto):

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from wabucketref.conformance import storage_conditions, storage_objects, storage_parts, storage_uploads
+from wabucketref.conformance import (
+    storage_conditions,
+    storage_many,
+    storage_objects,
+    storage_parts,
+    storage_uploads,
+)
 from wabucketref.conformance.results import CheckResult, run_check
 from wabucketref.conformance.storage_bench import Bench
 from wabucketref.contracts.storage import Storage
@@ -22,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     *storage_conditions.CHECKS,
     *storage_uploads.CHECKS,
     *storage_parts.CHECKS,
+    *storage_many.CHECKS,
 )
 
 

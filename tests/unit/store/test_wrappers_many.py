@@ -2,13 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any, cast
 
 import pytest
 
 from tests.unit.store.manystore import ManyMemory
+from wabucketref.conformance import storage_many
+from wabucketref.conformance.storage import StorageChecks
 from wabucketref.contracts.many import Copy, Many, Put, Read
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Storage
 from wabucketref.errors import AlreadyExists, OutcomeUnknown, TransientError, Unsupported, WrittenWrong
@@ -18,6 +21,7 @@ from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.limited import Limited
 from wabucketref.store.wrappers.logged import Logged
 from wabucketref.store.wrappers.retrying import Retrying
+from wabucketref.testing.storage import StorageConformance
 
 
 @pytest.fixture
@@ -211,3 +215,33 @@ def test_what_is_not_declared_is_refused(memory: ManyMemory) -> None:
         with pytest.raises(Unsupported):
             refused()
     assert memory.head("a") is None
+
+
+class TestManyConformance(StorageConformance):
+    """The whole stack, over a store that takes many at a time."""
+
+    @pytest.fixture
+    def open_store(self, memory: ManyMemory) -> Callable[[], Storage]:
+        return lambda: Logged(Retrying(Limited(memory, 8), RetryPolicy(attempts=1)))
+
+
+class Losing(ManyMemory):
+    """Breaks each promise in its own way."""
+
+    def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Any]:
+        return islice(super().put_many(puts, 50 * width, check), 9)
+
+    def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Any]:
+        for read, outcome in super().read_many(reads, width, check):
+            yield read, outcome if isinstance(outcome, Exception) else (outcome[0].upper() + b"!", outcome[1])
+
+
+def test_the_kit_finds_what_is_broken() -> None:
+    results = [StorageChecks(lambda: Losing("losing")).run(check) for check in storage_many.CHECKS]
+    assert {result.name for result in results if result.state == "broken"} == {
+        "many_puts",
+        "many_reads",
+        "many_creates",
+        "many_no_more_than_asked",
+        "many_left_early",
+    }

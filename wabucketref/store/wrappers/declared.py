@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
+from wabucketref.contracts.many import Copied, Copy, Put, Stored
 from wabucketref.contracts.storage import Buffer, Capabilities, Multipart, ObjectInfo, Part, Storage, UnfinishedWrite
 from wabucketref.errors import Unsupported
 from wabucketref.store.wrappers.wrapper import Wrapper
@@ -31,12 +31,7 @@ class Declared(Wrapper):
                 self.need(put.if_absent, None)
                 yield put
 
-        self._need_many()
         return super().put_many(needed(), width, check)
-
-    def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
-        self._need_many()
-        return super().read_many(reads, width, check)
 
     def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
         def needed() -> Iterator[Copy]:
@@ -44,7 +39,6 @@ class Declared(Wrapper):
                 self.need(copy.if_absent, None)
                 yield copy
 
-        self._need_many()
         return super().copy_many(needed(), width, check)
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:
@@ -92,10 +86,6 @@ class Declared(Wrapper):
             raise refusal(self.url, "create an object only if absent")
         if if_match is not None and not self.capabilities.replace_if_match:
             raise refusal(self.url, "replace or remove an object only if unchanged")
-
-    def _need_many(self) -> None:
-        if not self.capabilities.many:
-            raise refusal(self.url, "take many requests at a time from one thread")
 
     def _need_parts(self) -> None:
         if not self.capabilities.multipart:

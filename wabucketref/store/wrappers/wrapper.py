@@ -14,7 +14,7 @@ from wabucketref.contracts.storage import (
     Storage,
     UnfinishedWrite,
 )
-from wabucketref.errors import WaBucketError
+from wabucketref.errors import Unsupported, WaBucketError
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -123,6 +123,7 @@ class Wrapper:
 
     def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
         """As ``contracts.many.Many``."""
+        self._need_many()
         if self.passes_many:
             inner = cast(Many, self.inner)
             return self.around_many(puts, width, lambda puts, width: inner.put_many(puts, width, check))
@@ -130,6 +131,7 @@ class Wrapper:
 
     def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
         """As ``contracts.many.Many``."""
+        self._need_many()
         if self.passes_many:
             inner = cast(Many, self.inner)
             return self.around_many(reads, width, lambda reads, width: inner.read_many(reads, width, check))
@@ -137,12 +139,17 @@ class Wrapper:
 
     def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
         """As ``contracts.many.Many``."""
+        self._need_many()
         if self.passes_many:
             inner = cast(Many, self.inner)
             return self.around_many(copies, width, lambda copies, width: inner.copy_many(copies, width, check))
         return one_by_one(
             copies, lambda one: self.copy(one.source.key, one.key, if_absent=one.if_absent, seen=one.source)
         )
+
+    def _need_many(self) -> None:
+        if not self.capabilities.many:
+            raise Unsupported(f"the store behind {self.url} does not take many requests at a time from one thread")
 
     def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
         """As ``contracts.many.Many``; what went one by one has been tried as often as it may be."""
