@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from wabucketref.errors import NotAuthorised
@@ -52,7 +53,8 @@ class ApoloStorage:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self.inner().capabilities
+        # Not many at a time from one thread: each request finds by itself that credentials have expired.
+        return replace(self.inner().capabilities, many=False)
 
     @property
     def identity(self) -> str:
