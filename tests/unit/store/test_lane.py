@@ -4,6 +4,7 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,13 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Interrupted, LocalIOError
 from wabucketref.store import lane as module
 from wabucketref.store.budget import Budget
+from wabucketref.store.cache.known import KnownDigests
 from wabucketref.store.climb import FIRST, Climb
+from wabucketref.store.digest import digest_of
 from wabucketref.store.pool import Crew
+from wabucketref.store.sending.digests import SourceDigests
+from wabucketref.store.source.read import Source
+from wabucketref.store.source.tree import Found
 
 LARGE = SMALL.multipart_threshold + 1
 
@@ -308,3 +314,19 @@ def test_a_failure_elsewhere_stops_what_is_done_together() -> None:
 
     with crew() as four, pytest.raises(LocalIOError, match="gone"):
         list(four.in_order(work, map(Item, range(1000)), together=Waiting()))
+
+
+def test_a_small_file_is_hashed_though_all_memory_is_given_out(tmp_path: Path) -> None:
+    """Who has many of them under way holds memory for these, and would wait for itself."""
+    (tmp_path / "a").write_bytes(b"alpha")
+    facts = (tmp_path / "a").stat()
+    times = (facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
+    found = Found("a", "a", facts.st_size, *times)
+
+    class GivenOut(Budget):
+        def acquire(self, size: int, check: object) -> int:
+            raise AssertionError("it waits")
+
+    with crew() as four, Source(str(tmp_path)) as source:
+        four.budget = GivenOut(1)
+        assert SourceDigests(source, four, KnownDigests(None, "")).of(found) == digest_of(b"alpha")
