@@ -22,7 +22,7 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
-from wabucketref.store.drivers.gcs_client import Answer, Call, GcsClient, emulator_from
+from wabucketref.store.drivers.gcs_client import MOST, Answer, Call, GcsClient, emulator_from
 from wabucketref.store.drivers.gcs_copy import GcsCopies
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
@@ -87,9 +87,15 @@ class GcsStorage:
         return self._place.info(key, answer.resource())
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
-        answer = self._client.send(
-            self._place.request(key), "GET", "/download" + self._place.path(key), params={"alt": "media"}, limit=limit
-        )
+        return self.content_of(key, limit, self._client.send_call(self.asked_read(key, limit)))
+
+    def asked_read(self, key: str, limit: int) -> Call:
+        """The request of :meth:`read`."""
+        path = "/download" + self._place.path(key)
+        return Call(self._place.request(key), "GET", path, {"alt": "media"}, {}, None, frozenset(), limit)
+
+    def content_of(self, key: str, limit: int, answer: Answer) -> tuple[bytes, ObjectInfo]:
+        """What :meth:`read` returns of an answer, or raises."""
         info = self._info_of_download(key, answer)
         if info.size > limit:
             raise IntegrityError(f"{self._place.what(key)}: {info.size} bytes, at most {limit} expected")
@@ -124,15 +130,22 @@ class GcsStorage:
         return read_in_steps(partial(self.read_range, key), start, length, sink)
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
+        call = self.asked_put(key, data, if_absent=if_absent, if_match=if_match)
+        return self.stored(key, data, self._client.send_call(call))
+
+    def asked_put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> Call:
+        """The request of :meth:`put`."""
         request = self._place.upload_request(key, if_absent=if_absent, if_match=if_match is not None)
-        condition = self._condition(key, if_absent, if_match)
+        params, headers, body = self._condition(key, if_absent, if_match), _BINARY, data
         if data:
-            params = {"uploadType": "media", "name": self._place.full(key), **condition}
-            answer = self._client.send(request, "POST", self._place.uploads, params=params, headers=_BINARY, body=data)
+            params |= {"uploadType": "media", "name": self._place.full(key)}
         else:
-            params = {"uploadType": "multipart", **condition}
+            params |= {"uploadType": "multipart"}
             headers, body = empty_object(self._place.full(key))
-            answer = self._client.send(request, "POST", self._place.uploads, params=params, headers=headers, body=body)
+        return Call(request, "POST", self._place.uploads, params, headers, body, frozenset(), MOST)
+
+    def stored(self, key: str, data: Buffer, answer: Answer) -> ObjectInfo:
+        """What :meth:`put` returns of an answer, or raises."""
         answer.check(hashlib.md5(data, usedforsecurity=False).digest())
         return self._place.info(key, answer.resource())
 

@@ -17,7 +17,7 @@ from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url, public
 from wabucketref.store.native.http import Unfit
 
 if TYPE_CHECKING:
-    from wabucketref.store.native.gcs import NativeGcsStorage
+    from wabucketref.store.native.gcs_storage import NativeGcsStorage
     from wabucketref.store.native.s3_storage import NativeS3Storage
 
 PLANE: Final = "WABUCKET_DATA_PLANE"
@@ -81,7 +81,8 @@ def open_gs(url: str, environ: Mapping[str, str]) -> "NativeGcsStorage":
         Unfit: the other plane is needed.
     """
     from wabucketref.store.drivers.gcs_client import emulator_from
-    from wabucketref.store.native.gcs import NativeGcs, NativeGcsStorage
+    from wabucketref.store.native.gcs import NativeGcs
+    from wabucketref.store.native.gcs_storage import NativeGcsStorage
 
     address = parse_bucket_url(url, "gs", "gcs")
     client = NativeGcs(emulator_from(environ), stall=stall_seconds(environ))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from wabucketref.errors import WaBucketError
 from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.native.failures import ERRORS
@@ -16,8 +17,16 @@ from wabucketref.store.native.openings import Openings
 from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
+FIRST: Final = 8
+"""Requests at once before anything is known of the network."""
 _PATIENCE_MS: Final = 1
 """If nothing is answered for so long the network is what is waited for, and more at once would wait together."""
+_JUDGED: Final = 16
+"""After so many answers it is judged how much time was spent waiting."""
+_IDLE: Final = 0.25
+"""Of the time; less is not worth another connection."""
 _LOOK_MS: Final = 200
 """After so long a wait somebody may have asked to stop."""
 _IDLE_SECONDS: Final = 1.0
@@ -44,8 +53,9 @@ class Refused(NamedTuple, Generic[T]):
 class Fan:
     """Use as a context manager; leaving waits for what is under way and gives the connections back.
 
-    It begins with one connection. Where there is nothing to do for a millisecond, more are opened, in threads, up to
-    as many as `climb` wants: on a loopback one or two are enough, over a network there will soon be very many.
+    It begins with one connection. Where a quarter of the time is spent waiting, there are twice as many; where there
+    is nothing to do for a millisecond, as many as `climb` wants. On a loopback one or two are enough, over a network
+    there will soon be very many. Threads open them.
     """
 
     def __init__(self, pool: Pool, climb: Climb, check: Callable[[], None]) -> None:
@@ -58,8 +68,10 @@ class Fan:
         self._poll = select.poll()
         self._openings = Openings(pool, self._poll)
         self._stall = pool.stall
+        self._hangs_up = False
         self._look = 0.0
         """When to look for what has stalled."""
+        self._since, self._idle, self._landed_since = time.monotonic(), 0.0, 0
 
     def __enter__(self) -> "Fan":
         return self
@@ -78,8 +90,9 @@ class Fan:
 
     def carry(self, messages: Iterator[Message[T] | Refused[T]]) -> Iterator[tuple[T, Flight | Exception]]:
         """Each request's answer, or what it failed with: its own error, or one of ``failures.ERRORS``. Without any
-        connection no more than one is asked for."""
-        for message in messages:
+        connection no more than one is asked for, and of a server that hangs up after each answer no more than two: to
+        open many takes threads, and some such servers hear one at a time."""
+        while not self._hangs_up and (message := next(messages, None)) is not None:
             if isinstance(message, Refused):
                 yield message
                 continue
@@ -101,26 +114,37 @@ class Fan:
         may_grow = self._may_grow()
         landed: list[tuple[T, Flight | Exception]] = list(self._land(_PATIENCE_MS if may_grow else _LOOK_MS))
         yield from landed
-        if not landed:
+        if landed:
+            self._grow_if_idle()
+        else:
             self._check()
             if may_grow and not self._free:
-                self._grow()
+                self._grow(self._climb.wanted - self._count())
 
-    def _grow(self) -> None:
-        """Have as many as are wanted; those that are left from before are there at once."""
-        missing = self._climb.wanted - self._count()
+    def _grow(self, missing: int) -> None:
+        """Have so many more; those that are left from before are there at once."""
         while missing > 0 and (connection := self._pool.idle()) is not None:
             self._admit(connection)
             missing -= 1
         if missing > 0:
             self._openings.open(missing)
 
+    def _grow_if_idle(self) -> None:
+        if self._landed_since < _JUDGED:
+            return
+        now = time.monotonic()
+        idle = self._idle > _IDLE * (now - self._since)
+        self._since, self._idle, self._landed_since = now, 0.0, 0
+        if idle and self._may_grow():
+            self._grow(min(self._count(), self._climb.wanted - self._count()))
+
     def _count(self) -> int:
         return len(self._flying) + len(self._free) + self._openings.running
 
     def _may_grow(self) -> bool:
         openings = self._openings
-        return self._count() < self._climb.wanted and not openings.running and not openings.failed
+        room = self._count() < self._climb.wanted
+        return room and self._pool.keeps and not openings.running and not openings.failed
 
     def _admit(self, connection: Connection) -> None:
         connection.sock.setblocking(False)
@@ -144,7 +168,9 @@ class Fan:
 
     def _land(self, milliseconds: int) -> Iterator[tuple[T, Flight | Exception]]:
         """What is answered or has failed by now, or after some time."""
+        begun = time.monotonic()
         ready = self._poll.poll(milliseconds)
+        self._idle += time.monotonic() - begun
         for descriptor, events in ready:
             if descriptor == self._openings.bell:
                 for connection in self._openings.opened():
@@ -173,7 +199,10 @@ class Fan:
         del self._flying[descriptor]
         self._poll.unregister(descriptor)
         self._climb.moved(flight.size)
+        self._landed_since += 1
         connection, head = flight.connection, flight.head
+        self._pool.keeps = self._pool.keeps or connection.lasting
+        self._hangs_up = not self._pool.keeps
         if connection.lasting and head is not None and head.status < 300:
             self._free.append((connection, flight.moved))
         else:
@@ -191,3 +220,16 @@ class Fan:
         for descriptor, flight in list(self._flying.items()):
             if flight.is_stalled(self._stall):
                 yield self._lost(descriptor, flight, Stalled(f"no progress for {self._stall:g} s"))
+
+
+def outcomes(
+    answers: Iterator[tuple[T, A | WaBucketError]], finish: Callable[[T, A], R]
+) -> Iterator[tuple[T, R | WaBucketError]]:
+    """What `finish` makes of each answer, or the error that it was or raises."""
+    for asked, answer in answers:
+        outcome: R | WaBucketError
+        try:
+            outcome = answer if isinstance(answer, WaBucketError) else finish(asked, answer)
+        except WaBucketError as error:
+            outcome = error
+        yield asked, outcome

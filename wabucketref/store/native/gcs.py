@@ -1,18 +1,20 @@
 """``gs://`` on the native plane: the same requests as the other driver's, over connections of our own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from wabucketref.contracts.storage import Sink
-from wabucketref.errors import WaBucketError
-from wabucketref.store.drivers.gcs import GcsStorage
+from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.gcs_client import MOST, Answer, Call, GcsClient
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, no_credentials
-from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.failures import ERRORS, Failures
+from wabucketref.store.native.fan import Fan, Message, Refused
+from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.google_keys import GoogleKeys
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.wire import Connection, Head
@@ -72,6 +74,56 @@ class NativeGcs(GcsClient):
         except SinkRaised as raised:
             raise raised.error from None
 
+    def many(
+        self, todo: Iterator[T], call_for: Callable[[T], Call], climb: Climb, check: Callable[[], None]
+    ) -> Generator[tuple[T, Answer | WaBucketError]]:
+        """Many requests at a time, each once: those that `call_for` makes, which may raise WaBucketError. As
+        ``contracts.many.Many``."""
+        for first in todo:
+            try:
+                line = self._ready(call_for(first).request)
+            except WaBucketError as error:
+                yield first, error
+                return
+            with Fan(line.pool, climb, check) as fan:
+                for (one, call), came in fan.carry(self._messages(line, chain((first,), todo), call_for)):
+                    try:
+                        answer = self._landed(line, call, came)
+                    except WaBucketError as error:
+                        yield one, error
+                    else:
+                        yield one, answer
+            return
+
+    def _messages(
+        self, line: _Line, todo: Iterator[T], call_for: Callable[[T], Call]
+    ) -> Iterator[Message[tuple[T, Call | None]] | Refused[tuple[T, Call | None]]]:
+        for one in todo:
+            try:
+                call = call_for(one)
+                message = self._signed(line, call) + (call.body or b"")
+            except WaBucketError as error:
+                yield Refused((one, None), error)
+            else:
+                yield Message((one, call), message, call.limit)
+
+    def _landed(self, line: _Line, call: Call | None, came: Flight | Exception) -> Answer:
+        """What came, or what comes of asking once more with new credentials."""
+        if isinstance(came, WaBucketError):
+            raise came
+        assert call is not None
+        if isinstance(came, Exception):
+            raise line.failures.of(came, call.request) from came
+        assert came.head is not None
+        answer = Answer(call.request, came.head.status, Headers(came.head.headers), came.body or b"")
+        try:
+            return self._judged(line, call, answer)
+        except NotAuthorised as error:
+            if not error.expired or line.keys is None:
+                raise
+        self._fs.renew(line)
+        return self.send_call(call)
+
     def _send(self, line: Any, call: Call) -> Answer:
         return self._exchanged(line, call, read=partial(_answer, call))
 
@@ -83,6 +135,9 @@ class NativeGcs(GcsClient):
             raise
         except ERRORS as error:
             raise line.failures.of(error, call.request) from error
+        return self._judged(line, call, answer)
+
+    def _judged(self, line: _Line, call: Call, answer: Answer) -> Answer:
         if 200 <= answer.status < 300 or answer.status in call.also:
             return answer
         raise answered(answer.status, answer.headers, answer.body, call.request, line.failures.url)
@@ -108,40 +163,6 @@ class NativeGcs(GcsClient):
     def _open(self) -> Any:
         keys = None if self.emulator else GoogleKeys()
         return _Line(self.emulator or GOOGLE, keys, self._stall)
-
-
-class NativeGcsStorage(GcsStorage):
-    """As the other plane's, and ranges come as they are read."""
-
-    plane = "native"
-
-    def __init__(self, address: BucketUrl, client: NativeGcs) -> None:
-        super().__init__(address, client)
-        self._native = client
-
-    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
-        if length <= 0:
-            return 0
-        count, call = 0, self.ranged(key, start, length)
-
-        def take(piece: memoryview) -> None:
-            nonlocal count
-            if count + len(piece) > length:
-                raise self.other_range(key)
-            sink(piece)
-            count += len(piece)
-
-        began = False
-
-        def starts(status: int, headers: Mapping[str, str]) -> bool:
-            nonlocal began
-            began = self.is_range(status, headers, start)
-            return began
-
-        answer = self._native.pour(call, starts, take)
-        if answer.status != 416 and not began:
-            raise self.other_range(key)
-        return count
 
 
 class Headers(dict[str, str]):

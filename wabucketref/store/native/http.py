@@ -112,6 +112,8 @@ class Pool:
     def __init__(self, origin: Origin, trust: Callable[[], ssl.SSLContext], stall: float) -> None:
         self.origin = origin
         self.stall = stall
+        self.keeps = False
+        """Whether the server was seen to go on with a connection after an answer."""
         self._trust = trust
         self._idle: list[Connection] = []
         self._context: ssl.SSLContext | None = None
@@ -135,6 +137,7 @@ class Pool:
         except BaseException:
             connection.close()
             raise
+        self.keeps = self.keeps or connection.lasting
         self.give_back(connection)
         return result
 

@@ -65,13 +65,12 @@ def test_where_each_answer_takes_its_time_many_are_under_way(stage: Callable[[Pl
 def test_connections_are_used_again_by_the_next(stage: Callable[[Play], Stage]) -> None:
     server = stage(say)
     with closing(pool_at(server.port)) as pool:
-        outcomes(pool, 50)
-        opened = server.connections
-        outcomes(pool, 1)
+        for _ in range(20):
+            outcomes(pool, 10)
         connection = pool.take()
         assert connection.sock.getblocking()
         connection.close()
-    assert server.connections == opened
+    assert server.connections <= 8  # one that is opened when a batch ends may come late
 
 
 def test_what_is_hung_up_on_fails_alone(stage: Callable[[Play], Stage]) -> None:
@@ -335,3 +334,18 @@ def test_connections_that_fail_in_whatever_way_are_not_waited_for(stage: Callabl
 
     pool = Failing(Origin("http", "127.0.0.1", stage(slowly).port), lambda: trust_of(None), 5.0)
     assert len(outcomes(pool, 10)) == 10
+
+
+def test_of_a_server_that_hangs_up_after_each_answer_hardly_anything_is_asked(stage: Callable[[Play], Stage]) -> None:
+    def last(connection: socket.socket, number: int) -> None:
+        connection.sendall(text(b"bye", "Connection: close"))
+        connection.close()
+
+    server = stage(last)
+    asked = messages(100)
+    with Fan(pool_at(server.port), Climb(8, first=8), lambda: None) as fan:
+        came = list(fan.carry(asked))
+    assert {one.body for _, one in came if isinstance(one, Flight)} == {b"bye"}
+    assert len(came) <= 2
+    assert len(came) + len(list(asked)) == 100
+    assert server.connections == len(came)

@@ -1,0 +1,110 @@
+"""The bucket of the native plane on Google: ranges and many small objects go their own way."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
+from wabucketref.errors import WaBucketError
+from wabucketref.store.climb import Climb
+from wabucketref.store.drivers.gcs import CAPABILITIES, GcsStorage
+from wabucketref.store.drivers.gcs_client import Answer, Call
+from wabucketref.store.drivers.urls import BucketUrl
+from wabucketref.store.native.fan import FIRST, outcomes
+from wabucketref.store.native.gcs import NativeGcs
+
+R = TypeVar("R")
+T = TypeVar("T")
+NATIVE: Final = replace(CAPABILITIES, many=True)
+
+
+class NativeGcsStorage(GcsStorage):
+    """As the other plane's, and ranges come as they are read."""
+
+    plane = "native"
+
+    def __init__(self, address: BucketUrl, client: NativeGcs) -> None:
+        super().__init__(address, client)
+        self._native = client
+        self._at_once = FIRST
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return NATIVE
+
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        if length <= 0:
+            return 0
+        count, call = 0, self.ranged(key, start, length)
+
+        def take(piece: memoryview) -> None:
+            nonlocal count
+            if count + len(piece) > length:
+                raise self.other_range(key)
+            sink(piece)
+            count += len(piece)
+
+        began = False
+
+        def starts(status: int, headers: Mapping[str, str]) -> bool:
+            nonlocal began
+            began = self.is_range(status, headers, start)
+            return began
+
+        answer = self._native.pour(call, starts, take)
+        if answer.status != 416 and not began:
+            raise self.other_range(key)
+        return count
+
+    def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
+        """Implements contracts.many.Many."""
+        return self._many(
+            puts,
+            lambda put: self.asked_put(put.key, put.data, if_absent=put.if_absent),
+            lambda put, answer: self.stored(put.key, put.data, answer),
+            width,
+            check,
+        )
+
+    def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
+        """Implements contracts.many.Many."""
+        return self._many(
+            reads,
+            lambda read: self.asked_read(read.key, read.limit),
+            lambda read, answer: self.content_of(read.key, read.limit, answer),
+            width,
+            check,
+        )
+
+    def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
+        """Implements contracts.many.Many: a copy may take several requests here, so each goes by itself."""
+        return ((copy, None) for copy in copies)
+
+    def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
+        """Implements contracts.many.Many: here nothing is tried twice."""
+        raise failed
+
+    def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
+        """As :meth:`put_again`."""
+        raise failed
+
+    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
+        """As :meth:`put_again`."""
+        raise failed
+
+    def _many(
+        self,
+        todo: Iterator[T],
+        call_for: Callable[[T], Call],
+        told: Callable[[T, Answer], R],
+        width: int,
+        check: Callable[[], None],
+    ) -> Iterator[tuple[T, R | WaBucketError]]:
+        climb = Climb(width, first=self._at_once)
+        try:
+            with closing(self._native.many(todo, call_for, climb, check)) as answers:
+                yield from outcomes(answers, told)
+        finally:
+            self._at_once = climb.wanted
