@@ -9,7 +9,7 @@ from wabucketref.errors import LocalIOError, SettingsError, TransientError, WaBu
 from wabucketref.store.drivers.http_errors import connection_hint, proxy_login, unanswered, unreachable
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.drivers.s3_request import AGAIN
-from wabucketref.store.native.wire import NotHttp
+from wabucketref.store.native.heads import NotHttp
 
 ERRORS = (OSError, Stalled, NotHttp)
 """What connections raise when something is wrong with them."""

@@ -5,7 +5,8 @@ import time
 from typing import Final
 
 from wabucketref.store.drivers.pace import SLOWEST
-from wabucketref.store.native.wire import Connection, CutShort, Head, check_beginning, parsed, unsent
+from wabucketref.store.native.heads import Head, check_beginning, parsed
+from wabucketref.store.native.wire import Connection, CutShort, unsent
 
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STEP: Final = 16 << 10

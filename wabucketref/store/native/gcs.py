@@ -16,8 +16,9 @@ from wabucketref.store.native.failures import ERRORS, Failures
 from wabucketref.store.native.fan import Fan, Message, Refused
 from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.google_keys import GoogleKeys
+from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, fields, guarded, origin_of, trust_of
-from wabucketref.store.native.wire import Connection, Head
+from wabucketref.store.native.wire import Connection
 from wabucketref.version import __version__
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from wabucketref.contracts.storage import Buffer, Sink
 from wabucketref.store.native.failures import ProxyRefused, Unreached
-from wabucketref.store.native.wire import Connection, Head, NotHttp
+from wabucketref.store.native.heads import Head, NotHttp
+from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 4.0

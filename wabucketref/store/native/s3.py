@@ -18,11 +18,12 @@ from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
+from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
 from wabucketref.store.native.splicing import can_splice, splice
-from wabucketref.store.native.wire import Connection, Head
+from wabucketref.store.native.wire import Connection
 from wabucketref.version import __version__
 
 T = TypeVar("T")

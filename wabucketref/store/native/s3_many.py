@@ -9,10 +9,11 @@ from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.native.fan import Fan, Message, Refused
 from wabucketref.store.native.flight import Flight
+from wabucketref.store.native.heads import Head
 from wabucketref.store.native.s3 import Line, NativeS3
 from wabucketref.store.native.s3_operations import asked
 from wabucketref.store.native.sigv4 import Keys
-from wabucketref.store.native.wire import Connection, Head
+from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
 

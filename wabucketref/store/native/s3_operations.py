@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_plus
 
+from wabucketref.store.native.heads import Head
 from wabucketref.store.native.sigv4 import query_of
-from wabucketref.store.native.wire import Head
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

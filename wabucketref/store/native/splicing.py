@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Final
 
 from wabucketref.store.intofile import IntoFile
+from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import SinkRaised, guarded
-from wabucketref.store.native.wire import Connection, Head
+from wabucketref.store.native.wire import Connection
 
 _PIPE: Final = 1 << 20
 """Bytes on their way, at most: as much as a user may have in a pipe by default."""

@@ -11,43 +11,24 @@ import ssl
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from wabucketref.contracts.storage import Buffer, Sink
 from wabucketref.store.drivers.pace import SLOWEST, Stalled
+from wabucketref.store.native.heads import HEAD_BYTES, Head, NotHttp, check_beginning, parsed
 
 PIECE: Final = 256 << 10
 """Bytes that are handed over at once."""
-_HEAD: Final = 64 << 10
-"""Of a head, at most."""
 _TOGETHER: Final = 128 << 10
 """A body up to so long goes in one piece with its head."""
 _THINKING: Final = 10
 """How many times as long as a body may stand still a server may take for an answer."""
-_DIGITS: Final = 18
-"""Of a number of bytes, at most."""
 _NO_BODY: Final = frozenset({204, 304})
-
-
-class NotHttp(Exception):
-    """What came is no answer of an HTTP server."""
 
 
 class CutShort(ConnectionError):
     """The connection ended before the answer did."""
-
-
-@dataclass(slots=True)
-class Head:
-    """Status and headers, by lower-case names."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    length: int | None
-    """Bytes of the body; None: in chunks, or to the end of the connection."""
 
 
 class Connection:
@@ -63,7 +44,7 @@ class Connection:
         self.lasting = True
         """Whether another request may follow once the answer is read."""
         self._stall = stall
-        self._buffer = bytearray(_HEAD)
+        self._buffer = bytearray(HEAD_BYTES)
         self._view = memoryview(self._buffer)
         self._large: memoryview | None = None
         self._at = self._end = 0
@@ -125,7 +106,7 @@ class Connection:
         while (found := self._buffer.find(b"\r\n\r\n", searched, self._end)) < 0:
             check_beginning(self._view[self._at : self._end])
             searched = max(self._at, self._end - 3)
-            if self._end == _HEAD:
+            if self._end == HEAD_BYTES:
                 self._shift()
                 searched = 0
             self._fill()
@@ -276,7 +257,7 @@ class Connection:
         if self._at == self._end:
             self._at = self._end = 0
         while (found := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
-            if self._end == _HEAD:
+            if self._end == HEAD_BYTES:
                 if self._at == 0:
                     raise NotHttp("a line without end")
                 self._shift()
@@ -347,32 +328,3 @@ def unsent(sock: socket.socket) -> int:
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder)
     except OSError:
         return 0
-
-
-def check_beginning(of: bytes | memoryview) -> None:
-    """Raises NotHttp: this is not how an answer begins, or too long for a head that has not ended."""
-    if len(of) >= 5 and of[:5] != b"HTTP/":
-        raise NotHttp(f"it begins with {bytes(of[:20])!r}")
-    if len(of) >= _HEAD:
-        raise NotHttp("its head has no end")
-
-
-def parsed(text: bytes) -> Head:
-    """The head of an answer, from its text without the empty line. Raises NotHttp."""
-    first, *lines = text.decode("latin-1").split("\r\n")
-    version, _, rest = first.partition(" ")
-    status, _, reason = rest.partition(" ")
-    if not version.startswith("HTTP/1.") or len(status) != 3 or not status.isdecimal():
-        raise NotHttp(f"it begins with {first[:40]!r}")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, mark, value = line.partition(":")
-        if not mark:
-            raise NotHttp(f"a header without a colon: {line[:40]!r}")
-        headers[name.lower()] = value.strip()
-    length = headers.get("content-length")
-    if length is not None and not (length.isdecimal() and len(length) <= _DIGITS):
-        raise NotHttp(f"a body of {length[:20]!r} bytes")
-    if length is None or "transfer-encoding" in headers:
-        return Head(int(status), reason, headers, None)
-    return Head(int(status), reason, headers, int(length))

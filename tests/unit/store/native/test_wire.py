@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wabucketref.store.drivers.pace import Stalled
-from wabucketref.store.native.wire import PIECE, Connection, CutShort, NotHttp
+from wabucketref.store.native.heads import NotHttp
+from wabucketref.store.native.wire import PIECE, Connection, CutShort
 
 
 class Arriving:
