@@ -6,7 +6,8 @@ from typing import Final
 
 from wabucketref.store.drivers.pace import SLOWEST
 from wabucketref.store.native.heads import Head, check_beginning, parsed
-from wabucketref.store.native.wire import Connection, CutShort, unsent
+from wabucketref.store.native.pace import unsent
+from wabucketref.store.native.wire import Connection, CutShort
 
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STEP: Final = 16 << 10

@@ -4,12 +4,9 @@ Sockets stay in blocking mode, since a timeout of Python's costs a system call m
 how long it may wait (``SO_RCVTIMEO``, ``SO_SNDTIMEO``), and the pace of bodies is watched here.
 """
 
-import fcntl
 import os
 import socket
 import ssl
-import sys
-import termios
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,6 +14,7 @@ from typing import Final
 from wabucketref.contracts.storage import Buffer, Sink
 from wabucketref.store.drivers.pace import SLOWEST, Stalled
 from wabucketref.store.native.heads import HEAD_BYTES, Head, NotHttp, check_beginning, parsed
+from wabucketref.store.native.pace import Pace, stalled, unsent
 
 PIECE: Final = 256 << 10
 """Bytes that are handed over at once."""
@@ -63,10 +61,10 @@ class Connection:
                 self._send_all(memoryview(body))
                 self._unsent = unsent(self.sock)
         except (BlockingIOError, ssl.SSLWantWriteError) as error:
-            raise _stalled(self._stall) from error
+            raise stalled(self._stall) from error
 
     def _send_all(self, body: memoryview) -> None:
-        pace, at, send = _Pace(self._stall), 0, self.sock.send
+        pace, at, send = Pace(self._stall), 0, self.sock.send
         while at < len(body):
             count = send(body[at : at + PIECE])
             at += count
@@ -141,7 +139,7 @@ class Connection:
         """Nothing came for so long. Raises Stalled, unless what was sent still moves."""
         before, self._unsent = self._unsent, unsent(self.sock)
         if before - self._unsent < self._stall * SLOWEST:
-            raise _stalled(self._stall) from error
+            raise stalled(self._stall) from error
 
     def body(self, head: Head, limit: int) -> bytes | None:
         """The whole body; None (and the connection is of no more use) when it is longer than `limit`."""
@@ -156,7 +154,7 @@ class Connection:
             self._at += length
             return bytes(here)
         data = bytearray(length)
-        view, at, pace = memoryview(data), len(here), _Pace(self._stall)
+        view, at, pace = memoryview(data), len(here), Pace(self._stall)
         view[:at] = here
         self._at = self._end = 0
         while at < length:
@@ -183,13 +181,13 @@ class Connection:
     def pour(self, head: Head, sink: Sink) -> None:
         """Hand the body to `sink` as it comes. Raises OSError, Stalled, NotHttp, and what `sink` raises."""
         if head.length is not None:
-            self._pour(head.length, sink, _Pace(self._stall))
+            self._pour(head.length, sink, Pace(self._stall))
         elif "chunked" in head.headers.get("transfer-encoding", "").lower():
             self._pour_chunks(sink)
         else:
             self._pour_rest(sink)
 
-    def _pour(self, left: int, sink: Sink, pace: "_Pace") -> None:
+    def _pour(self, left: int, sink: Sink, pace: "Pace") -> None:
         here = min(left, self._end - self._at)
         if here:
             sink(self._view[self._at : self._at + here])
@@ -219,7 +217,7 @@ class Connection:
 
         The rest goes into a pipe by its `inlet`, with `room` for so many bytes; `drain` is told how many are in it.
         """
-        left, pace, source = head.length or 0, _Pace(self._stall), self.sock.fileno()
+        left, pace, source = head.length or 0, Pace(self._stall), self.sock.fileno()
         here = min(left, self._end - self._at)
         if here:
             sink(self._view[self._at : self._at + here])
@@ -238,7 +236,7 @@ class Connection:
             pace.move(count)
 
     def _pour_chunks(self, sink: Sink) -> None:
-        pace = _Pace(self._stall)
+        pace = Pace(self._stall)
         while True:
             text = self._line().split(b";", 1)[0].strip()
             try:
@@ -267,7 +265,7 @@ class Connection:
         return line
 
     def _pour_rest(self, sink: Sink) -> None:
-        pace = _Pace(self._stall)
+        pace = Pace(self._stall)
         try:
             while True:
                 if self._at == self._end:
@@ -295,36 +293,5 @@ class _TooLong(Exception):
     """More than the limit."""
 
 
-class _Pace:
-    """Watches that a body moves: at least 1 KiB/s within `seconds`."""
-
-    __slots__ = ("_begun", "_enough", "_moved", "_seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._enough = seconds * SLOWEST
-        self._moved = 0
-        self._begun = time.monotonic()
-
-    def move(self, count: int) -> None:
-        self._moved += count
-        if self._moved >= self._enough:
-            self._moved, self._begun = 0, time.monotonic()
-        elif time.monotonic() - self._begun > self._seconds:
-            raise _stalled(self._seconds)
-
-
 def _cut_short() -> CutShort:
     return CutShort("the connection was closed before the answer was whole")
-
-
-def _stalled(seconds: float) -> Stalled:
-    return Stalled(f"no progress for {seconds:g} s (less than 1 KiB/s)")
-
-
-def unsent(sock: socket.socket) -> int:
-    """Bytes that were sent and that the other side has not confirmed; 0 where the system does not tell."""
-    try:
-        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder)
-    except OSError:
-        return 0
