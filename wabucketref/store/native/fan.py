@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from wabucketref.errors import WaBucketError
 from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.native.failures import ERRORS
@@ -17,10 +16,6 @@ from wabucketref.store.native.openings import Openings
 from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
-A = TypeVar("A")
-R = TypeVar("R")
-FIRST: Final = 8
-"""Requests at once before anything is known of the network."""
 _PATIENCE_MS: Final = 1
 """If nothing is answered for so long the network is what is waited for, and more at once would wait together."""
 _JUDGED: Final = 16
@@ -220,16 +215,3 @@ class Fan:
         for descriptor, flight in list(self._flying.items()):
             if flight.is_stalled(self._stall):
                 yield self._lost(descriptor, flight, Stalled(f"no progress for {self._stall:g} s"))
-
-
-def outcomes(
-    answers: Iterator[tuple[T, A | WaBucketError]], finish: Callable[[T, A], R]
-) -> Iterator[tuple[T, R | WaBucketError]]:
-    """What `finish` makes of each answer, or the error that it was or raises."""
-    for asked, answer in answers:
-        outcome: R | WaBucketError
-        try:
-            outcome = answer if isinstance(answer, WaBucketError) else finish(asked, answer)
-        except WaBucketError as error:
-            outcome = error
-        yield asked, outcome

@@ -6,21 +6,20 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
-from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
+from wabucketref.contracts.storage import Capabilities, Sink
 from wabucketref.errors import WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.gcs import CAPABILITIES, GcsStorage
 from wabucketref.store.drivers.gcs_client import Answer, Call
 from wabucketref.store.drivers.urls import BucketUrl
-from wabucketref.store.native.fan import FIRST, outcomes
 from wabucketref.store.native.gcs import NativeGcs
+from wabucketref.store.native.together import Together, outcomes
 
 R = TypeVar("R")
 T = TypeVar("T")
 NATIVE: Final = replace(CAPABILITIES, many=True)
 
 
-class NativeGcsStorage(GcsStorage):
+class NativeGcsStorage(Together, GcsStorage):
     """As the other plane's, and ranges come as they are read."""
 
     plane = "native"
@@ -28,7 +27,6 @@ class NativeGcsStorage(GcsStorage):
     def __init__(self, address: BucketUrl, client: NativeGcs) -> None:
         super().__init__(address, client)
         self._native = client
-        self._at_once = FIRST
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,18 +80,6 @@ class NativeGcsStorage(GcsStorage):
         """Implements contracts.many.Many: a copy may take several requests here, so each goes by itself."""
         return ((copy, None) for copy in copies)
 
-    def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
-        """Implements contracts.many.Many: here nothing is tried twice."""
-        raise failed
-
-    def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
-        """As :meth:`put_again`."""
-        raise failed
-
-    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
-        """As :meth:`put_again`."""
-        raise failed
-
     def _many(
         self,
         todo: Iterator[T],
@@ -102,9 +88,5 @@ class NativeGcsStorage(GcsStorage):
         width: int,
         check: Callable[[], None],
     ) -> Iterator[tuple[T, R | WaBucketError]]:
-        climb = Climb(width, first=self._at_once)
-        try:
-            with closing(self._native.many(todo, call_for, climb, check)) as answers:
-                yield from outcomes(answers, told)
-        finally:
-            self._at_once = climb.wanted
+        with self.climbing(width) as climb, closing(self._native.many(todo, call_for, climb, check)) as answers:
+            yield from outcomes(answers, told)

@@ -9,7 +9,6 @@ from typing import Final, TypeVar, cast
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
 from wabucketref.errors import WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.s3 import CAPABILITIES, S3Storage
 from wabucketref.store.drivers.s3_objects import begins_at
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE
@@ -17,17 +16,16 @@ from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.s3 import UNWANTED
 from wabucketref.store.native.s3_many import Answer, Ask, ManyS3, Unasked
+from wabucketref.store.native.together import Together, outcomes
 
 A = TypeVar("A")
 R = TypeVar("R")
 NATIVE: Final = replace(CAPABILITIES, many=True)
-_FIRST: Final = 8
-"""Requests at once, of many, before anything is known of the network."""
 _CONTROL: Final = 64 << 10
 """Bytes of the answer to a write, at most."""
 
 
-class NativeS3Storage(S3Storage):
+class NativeS3Storage(Together, S3Storage):
     """As the other plane's, and ranges come as they are read."""
 
     plane = "native"
@@ -35,7 +33,6 @@ class NativeS3Storage(S3Storage):
     def __init__(self, address: BucketUrl, client: ManyS3) -> None:
         super().__init__(address, client)
         self._native = client
-        self._at_once = _FIRST
 
     @property
     def capabilities(self) -> Capabilities:
@@ -127,18 +124,6 @@ class NativeS3Storage(S3Storage):
 
         return self._many(reads, ask, told, width, check)
 
-    def put_again(self, put: Put, failed: WaBucketError) -> ObjectInfo:
-        """Implements contracts.many.Many: here nothing is tried twice."""
-        raise failed
-
-    def copy_again(self, copy: Copy, failed: WaBucketError) -> ObjectInfo:
-        """As :meth:`put_again`."""
-        raise failed
-
-    def read_again(self, read: Read, failed: WaBucketError) -> tuple[bytes, ObjectInfo]:
-        """As :meth:`put_again`."""
-        raise failed
-
     def _many(
         self,
         todo: Iterator[A],
@@ -158,15 +143,9 @@ class NativeS3Storage(S3Storage):
                     ask = Unasked(one, error)
                 yield ask
 
-        climb = Climb(width, first=self._at_once)
-        try:
-            with closing(self._native.many(asks(), climb, check)) as answers:
-                for ask, answer in answers:
-                    outcome: R | WaBucketError
-                    try:
-                        outcome = answer if isinstance(answer, WaBucketError) else told(cast(Ask[A], ask), answer)
-                    except WaBucketError as error:
-                        outcome = error
-                    yield ask.tag, outcome
-        finally:
-            self._at_once = climb.wanted
+        def finish(ask: Ask[A] | Unasked[A], answer: Answer) -> R:
+            return told(cast(Ask[A], ask), answer)
+
+        with self.climbing(width) as climb, closing(self._native.many(asks(), climb, check)) as answers:
+            for ask, outcome in outcomes(answers, finish):
+                yield ask.tag, outcome
