@@ -17,8 +17,7 @@ from wabucketref.store.layout import base_prefix, is_control, mark_of
 from wabucketref.store.linked import Mark, check_sources
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.inplace import hash_object
-from wabucketref.store.sending.moved import Moved
-from wabucketref.store.sending.writing import Room, Writing
+from wabucketref.store.sending.writing import Moved, Room, Writing
 
 
 def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committed:
