@@ -46,7 +46,8 @@ class Stage:
 
 def _head_of(connection: socket.socket) -> bytes:
     """The request's head, one byte at a time, so that nothing of a body is taken; empty at the end, and for what is no
-    head but the rest of a body that nobody heard: to search megabytes of it would keep the processor from other tests."""
+    head but the rest of a body that nobody heard: searching megabytes of it would keep the processor from other tests.
+    """
     data = b""
     while not data.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
