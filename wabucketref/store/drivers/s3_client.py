@@ -133,10 +133,12 @@ def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
     """Arguments of ``s3fs.S3FileSystem`` out of the AWS tools' variables."""
     endpoint = endpoint_from(environ)
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
+    anonymous = is_anonymous(environ)
     options: dict[str, Any] = {
-        "key": environ.get("AWS_ACCESS_KEY_ID") or None,
-        "secret": environ.get("AWS_SECRET_ACCESS_KEY") or None,
-        "token": environ.get("AWS_SESSION_TOKEN") or None,
+        "anon": anonymous or None,
+        "key": (not anonymous and environ.get("AWS_ACCESS_KEY_ID")) or None,
+        "secret": (not anonymous and environ.get("AWS_SECRET_ACCESS_KEY")) or None,
+        "token": (not anonymous and environ.get("AWS_SESSION_TOKEN")) or None,
         "endpoint_url": endpoint,
         "client_kwargs": {"region_name": region} if region else {},
         "config_kwargs": _config(endpoint),
@@ -145,6 +147,11 @@ def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
     if profile and not options["key"]:
         options["profile"] = profile
     return {name: value for name, value in options.items() if value is not None}
+
+
+def is_anonymous(environ: Mapping[str, str]) -> bool:
+    """Whether requests shall not be signed, whatever credentials there are: for public buckets."""
+    return environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true", "yes")
 
 
 def endpoint_from(environ: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ from wabucketref.store.drivers.s3_request import AGAIN, S3Request
 KEYS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
 _PROVIDERS = (
     "asked: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile in ~/.aws (AWS_PROFILE), container and instance "
-    "roles; set one of them"
+    "roles; set one of them, or AWS_SKIP_SIGNATURE=true for a public bucket"
 )
 _TLS = "check that the endpoint speaks TLS (https) and that its certificate is trusted (AWS_CA_BUNDLE)"
 _ENDPOINT = "AWS_ENDPOINT_URL"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wabucketref.store.drivers.s3_client import endpoint_from
+from wabucketref.store.drivers.s3_client import endpoint_from, is_anonymous
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.http import Unfit
@@ -94,7 +94,8 @@ def place_of(address: BucketUrl, environ: Mapping[str, str], session: Any | None
 
 def files_matter(environ: Mapping[str, str], files: AwsFiles) -> bool:
     """Whether the AWS tools' files may say something that is not in the environment."""
-    if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
+    keys = environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")
+    if not keys and not is_anonymous(environ):
         return True
     regions = (environ.get("AWS_REGION"), environ.get("AWS_DEFAULT_REGION"), endpoint_from(environ))
     words = _WORDS if any(regions) else (*_WORDS, b"region")

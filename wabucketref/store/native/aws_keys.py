@@ -5,8 +5,9 @@ from typing import Any
 
 from wabucketref.store.drivers import s3_session
 from wabucketref.store.drivers.loop import PerProcess
+from wabucketref.store.drivers.s3_client import is_anonymous
 from wabucketref.store.drivers.s3_session import AwsFiles, check_helper, helper_failed_to_start, helper_hangs
-from wabucketref.store.native.sigv4 import Keys
+from wabucketref.store.native.sigv4 import ANONYMOUS, Keys
 
 
 class AwsKeys:
@@ -15,6 +16,8 @@ class AwsKeys:
     def __init__(self, environ: Mapping[str, str], files: AwsFiles) -> None:
         access, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
         self._fixed = Keys(access, secret, environ.get("AWS_SESSION_TOKEN") or None) if access and secret else None
+        if is_anonymous(environ):
+            self._fixed = ANONYMOUS
         self._partial = bool(access)
         self._profile = environ.get("AWS_PROFILE") or None
         self._files = files

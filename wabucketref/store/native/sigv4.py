@@ -20,6 +20,10 @@ class Keys(NamedTuple):
     token: str | None = None
 
 
+ANONYMOUS: Final = Keys("", "")
+"""No credentials: requests are not signed, as public buckets take them."""
+
+
 class Signer:
     """Signs requests for one region. Thread-safe."""
 
@@ -43,8 +47,10 @@ class Signer:
         """The headers to send: `headers` (lower-case names, ``host`` among them) and those of the signature.
 
         `path` is encoded, `query` as by :func:`query_of`. `payload`: SHA-256 of the body in hexadecimal digits, or
-        `UNSIGNED`.
+        `UNSIGNED`. Requests of `ANONYMOUS` stay as they are.
         """
+        if keys is ANONYMOUS:
+            return dict(headers)
         moment = self._moment(int(time.time() if now is None else now))
         signed = {**headers, "x-amz-content-sha256": payload, "x-amz-date": moment}
         if keys.token:

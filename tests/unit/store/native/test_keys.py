@@ -110,6 +110,28 @@ def test_aws_says_where_the_bucket_is_and_is_believed_once(monkeypatch: pytest.M
         store.close()
 
 
+@pytest.mark.parametrize("plane", ["native", "fsspec"])
+@pytest.mark.parametrize("keys", [{}, {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}])
+def test_a_public_bucket_is_read_unsigned(
+    plane: str, keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever credentials there are: AWS refuses those of strangers even where anybody may read."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def reply(request: Any, _: bytes) -> Reply:
+        if [name for name in request.headers if name.lower() in ("authorization", "x-amz-security-token")]:
+            return 403, {}, b"<Error><Code>InvalidAccessKeyId</Code></Error>"
+        return 200, {"ETag": '"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, b"public"
+
+    with serving(reply) as url:
+        environ = {**keys, **files(tmp_path, ""), "AWS_ENDPOINT_URL": url, "WABUCKET_DATA_PLANE": plane}
+        with pytest.raises(NotAuthorised):
+            factory.S3.open("s3://public", environ).read("a", limit=9)
+        store = factory.S3.open("s3://public", {**environ, "AWS_SKIP_SIGNATURE": "true"})
+        assert store.read("a", limit=9)[0] == b"public"
+        store.close()
+
+
 def account(tmp_path: Path, url: str) -> Path:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
