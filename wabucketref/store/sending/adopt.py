@@ -16,8 +16,9 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import check_legacy, legacy_entries
 from wabucketref.store.pool import Crew
-from wabucketref.store.sending.inplace import hash_object
-from wabucketref.store.sending.writing import Moved, Room, Writing
+from wabucketref.store.sending.committed import Moved
+from wabucketref.store.sending.readback import hash_object
+from wabucketref.store.sending.writing import Room, Writing
 
 
 def adopt(storage: Storage, plan: AdoptPlan, me: Identity, crew: Crew) -> Committed:

@@ -1,4 +1,7 @@
-"""The outcome of an upload or link, made of the header that is in the bucket."""
+"""The outcome of an upload or link: what was sent, and the header that is in the bucket."""
+
+import time
+from dataclasses import dataclass, field
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.model.artifact import LoggedArtifact
@@ -6,6 +9,21 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, TransferFigures
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.times import created_of
+
+
+@dataclass(slots=True)
+class Moved:
+    """What was sent, counted while results come in."""
+
+    bytes: int = 0
+    files: int = 0
+    bytes_reused: int = 0
+    files_reused: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def figures(self) -> TransferFigures:
+        seconds = time.monotonic() - self.started
+        return TransferFigures(self.bytes, self.bytes_reused, self.files, self.files_reused, seconds)
 
 
 def committed(

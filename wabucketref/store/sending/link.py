@@ -16,8 +16,9 @@ from wabucketref.store.identity import Identity
 from wabucketref.store.layout import base_prefix, is_control, mark_of
 from wabucketref.store.linked import Mark, check_sources
 from wabucketref.store.pool import Crew
-from wabucketref.store.sending.inplace import hash_object
-from wabucketref.store.sending.writing import Moved, Room, Writing
+from wabucketref.store.sending.committed import Moved
+from wabucketref.store.sending.readback import hash_object
+from wabucketref.store.sending.writing import Room, Writing
 
 
 def link(storage: Storage, plan: LinkPlan, me: Identity, crew: Crew) -> Committed:

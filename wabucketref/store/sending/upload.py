@@ -11,13 +11,14 @@ from wabucketref.model.plan import Committed, UploadPlan
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.identity import Identity
 from wabucketref.store.pool import Crew
+from wabucketref.store.sending.committed import Moved
 from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender, Sends, Sent
 from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.reuse import Reuse, reusing
 from wabucketref.store.sending.small import SmallFiles
 from wabucketref.store.sending.unfinished import Unfinished
-from wabucketref.store.sending.writing import Looked, Moved, Room, Writing
+from wabucketref.store.sending.writing import Looked, Room, Writing
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
 

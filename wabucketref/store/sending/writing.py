@@ -1,10 +1,8 @@
 """One write to an alias, common to upload, link and adopt: look, claim, withdraw, fill, commit."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import IO, TypeAlias
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
@@ -30,7 +28,7 @@ from wabucketref.store.legacy import check_legacy
 from wabucketref.store.linked import check_unlinked, mark_again, unmark, unmark_all
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
-from wabucketref.store.sending.committed import committed
+from wabucketref.store.sending.committed import Moved, committed
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.seen import Seen
 from wabucketref.store.spool import Spool
@@ -43,21 +41,6 @@ Looked: TypeAlias = StoredHeader | Damaged | Absent
 _log = logging.getLogger(__name__)
 _SPOOL_BYTES = 8 << 20
 _NOTHING = Totals("blake3:" + "0" * 64, 0, 0, "blake3:" + "0" * 64, 0, 0)
-
-
-@dataclass(slots=True)
-class Moved:
-    """What was sent, counted while results come in."""
-
-    bytes: int = 0
-    files: int = 0
-    bytes_reused: int = 0
-    files_reused: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    def figures(self) -> TransferFigures:
-        seconds = time.monotonic() - self.started
-        return TransferFigures(self.bytes, self.bytes_reused, self.files, self.files_reused, seconds)
 
 
 class Room:
