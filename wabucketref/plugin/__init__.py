@@ -2,7 +2,8 @@
 
 Contracts and their facts (``Storage``, ``Capabilities``, ``ObjectInfo``, ``Facts``, ``OutputFacts`` …), the
 ``API_VERSION`` that every plugin declares, :class:`FsspecPlugin` for a storage on a file system of fsspec, and helpers
-that drivers share. Errors are in ``wabucketref.errors``; the kits for tests are in ``wabucketref.testing``.
+that drivers share. What storages over HTTP are made of is in ``wabucketref.plugin.http``. Errors are in
+``wabucketref.errors``; the kits for tests are in ``wabucketref.testing``.
 """
 
 from importlib import import_module
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from wabucketref.store.drivers.keys import changed, check_characters, check_key, check_prefix, check_seen
     from wabucketref.store.drivers.loop import PerProcess
     from wabucketref.store.drivers.pace import stall_seconds
+    from wabucketref.store.drivers.pages import PagedListing
     from wabucketref.store.drivers.parts import in_a_row, send_parts
     from wabucketref.store.drivers.urls import BucketUrl, parse_bucket_url
 
@@ -58,6 +60,7 @@ _HOMES = {
     "wabucketref.store.drivers.keys": ("changed", "check_characters", "check_key", "check_prefix", "check_seen"),
     "wabucketref.store.drivers.loop": ("PerProcess",),
     "wabucketref.store.drivers.pace": ("stall_seconds",),
+    "wabucketref.store.drivers.pages": ("PagedListing",),
     "wabucketref.store.drivers.parts": ("in_a_row", "send_parts"),
     "wabucketref.store.drivers.urls": ("BucketUrl", "parse_bucket_url"),
 }  # fmt: skip
@@ -79,6 +82,7 @@ __all__ = [
     "ObjectInfo",
     "OutputFacts",
     "Outputs",
+    "PagedListing",
     "Part",
     "PerProcess",
     "Settings",

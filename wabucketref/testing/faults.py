@@ -140,8 +140,11 @@ class Faults:
             def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
                 self.send_response_only(status)
                 for name, value in headers.items():
-                    if name.lower() != "content-length":
+                    if name.lower() != "content-length" or self.command == "HEAD":
                         self.send_header(name, value)
+                if self.command == "HEAD":
+                    self.end_headers()
+                    return
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

@@ -23,15 +23,27 @@ class Kept:
         return
 
 
-class TestAzure(StorageConformance):
-    plugin = ("az", PLUGIN)
+class OfAPlane:
+    """On azurite, in a directory of its own."""
+
+    plane = ""
 
     @pytest.fixture(scope="class")
     @classmethod
     def open_store(cls, azurite, container: str) -> Callable[[], Storage]:
-        stores = cycle([Kept(PLUGIN.open(f"az://{container}/a/prefix", azurite.environ)) for _ in range(3)])
+        environ = {**azurite.environ, "WABUCKET_DATA_PLANE": cls.plane}
+        stores = cycle([Kept(PLUGIN.open(f"az://{container}/a/{cls.plane}", environ)) for _ in range(3)])
         return lambda: next(stores)
 
     @pytest.fixture
     def backdoor(self, backdoor_of, container: str):
-        return lambda key: backdoor_of(container, f"a/prefix/{key}")
+        return lambda key: backdoor_of(container, f"a/{self.plane}/{key}")
+
+
+class TestAzure(OfAPlane, StorageConformance):
+    plugin = ("az", PLUGIN)
+    plane = "native"
+
+
+class TestAzureBySdk(OfAPlane, StorageConformance):
+    plane = "fsspec"

@@ -5,24 +5,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError, ServiceResponseError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import (
     AccountSasPermissions,
-    BlobClient,
     BlobServiceClient,
     ResourceTypes,
     generate_account_sas,
 )
 
 from azurite_server import ACCOUNT, KEY
-from wabucketref.errors import NotAuthorised, OutcomeUnknown, SettingsError, UsageError
+from wabucketref.errors import NotAuthorised, SettingsError, UsageError
 from wabucketref.testing import round_trip
 from wabucketref_azure import PLUGIN, AzureOptions
 
@@ -142,37 +139,6 @@ def _until_blocks_wait(
                     return
             time.sleep(0.01)
     pytest.fail("the upload ended before it was killed")
-
-
-class Losing:
-    """A blob's client whose answers to `call` are lost, once the service has carried it out."""
-
-    def __init__(self, blob: BlobClient, call: str) -> None:
-        self._blob = blob
-        self._call = call
-
-    def __getattr__(self, name: str) -> object:
-        found = getattr(self._blob, name)
-        return partial(self._lose, found) if name == self._call else found
-
-    @staticmethod
-    def _lose(call: Callable[..., object], *arguments: object, **options: object) -> None:
-        call(*arguments, **options)
-        raise ServiceResponseError("connection reset")
-
-
-def test_an_answer_that_is_lost_is_asked_for(azurite, container: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service carried the commit out, and the connection broke before its answer: the object tells."""
-    store = PLUGIN.open(f"az://{container}/lost", azurite.environ)
-    upload = store.start_multipart("a", 4, if_absent=True)
-    upload.put_part(1, b"data")
-    plain = store.blob
-    monkeypatch.setattr(store, "blob", lambda key: Losing(plain(key), "commit_block_list"))
-    assert upload.complete().size == 4
-    assert store.read("a", limit=4)[0] == b"data"
-    monkeypatch.setattr(store, "blob", lambda key: Losing(plain(key), "upload_blob"))
-    with pytest.raises(OutcomeUnknown):
-        store.put("b", b"data")
 
 
 @pytest.mark.parametrize(

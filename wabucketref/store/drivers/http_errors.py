@@ -1,5 +1,6 @@
 """What HTTP drivers share in translating failures: dates, delays, the clock."""
 
+import calendar
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,6 +9,22 @@ from urllib.parse import urlsplit
 from wabucketref.errors import NotAuthorised, OutcomeUnknown, TransientError
 
 _TOLERATED_SKEW = 300.0
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of a date as headers have it; None for anything else."""
+    words = text.split()
+    try:
+        _, day, month, year, clock, _ = words
+        hour, minute, second = clock.split(":")
+        return float(calendar.timegm((int(year), _month(month), int(day), int(hour), int(minute), int(second))))
+    except ValueError:
+        return None
+
+
+def _month(name: str) -> int:
+    return _MONTHS.index(name) // 4 + 1
 
 
 def header_date(headers: Mapping[str, str], name: str = "date") -> float | None:

@@ -44,18 +44,35 @@ class Planes:
 
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
         """Implements StorageFactory."""
-        plane = environ.get(PLANE) or "auto"
-        if plane == "fsspec":
-            return self.fsspec.open(url, environ)
-        try:
-            return self.native(url, environ)
-        except Unfit as why:
-            if plane == "native":
-                raise SettingsError(
-                    f"the native data plane cannot carry {public(url)}: it has no {why}", hint=f"unset {PLANE}"
-                ) from why
-            _log.info("%s is carried by fsspec, since the native data plane has no %s", public(url), why)
-        return self.fsspec.open(url, environ)
+        return by_plane(url, environ, lambda: self.native(url, environ), lambda: self.fsspec.open(url, environ))
+
+
+def by_plane(
+    url: str,
+    environ: Mapping[str, str],
+    native: Callable[[], Storage],
+    other: Callable[[], Storage],
+    carrier: str = "fsspec",
+) -> Storage:
+    """The bucket at `url`, opened by `native`; by `other` where that raises Unfit, or as ``WABUCKET_DATA_PLANE`` wants.
+
+    `carrier` names the other in the log. Nothing of `other` need be loaded before it is called.
+
+    Raises:
+        SettingsError: the native plane is wanted, and raises Unfit.
+    """
+    plane = environ.get(PLANE) or "auto"
+    if plane == "fsspec":
+        return other()
+    try:
+        return native()
+    except Unfit as why:
+        if plane == "native":
+            raise SettingsError(
+                f"the native data plane cannot carry {public(url)}: it has no {why}", hint=f"unset {PLANE}"
+            ) from why
+        _log.info("%s is carried by %s, since the native data plane has no %s", public(url), carrier, why)
+    return other()
 
 
 def open_s3(url: str, environ: Mapping[str, str]) -> "NativeS3Storage":

@@ -1,21 +1,16 @@
 """The bucket of the native plane on Google: ranges and many small objects go their own way."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.contracts.storage import Capabilities, Sink
-from wabucketref.errors import WaBucketError
 from wabucketref.store.drivers.gcs import CAPABILITIES, GcsStorage
-from wabucketref.store.drivers.gcs_client import Answer, Call
 from wabucketref.store.drivers.urls import BucketUrl
 from wabucketref.store.native.gcs import NativeGcs
-from wabucketref.store.native.together import Together, outcomes
+from wabucketref.store.native.together import Together
 
-R = TypeVar("R")
-T = TypeVar("T")
 NATIVE: Final = replace(CAPABILITIES, many=True)
 
 
@@ -58,7 +53,8 @@ class NativeGcsStorage(Together, GcsStorage):
 
     def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
         """Implements contracts.many.Many."""
-        return self._many(
+        return self.carried(
+            self._native.many,
             puts,
             lambda put: self.asked_put(put.key, put.data, if_absent=put.if_absent),
             lambda put, answer: self.stored(put.key, put.data, answer),
@@ -68,7 +64,8 @@ class NativeGcsStorage(Together, GcsStorage):
 
     def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
         """Implements contracts.many.Many."""
-        return self._many(
+        return self.carried(
+            self._native.many,
             reads,
             lambda read: self.asked_read(read.key, read.limit),
             lambda read, answer: self.content_of(read.key, read.limit, answer),
@@ -79,14 +76,3 @@ class NativeGcsStorage(Together, GcsStorage):
     def copy_many(self, copies: Iterator[Copy], width: int, check: Callable[[], None]) -> Iterator[Copied]:
         """Implements contracts.many.Many: a copy may take several requests here, so each goes by itself."""
         return ((copy, None) for copy in copies)
-
-    def _many(
-        self,
-        todo: Iterator[T],
-        call_for: Callable[[T], Call],
-        told: Callable[[T, Answer], R],
-        width: int,
-        check: Callable[[], None],
-    ) -> Iterator[tuple[T, R | WaBucketError]]:
-        with self.climbing(width) as climb, closing(self._native.many(todo, call_for, climb, check)) as answers:
-            yield from outcomes(answers, told)

@@ -1,6 +1,5 @@
 """The operations of S3 as requests of HTTP, and their answers, both with the names of the AWS library."""
 
-import calendar
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_plus
 
+from wabucketref.store.drivers.http_errors import http_date
 from wabucketref.store.native.heads import Head
 from wabucketref.store.native.sigv4 import query_of
 
@@ -40,7 +40,6 @@ _COPIED: Final = re.compile(
     re.DOTALL,
 )
 """How servers answer a copy, of which there may be very many: to parse it as XML takes four times as long."""
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +111,6 @@ def facts_of(head: Head) -> dict[str, Any]:
     if (modified := http_date(headers.get("last-modified", ""))) is not None:
         facts["LastModified"] = modified
     return facts
-
-
-def http_date(text: str) -> float | None:
-    """Seconds since the epoch of a date as headers have it; None for anything else."""
-    words = text.split()
-    try:
-        _, day, month, year, clock, _ = words
-        hour, minute, second = clock.split(":")
-        return float(calendar.timegm((int(year), _month(month), int(day), int(hour), int(minute), int(second))))
-    except ValueError:
-        return None
-
-
-def _month(name: str) -> int:
-    return _MONTHS.index(name) // 4 + 1
 
 
 def document(operation: str, body: bytes) -> dict[str, Any]:

@@ -1,18 +1,23 @@
 """What the stores of this plane that carry out many requests at a time have in common."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, NoReturn, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
 from wabucketref.contracts.many import Copy, Put, Read
 from wabucketref.errors import WaBucketError
 from wabucketref.store.climb import Climb
 
 A = TypeVar("A")
+C = TypeVar("C")
 R = TypeVar("R")
 T = TypeVar("T")
 _FIRST: Final = 8
 """Requests at once before anything is known of the network."""
+Carrier: TypeAlias = Callable[
+    [Iterator[T], Callable[[T], C], Climb, Callable[[], None]], Generator[tuple[T, A | WaBucketError]]
+]
+"""As ``client.Client.many``."""
 
 
 class Together:
@@ -41,6 +46,20 @@ class Together:
             yield climb
         finally:
             self._at_once = climb.wanted
+
+    def carried(
+        self,
+        many: "Carrier[T, C, A]",
+        todo: Iterator[T],
+        call_for: Callable[[T], C],
+        told: Callable[[T, A], R],
+        width: int,
+        check: Callable[[], None],
+    ) -> Iterator[tuple[T, R | WaBucketError]]:
+        """Where each is one request, which `call_for` makes and `many` sends: what `told` makes of the answers. Either
+        may raise WaBucketError."""
+        with self.climbing(width) as climb, closing(many(todo, call_for, climb, check)) as answers:
+            yield from outcomes(answers, told)
 
 
 def outcomes(

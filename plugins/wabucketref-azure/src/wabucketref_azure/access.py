@@ -70,13 +70,21 @@ class Access:
             raise SettingsError("the address of the blob service is malformed", hint="write https://HOST[:PORT][/PATH]")
         return cls(address, key, None if key else (sas or "").removeprefix("?") or None, account)
 
+    @property
+    def key_name(self) -> str:
+        """The account whose key it is."""
+        return self.account or self.endpoint.rpartition("/")[2].partition(".")[0]
+
+    def signed(self, url: str) -> str:
+        """`url` of an object for somebody else who is to read it: with the signature, where that is who asks."""
+        return f"{url}?{self.sas}" if self.sas else url
+
     def credential(self) -> Any:
         """For the SDK: a key, a signature, or whoever this machine is (environment, managed identity, az login)."""
         if self.key:
             from azure.core.credentials import AzureNamedKeyCredential
 
-            account = self.account or self.endpoint.rpartition("/")[2].partition(".")[0]
-            return AzureNamedKeyCredential(account, self.key)
+            return AzureNamedKeyCredential(self.key_name, self.key)
         if self.sas:
             from azure.core.credentials import AzureSasCredential
 

@@ -7,32 +7,45 @@ It drops them with the next commit, or after a week without another block.
 import base64
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from azure.core import MatchConditions
-from azure.storage.blob import BlobBlock
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from wabucketref.errors import AlreadyExists, NotFound, OutcomeUnknown, WaBucketError
 from wabucketref.plugin import Buffer, ObjectInfo, Part, blocks, in_a_row, send_parts
+from wabucketref.plugin.http import Answer
 from wabucketref_azure.failures import NoContainer
+from wabucketref_azure.place import AzureClient, AzurePlace, document, info_of, matching
 
 if TYPE_CHECKING:
     from wabucketref_azure.storage import AzureStorage
 
 PART_BYTES = 8 << 20
 MAX_BLOCKS = 50_000
-_MARK = "wabucket_upload"
+_LIST_BYTES = 16 << 20
+_MARK = "x-ms-meta-wabucket_upload"
 """Metadata of an object that was made of parts: the upload that it was."""
 
 
 class Blocks:
     """Implements Multipart."""
 
-    def __init__(self, storage: "AzureStorage", key: str, upload_id: str = "", *, if_absent: bool) -> None:
+    def __init__(
+        self,
+        place: AzurePlace,
+        client: AzureClient,
+        properties: Callable[[str], Answer | None],
+        key: str,
+        upload_id: str = "",
+        *,
+        if_absent: bool,
+    ) -> None:
+        """`properties` tells what is at a key."""
         self.upload_id = upload_id or secrets.token_hex(12)
-        self._storage = storage
+        self._place = place
+        self._client = client
+        self._properties = properties
         self._key = key
         self._if_absent = if_absent
         self._lock = threading.Lock()
@@ -59,23 +72,19 @@ class Blocks:
     def put_part(self, number: int, data: Buffer) -> Part:
         if self._over:
             raise NotFound(f"part {number} of {self._key!r} came after the upload was over", hint="start it over")
-        with self._storage.failures.mapped(self._key, writing=True):
-            self._blob.stage_block(self._name(number), bytes(data), length=len(data))
+        query = f"blockid={quote(self._name(number), safe='')}&comp=block"
+        self._client.send(self._place.stored(self._key, data, query))
         part = Part(number, len(data))
         with self._lock:
             self._parts[number] = part
         return part
 
     def complete(self) -> ObjectInfo:
-        from wabucketref_azure.storage import answered
-
         parts = in_a_row(self.landed, self._key)
-        names = [BlobBlock(self._name(part.number)) for part in parts]
-        condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing} if self._if_absent else {}
+        names = [self._name(part.number) for part in parts]
         try:
-            with self._storage.failures.mapped(self._key, writing=True, creating=self._if_absent):
-                answer = self._blob.commit_block_list(names, metadata={_MARK: self.upload_id}, **condition)
-            info = answered(self._key, sum(part.size for part in parts), answer)
+            answer = commit(self._place, self._client, self._key, names, self.upload_id, creating=self._if_absent)
+            info = info_of(self._key, answer, sum(part.size for part in parts))
         except (OutcomeUnknown, NotFound, AlreadyExists) as error:
             info = self._read_back(error)
         self._over = True
@@ -86,29 +95,27 @@ class Blocks:
         if self._over:
             return
         if any(self._is_ours(name) for name in self._waiting()):
-            free(self._storage, self._key)
+            free(self._place, self._client, self._key)
         self._over = True
 
     def _read_back(self, error: WaBucketError) -> ObjectInfo:
         """The answer was lost, or a try before was carried out: is the object the one that we meant?"""
-        from wabucketref_azure.storage import info_of
-
-        with self._storage.failures.mapped(self._key):
-            found = self._blob.get_blob_properties() if self._storage.head(self._key) else None
-        if found is not None and found.metadata.get(_MARK) == self.upload_id:
+        found = self._properties(self._key)
+        if found is not None and found.headers.get(_MARK) == self.upload_id:
             return info_of(self._key, found)
         raise error
 
     def _waiting(self) -> Mapping[str, int]:
         """Name and size of the blocks that wait."""
+        call = self._place.asked("GET", self._key, "blocklisttype=uncommitted&comp=blocklist", limit=_LIST_BYTES)
         try:
-            with self._storage.failures.mapped(self._key):
-                _, waiting = self._blob.get_block_list("uncommitted")
+            root = document(self._client.send(call).body, call)
         except NoContainer:
             raise
         except NotFound:
             return {}
-        return {block.id: block.size for block in waiting}
+        listed = root.iterfind("UncommittedBlocks/Block")
+        return {block.findtext("Name") or "": int(block.findtext("Size") or 0) for block in listed}
 
     def _name(self, number: int) -> str:
         """All names of an object have one length."""
@@ -119,22 +126,27 @@ class Blocks:
             return base64.b64decode(name).decode("ascii", "replace").startswith(f"{self.upload_id}-")
         return False
 
-    @property
-    def _blob(self) -> Any:
-        return self._storage.blob(self._key)
+
+def commit(
+    place: AzurePlace, client: AzureClient, key: str, names: Sequence[str], mark: str = "", *, creating: bool
+) -> Answer:
+    """Make an object of the blocks with these names."""
+    listed = "".join([f"<Latest>{name}</Latest>" for name in names])
+    body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
+    headers = {"content-type": "application/xml", "x-ms-blob-content-type": "application/octet-stream"}
+    if mark:
+        headers[_MARK] = mark
+    return client.send(place.stored(key, body, "comp=blocklist", headers, creating=creating))
 
 
-def free(storage: "AzureStorage", key: str) -> None:
+def free(place: AzurePlace, client: AzureClient, key: str) -> None:
     """Have the service drop the blocks that wait for an object that is not there.
 
     Only a commit makes it do so: an empty object is created, if there is none, and removed again.
     """
-    from wabucketref_azure.storage import matching
-
-    blob = storage.blob(key)
-    with suppress(AlreadyExists, NotFound), storage.failures.mapped(key, writing=True, creating=True):
-        made = blob.commit_block_list([], match_condition=MatchConditions.IfMissing)
-        blob.delete_blob(**matching(made["etag"].strip('"')))
+    with suppress(AlreadyExists, NotFound):
+        made = info_of(key, commit(place, client, key, [], creating=True), 0)
+        client.send(place.asked("DELETE", key, headers=matching(made.etag)))
 
 
 def put_stream(storage: "AzureStorage", key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool) -> ObjectInfo:

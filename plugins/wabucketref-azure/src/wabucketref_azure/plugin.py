@@ -1,21 +1,16 @@
 """What the entry point gives: options, and the opening of a bucket. The SDK is loaded when it is first used."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, SecretStr
 
-from wabucketref.plugin import API_VERSION, Capabilities, Storage, parse_bucket_url, stall_seconds, tell_plain_http
+from wabucketref.plugin import API_VERSION, BucketUrl, Storage, parse_bucket_url, stall_seconds, tell_plain_http
+from wabucketref_azure.capabilities import CAPABILITIES
 
-CAPABILITIES = Capabilities(
-    create_if_absent=True,
-    replace_if_match=True,
-    server_side_copy=True,
-    multipart=True,
-    resumable=True,
-    lists_unfinished=True,
-    min_part_bytes=1,
-    refused_characters="\\",  # the service takes it for a slash
-)
+if TYPE_CHECKING:
+    from wabucketref_azure.access import Access
 
 
 class AzureOptions(BaseModel):
@@ -48,13 +43,31 @@ class AzurePlugin:
         return AzurePlugin(options)
 
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
+        from wabucketref.plugin.http import by_plane
         from wabucketref_azure.access import Access
-        from wabucketref_azure.storage import AzureStorage
 
         address = parse_bucket_url(url, "az")
         access = Access.of(self._options, environ)
         tell_plain_http(str(address), access.endpoint)
-        return AzureStorage(address, access, stall_seconds(environ))
+        stall = stall_seconds(environ)
+        native, other = partial(_native, address, access, stall), partial(_by_sdk, address, access, stall)
+        return by_plane(url, environ, native, other, "azure-storage-blob")
+
+
+def _native(address: BucketUrl, access: "Access", stall: float) -> Storage:
+    from wabucketref_azure.many import NativeAzureStorage
+    from wabucketref_azure.native import NativeClient
+
+    client = NativeClient(access, stall)
+    client.look_ahead()
+    return NativeAzureStorage(address, access, client)
+
+
+def _by_sdk(address: BucketUrl, access: "Access", stall: float) -> Storage:
+    from wabucketref_azure.sdk import SdkClient
+    from wabucketref_azure.storage import AzureStorage
+
+    return AzureStorage(address, access, SdkClient(access, stall))
 
 
 PLUGIN = AzurePlugin()

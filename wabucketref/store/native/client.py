@@ -1,0 +1,296 @@
+"""Requests to one server, for stores of which each request stands for itself: sent one by one, or many at a time."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Final, TypeVar
+
+from wabucketref.contracts.storage import Buffer, Sink
+from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.climb import Climb
+from wabucketref.store.drivers.http_errors import proxy_login
+from wabucketref.store.drivers.loop import PerProcess
+from wabucketref.store.intofile import IntoFile
+from wabucketref.store.native.failures import ERRORS, Asked, Failures
+from wabucketref.store.native.fan import Fan, Message, Refused
+from wabucketref.store.native.flight import Flight
+from wabucketref.store.native.heads import Head
+from wabucketref.store.native.http import Pool, Proxies, SinkRaised, fields, guarded, origin_of, trust_of
+from wabucketref.store.native.splicing import can_splice, splice
+from wabucketref.store.native.wire import Connection
+from wabucketref.version import __version__
+
+T = TypeVar("T")
+_ERROR: Final = 256 << 10
+"""Bytes of the body of a refusal that are read, at most."""
+_DOCUMENT: Final = 64 << 20
+_TRUST: Final = "check that the endpoint speaks TLS and its certificate is trusted"
+_HAVE_BODIES: Final = frozenset({"POST", "PUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request before it is signed."""
+
+    asked: Asked
+    """What is said of it when it fails."""
+    method: str
+    path: str
+    """From the server's root on, encoded."""
+    query: str = ""
+    """Encoded, without the question mark."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case names."""
+    body: Buffer = b""
+    also: frozenset[int] = frozenset()
+    """Statuses that are answers, though none of success."""
+    limit: int = _DOCUMENT
+    """Bytes of the body of a good answer that are taken, at most; of a longer one none are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status of success or one of ``Call.also``."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """By lower-case names."""
+    body: bytes = b""
+
+
+class Client:
+    """Sends requests to the server at `url`, each once. Safe for many threads, and anew in a forked child.
+
+    A store fills in :meth:`signed` and :meth:`refusal`, and :meth:`renew` if its credentials can end. `setting`: the
+    variable that may name the server. `stall`: seconds without progress after which a request has failed. Connections
+    verify certificates, go by the proxies that the environment names, and follow no redirect.
+    """
+
+    def __init__(self, url: str, *, setting: str, stall: float, trust: str = _TRUST) -> None:
+        """`trust`: what to look at when the certificate is not trusted."""
+        self.url = url
+        self._stall = stall
+        self._failures = Failures(url, setting, trust)
+        self._pool = PerProcess(self._open)
+
+    def signed(self, call: Call) -> tuple[str, Mapping[str, str]]:
+        """The query and the headers to send: those of `call`, and what says who asks.
+
+        Raises:
+            WaBucketError: there are no credentials.
+        """
+        raise NotImplementedError
+
+    def refusal(self, call: Call, answer: Answer) -> WaBucketError:
+        """The error that an answer says. ``NotAuthorised`` with `expired` has the request sent once more."""
+        raise NotImplementedError
+
+    def renew(self, answer: Answer) -> None:
+        """The server says by `answer` that the credentials are too old: have others for the next request.
+
+        Raises:
+            WaBucketError: there are none.
+        """
+
+    def look_ahead(self) -> None:
+        """Raises Unfit: these connections cannot reach the server."""
+        with suppress(ValueError):  # what is wrong with the address the first request will tell
+            origin_of(self.url, Proxies())
+
+    def send(self, call: Call) -> Answer:
+        """Send and wait.
+
+        Raises:
+            WaBucketError: the answer is an error, or none came.
+        """
+        return self._renewing(call, partial(_read, call))
+
+    def pour(self, call: Call, start: int, sink: Sink) -> int:
+        """Hand the bytes from `start` on, for which the headers of `call` ask, to `sink` as they come; their number,
+        which is 0 for a range behind the end. Raises as :meth:`send`, and what `sink` raises."""
+        moved = _Moved(call, start, sink)
+        try:
+            answer = self._renewing(call, moved.read)
+        except SinkRaised as raised:
+            raise raised.error from None
+        if answer.status != 416 and not moved.began:
+            raise moved.other_range()
+        return moved.count
+
+    def many(
+        self, todo: Iterator[T], call_for: Callable[[T], Call], climb: Climb, check: Callable[[], None]
+    ) -> Generator[tuple[T, Answer | WaBucketError]]:
+        """Many requests at a time, each once: those that `call_for` makes, which may raise WaBucketError. As
+        ``contracts.many.Many``."""
+        calls = _calls(todo, call_for)
+        for one, call in calls:
+            if isinstance(call, WaBucketError):
+                yield one, call
+                continue
+            try:
+                pool = self._ready(call.asked)
+            except WaBucketError as error:
+                yield one, error
+                return
+            with Fan(pool, climb, check) as fan:
+                for (other, sent), came in fan.carry(self._messages(pool, chain(((one, call),), calls))):
+                    try:
+                        answer = self._landed(sent, came)
+                    except WaBucketError as error:
+                        yield other, error
+                    else:
+                        yield other, answer
+            return
+
+    def close(self) -> None:
+        """Give connections back; idempotent."""
+        self._pool.drop()
+
+    def _messages(
+        self, pool: Pool, calls: Iterator[tuple[T, Call | WaBucketError]]
+    ) -> Iterator[Message[tuple[T, Call | WaBucketError]] | Refused[tuple[T, Call | WaBucketError]]]:
+        for one, call in calls:
+            if isinstance(call, WaBucketError):
+                yield Refused((one, call), call)
+                continue
+            try:
+                head = self._head(pool, call)
+            except WaBucketError as error:
+                yield Refused((one, call), error)
+            else:
+                yield Message((one, call), b"".join((head, call.body)), call.limit)
+
+    def _landed(self, call: Call | WaBucketError, came: Flight | Exception) -> Answer:
+        """What came, or what comes of asking once more with new credentials."""
+        if isinstance(came, WaBucketError):
+            raise came
+        assert isinstance(call, Call)
+        if isinstance(came, Exception):
+            raise self._failures.of(came, call.asked) from came
+        assert came.head is not None
+        answer = Answer(came.head.status, came.head.reason, came.head.headers, came.body or b"")
+        if _is_good(call, answer):
+            return answer
+        self._turn(call, answer)
+        return self._exchanged(call, partial(_read, call))
+
+    def _renewing(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
+        answer = self._exchange(call, read)
+        if _is_good(call, answer):
+            return answer
+        self._turn(call, answer)
+        return self._exchanged(call, read)
+
+    def _turn(self, call: Call, answer: Answer) -> None:
+        """Be ready to ask once more with new credentials; else raise what `answer` says."""
+        refusal = self._refusal(call, answer)
+        if not (isinstance(refusal, NotAuthorised) and refusal.expired):
+            raise refusal
+        self.renew(answer)
+
+    def _exchanged(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
+        answer = self._exchange(call, read)
+        if not _is_good(call, answer):
+            raise self._refusal(call, answer)
+        return answer
+
+    def _refusal(self, call: Call, answer: Answer) -> WaBucketError:
+        if answer.status == 407:
+            return proxy_login(call.asked.what, self.url)
+        return self.refusal(call, answer)
+
+    def _exchange(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
+        pool = self._ready(call.asked)
+        head = self._head(pool, call)
+        try:
+            return pool.exchange(head, call.body, read, bodiless=call.method == "HEAD")
+        except WaBucketError:
+            raise
+        except ERRORS as error:
+            raise self._failures.of(error, call.asked) from error
+
+    def _head(self, pool: Pool, call: Call) -> bytes:
+        origin = pool.origin
+        query, headers = self.signed(call)
+        length = f"content-length: {len(call.body)}\r\n" if call.body or call.method in _HAVE_BODIES else ""
+        return (
+            f"{call.method} {origin.in_front}{call.path}{'?' if query else ''}{query} HTTP/1.1\r\n"
+            f"host: {origin.netloc}\r\n{fields(headers)}{length}accept-encoding: identity\r\n"
+            f"{origin.further}user-agent: wabucketref/{__version__}\r\n\r\n"
+        ).encode()
+
+    def _ready(self, asked: Asked) -> Pool:
+        try:
+            return self._pool.get()
+        except ValueError as error:
+            raise self._failures.malformed(error, asked) from error
+
+    def _open(self) -> Pool:
+        return Pool(origin_of(self.url, Proxies()), partial(trust_of, None), self._stall)
+
+
+class _Moved:
+    """A range on its way to a sink."""
+
+    def __init__(self, call: Call, start: int, sink: Sink) -> None:
+        self._call = call
+        self._start = start
+        self._sink = sink
+        self.began = False
+        self.count = 0
+
+    def read(self, connection: Connection, head: Head) -> Answer:
+        self.began = head.status < 300 and self._is_range(head)
+        if not self.began:
+            return _read(self._call, connection, head)
+        sink = self._sink
+        if isinstance(sink, IntoFile) and can_splice(connection, head):
+            begun = sink.at
+            try:
+                splice(connection, head, sink)
+            finally:
+                self.count = sink.at - begun
+        else:
+            connection.pour(head, guarded(self._take))
+        return Answer(head.status, head.reason, head.headers)
+
+    def _is_range(self, head: Head) -> bool:
+        if (head.length or 0) > self._call.limit:
+            return False
+        if head.status == 206:
+            return head.headers.get("content-range", "").startswith(f"bytes {self._start}-")
+        return head.status == 200 and self._start == 0
+
+    def _take(self, piece: memoryview) -> None:
+        if self.count + len(piece) > self._call.limit:
+            raise self.other_range()
+        self._sink(piece)
+        self.count += len(piece)
+
+    def other_range(self) -> WaBucketError:
+        return self._call.asked.failed(f"{self._call.asked.what}: the store did not send the range asked for")
+
+
+def _calls(todo: Iterator[T], call_for: Callable[[T], Call]) -> Iterator[tuple[T, Call | WaBucketError]]:
+    for one in todo:
+        call: Call | WaBucketError
+        try:
+            call = call_for(one)
+        except WaBucketError as error:
+            call = error
+        yield one, call
+
+
+def _read(call: Call, connection: Connection, head: Head) -> Answer:
+    good = head.status < 300
+    body = b"" if call.method == "HEAD" else connection.body(head, call.limit if good else _ERROR)
+    if not good and call.body:
+        connection.lasting = False  # it need not have heard all, and may take the rest for a request
+    return Answer(head.status, head.reason, head.headers, body or b"")
+
+
+def _is_good(call: Call, answer: Answer) -> bool:
+    return 200 <= answer.status < 300 or answer.status in call.also
