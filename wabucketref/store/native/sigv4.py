@@ -84,4 +84,5 @@ class Signer:
 
 def query_of(parameters: Sequence[tuple[str, str]]) -> str:
     """A query in the order and encoding that signatures want."""
-    return "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in parameters))
+    pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parameters)
+    return "&".join([f"{name}={value}" for name, value in pairs])
