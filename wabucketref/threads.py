@@ -29,7 +29,7 @@ def start(thread: Thread) -> None:
 
 class Beside(Generic[T]):
     """Does `work` in a thread of its own while the block goes on, at the end of which it is done; where no thread is to
-    be had, at the end."""
+    be had, when it is asked for the result, or at the end."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._once = _Once(work)
@@ -46,7 +46,8 @@ class Beside(Generic[T]):
             self._thread.join()
 
     def result(self) -> T:
-        """What `work` gave, or raises what it raised; after the block."""
+        """What `work` gave, or raises what it raised. Waits for it."""
+        self._once()
         return self._once.future.result()
 
 

@@ -28,6 +28,7 @@ PRELOADED = (
     "wabucketref.store.drivers.local",
     "wabucketref.store.drivers.s3",
     "wabucketref.store.drivers.probe",
+    "wabucketref.store.drivers.trials",
     "wabucketref.trackers.embedded.factory",
     "wabucketref.trackers.embedded.tracker",
     "tests.faults.points",

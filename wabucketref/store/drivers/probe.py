@@ -1,127 +1,71 @@
-"""Finds out by trying what a store does with conditions; some accept them and overwrite.
+"""What a store really does with conditions: found by trying (``trials.py``), or known from an earlier process.
 
-The trial writes one small object under a random key below ``.wabucket-probe/`` and removes it again. What was found is
-kept a month for each bucket, so that not every command pays for it.
+What was found is kept a month for each bucket, so that not every command pays for it.
 """
 
 import json
 import logging
 import os
-import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Final, Protocol, TypeAlias
 
-from wabucketref.contracts.storage import Capabilities, Storage
-from wabucketref.errors import (
-    Conflict,
-    NotAuthorised,
-    OutcomeUnknown,
-    SettingsError,
-    Unsupported,
-    UsageError,
-    WaBucketError,
-)
-from wabucketref.failpoints import hit
-from wabucketref.retry import RetryPolicy, retry
+from wabucketref.contracts.storage import Capabilities, ObjectInfo, Storage
+from wabucketref.errors import LocalIOError, NotAuthorised, WaBucketError
+from wabucketref.retry import RetryPolicy
 from wabucketref.store.wrappers.declared import Declared
-from wabucketref.store.wrappers.wrapper import Wrapper
+from wabucketref.store.wrappers.wrapper import Wrapper, innermost
+from wabucketref.threads import start
 
-PREFIX = ".wabucket-probe/"
-MAX_AGE = 30 * 86400.0
-_FORMAT = 1
-_ONCE = RetryPolicy(attempts=1)
+MAX_AGE: Final = 30 * 86400.0
+Found: TypeAlias = Mapping[str, bool]
+"""By the name of a trial, whether the store does what it is about."""
+_FORMAT: Final = 2
+_CONDITIONS: Final = ("creates", "replaces", "removes")
+_ONCE: Final = RetryPolicy(attempts=1)
 _log = logging.getLogger(__name__)
 
 
-def probe_conditional(storage: Storage, policy: RetryPolicy = _ONCE) -> Capabilities:
-    """The storage's capabilities, with those about conditions as they proved to be.
+class Curious(Protocol):
+    """A driver that has trials of its own: they are made, and what they find is remembered, with the others."""
 
-    A trial whose outcome is unknown is made again by `policy`, under another key. What trials left is removed at the
-    end, and no more of it once the store does not even answer that.
+    @property
+    def trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """By name, without what nobody would use here. Each is given an object of its own, which holds
+        ``trials.FIRST``; what one raises that is worth another try is tried again."""
+
+    def learn(self, found: Found) -> None:
+        """What was found, now or by an earlier process; called before anybody relies on it."""
+
+
+def probe_conditional(storage: Storage, policy: RetryPolicy = _ONCE) -> Capabilities:
+    """The storage's capabilities, with those about conditions as they prove to be; nothing is left behind.
 
     Raises:
-        WaBucketError: the store could not be asked (NotFound: no such bucket; NotAuthorised; TransientError).
+        WaBucketError: as ``trials.find_out``.
     """
     if not storage.capabilities.create_if_absent:
         return replace(storage.capabilities, replace_if_match=False)
+    from wabucketref.store.drivers.trials import find_out, remove
+
     made: list[str] = []
     try:
-        return retry(lambda: _tried(storage, made), policy, what=f"probing {storage.url}", may_repeat=_may_repeat)
+        return _proven(storage.capabilities, find_out(storage, policy, made))
     finally:
-        _remove(storage, made)
+        remove(storage, made)
 
 
-def _may_repeat(error: WaBucketError) -> bool:
-    # All other failures were tried again by the floor below.
-    return isinstance(error, OutcomeUnknown) and not error.exhausted
-
-
-def _tried(storage: Storage, made: list[str]) -> Capabilities:
-    """One trial; the key of what it made, or may have made, is added to `made`."""
-    claimed, key = storage.capabilities, f"{PREFIX}{secrets.token_hex(12)}"
-    if not _takes_the_condition(storage, key, made):
-        return replace(claimed, create_if_absent=False, replace_if_match=False)
-    hit("probe.tried")
-    creates = _refused(lambda: storage.put(key, b"second", if_absent=True)) and _holds(storage, key, b"first")
-    replaces = creates and claimed.replace_if_match and _replaces_only(storage, key)
+def _proven(claimed: Capabilities, found: Found) -> Capabilities:
+    """What a store that claims so much can do after all."""
+    creates = found["creates"]
+    replaces = creates and claimed.replace_if_match and found["replaces"] and found["removes"]
     return replace(claimed, create_if_absent=creates, replace_if_match=replaces)
-
-
-def _takes_the_condition(storage: Storage, key: str, made: list[str]) -> bool:
-    """Make the object; False when the store refuses the condition itself."""
-    try:
-        storage.put(key, b"first", if_absent=True)
-    except SettingsError:
-        raise  # another region, say: that tells nothing of the store
-    except (Unsupported, UsageError):
-        return False
-    except OutcomeUnknown:
-        made.append(key)
-        raise
-    made.append(key)
-    return True
-
-
-def _replaces_only(storage: Storage, key: str) -> bool:
-    """Whether a write on the condition of an etag works with the right one, and not with another; so for removal."""
-    old = storage.read(key, limit=64)[1].etag
-    if old is None:
-        return False
-    try:
-        storage.put(key, b"third", if_match=old)
-    except (Unsupported, UsageError, Conflict):
-        return False
-    return (
-        _refused(lambda: storage.put(key, b"fourth", if_match=old))
-        and _refused(lambda: storage.delete(key, if_match=old))
-        and _holds(storage, key, b"third")
-    )
-
-
-def _refused(write: Callable[[], object]) -> bool:
-    try:
-        write()
-    except (Conflict, Unsupported, UsageError):
-        return True
-    return False
-
-
-def _holds(storage: Storage, key: str, data: bytes) -> bool:
-    return storage.head(key) is not None and storage.read(key, limit=64)[0] == data
-
-
-def _remove(storage: Storage, keys: Iterable[str]) -> None:
-    try:
-        for key in keys:
-            storage.delete(key)
-    except WaBucketError as error:
-        _log.info("probe objects may be left behind in %s/%s: %s", storage.url, PREFIX, error)
 
 
 class ProbeCache:
@@ -132,30 +76,24 @@ class ProbeCache:
         self._max_age = max_age
         self._now = now
 
-    def get(self, identity: str) -> tuple[bool, bool] | None:
-        """(create_if_absent, replace_if_match) of the bucket, None when unknown or too old."""
+    def get(self, identity: str, names: Iterable[str]) -> Found | None:
+        """What is known of the bucket by these `names`; None when one is unknown, or too old."""
         try:
-            found = json.loads(self._file(identity).read_bytes())
-            if found["format"] != _FORMAT or found["identity"] != identity:
+            note = json.loads(self._file(identity).read_bytes())
+            if note["format"] != _FORMAT or note["identity"] != identity:
                 return None
-            if not 0 <= self._now() - float(found["time"]) <= self._max_age:
+            if not 0 <= self._now() - float(note["time"]) <= self._max_age:
                 return None
-            return bool(found["create_if_absent"]), bool(found["replace_if_match"])
+            return {name: bool(note["found"][name]) for name in names}
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def put(self, identity: str, capabilities: Capabilities) -> None:
+    def put(self, identity: str, found: Found) -> None:
         """Remember; where that is impossible (a read-only home) the next process probes again."""
-        document = {
-            "format": _FORMAT,
-            "identity": identity,
-            "time": self._now(),
-            "create_if_absent": capabilities.create_if_absent,
-            "replace_if_match": capabilities.replace_if_match,
-        }
+        note = {"format": _FORMAT, "identity": identity, "time": self._now(), "found": dict(found)}
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._write(self._file(identity), json.dumps(document).encode())
+            self._write(self._file(identity), json.dumps(note).encode())
         except OSError as error:
             _log.info("what the bucket can do is not remembered: %s", error)
 
@@ -179,7 +117,8 @@ class ProbeCache:
 
 
 class Probed(Declared):
-    """Declares what a probe found; asks the cache, else the store, when its capabilities are first looked at."""
+    """Declares what a probe found; asks the cache, else the store, when its capabilities are first looked at, or ahead
+    of that (:meth:`begin`)."""
 
     def __init__(
         self, inner: Storage, cache: ProbeCache | None, identity: str, policy: RetryPolicy | None = None
@@ -189,32 +128,100 @@ class Probed(Declared):
         self._cache = cache
         self._identity = identity
         self._found = False
+        self._failed: WaBucketError | None = None
+        """Why nothing was found ahead of time; for the first who asks."""
         self._probing = threading.Lock()
+        self._ahead: threading.Thread | None = None
 
     @property
     def capabilities(self) -> Capabilities:
         if not self._found:
-            with self._probing:
-                if not self._found:
-                    self._capabilities = self._find()
-                    self._found = True
+            made: list[str] = []
+            try:
+                with self._probing:
+                    failed, self._failed = self._failed, None
+                    if failed is not None:
+                        raise failed
+                    self._settle(made)
+            finally:
+                self._remove(made)
         return self._capabilities
 
-    def _find(self) -> Capabilities:
-        known = self._cache.get(self._identity) if self._cache else None
-        if known is not None:
-            return replace(self.inner.capabilities, create_if_absent=known[0], replace_if_match=known[1])
+    @property
+    def unproven(self) -> Capabilities:
+        return self._claimed
+
+    def begin(self) -> None:
+        """Begin to find out, while the caller does something else."""
+        if self._found or self._ahead is not None or self._recall():
+            return
+        self._ahead = threading.Thread(target=self._look_ahead, name="wabucket-probe", daemon=True)
+        with suppress(LocalIOError):  # then the first who asks waits for it
+            start(self._ahead)
+
+    def close(self) -> None:
+        if self._ahead is not None and self._ahead.ident is not None:
+            self._ahead.join()
+        super().close()
+
+    def _look_ahead(self) -> None:
+        made: list[str] = []
+        with self._probing:
+            try:
+                self._settle(made)
+            except WaBucketError as error:
+                self._failed = error
+        self._remove(made)  # nobody waits for that
+
+    def _settle(self, made: list[str]) -> None:
+        if self._found or self._recall():
+            return
+        from wabucketref.store.drivers.trials import find_out
+
         try:
-            found = probe_conditional(self.inner, self._policy)
+            found = find_out(self.inner, self._policy, made)
         except NotAuthorised as error:
             # Nothing can be written here, so nothing depends on the answer; not kept, as rights may change.
             _log.info("what %s does with conditions was not probed: %s", self.url, error)
-            return replace(self.inner.capabilities, create_if_absent=False, replace_if_match=False)
-        if not found.create_if_absent:
+            self._capabilities = replace(self._claimed, create_if_absent=False, replace_if_match=False)
+            self._found = True
+            return
+        self._note(found)
+        if not self._capabilities.create_if_absent:
             _log.warning("the store behind %s has no conditional put: claims guard against other writers", self.url)
         if self._cache:
             self._cache.put(self._identity, found)
-        return found
+
+    def _recall(self) -> bool:
+        """Whether an earlier process has found out."""
+        if self._cache is None:
+            return False
+        names = (*_CONDITIONS, *getattr(innermost(self.inner), "trials", ()))
+        found = self._cache.get(self._identity, names)
+        if found is not None:
+            self._note(found)
+        return found is not None
+
+    def _note(self, found: Found) -> None:
+        driver = innermost(self.inner)
+        if hasattr(driver, "learn"):
+            driver.learn(found)
+        self._capabilities = _proven(self._claimed, found)
+        self._found = True
+
+    def _remove(self, made: list[str]) -> None:
+        if made:
+            from wabucketref.store.drivers.trials import remove
+
+            remove(self.inner, made)
+
+
+def look_ahead(storage: Storage) -> None:
+    """Begin to find out what `storage` can do, where that has to be found out."""
+    while isinstance(storage, Wrapper):
+        if isinstance(storage, Probed):
+            storage.begin()
+        storage = storage.inner
 
 
 def settle(
@@ -225,17 +232,11 @@ def settle(
     `identity` tells buckets apart in the cache; by default the storage's own ``identity`` (which has the endpoint, as
     one URL may mean another bucket elsewhere), else its URL.
     """
-    if getattr(_innermost(storage), "proven", False) or not storage.capabilities.create_if_absent:
+    if getattr(innermost(storage), "proven", False) or not storage.capabilities.create_if_absent:
         return storage
     cache = ProbeCache(cache_directory) if cache_directory is not None else None
     return Probed(storage, cache, identity or _identity(storage), policy)
 
 
 def _identity(storage: Storage) -> str:
-    return str(getattr(_innermost(storage), "identity", storage.url))
-
-
-def _innermost(storage: Storage) -> object:
-    while isinstance(storage, Wrapper):
-        storage = storage.inner
-    return storage
+    return str(getattr(innermost(storage), "identity", storage.url))

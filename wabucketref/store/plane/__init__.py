@@ -18,11 +18,13 @@ from wabucketref.errors import NotFound, UnfinishedUpload, UsageError, WaBucketE
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.drivers.probe import look_ahead
 from wabucketref.store.folding import local_place
 from wabucketref.store.header import beginning, find, look_past_damage
 from wabucketref.store.plane.upkeep import Upkeep
 from wabucketref.store.preview import Preview
 from wabucketref.store.selection import Selection
+from wabucketref.store.wrappers.wrapper import unproven
 from wabucketref.threads import Beside
 
 if TYPE_CHECKING:
@@ -58,10 +60,12 @@ class DataPlane(Upkeep):
             return self._copy(plan, progress, cancel)
         try:
             storage = self._storage(plan.bucket)
-            tree = self._scan(storage, plan, storage.capabilities.max_key_bytes - len(f"{plan.ref.directory}/"))
-            Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
+            look_ahead(storage)
             with Beside(lambda: look_past_damage(storage, plan.ref)) as there:
-                from wabucketref.store.sending.upload import upload  # the processor waits for the answer anyway
+                from wabucketref.store.sending.upload import upload  # the processor waits for the answers anyway
+
+                tree = self._scan(storage, plan, unproven(storage).max_key_bytes - len(f"{plan.ref.directory}/"))
+                Selection(plan.include, plan.exclude).check_some(tree.files, repr(plan.source))
             with self._crew(cancel, progress) as crew:
                 spread = self._spread_over()
                 sends = spread.sending(plan, tree.root, crew) if spread else None

@@ -15,11 +15,15 @@ class Declared(Wrapper):
 
     def __init__(self, inner: Storage, capabilities: Capabilities) -> None:
         super().__init__(inner)
-        self._capabilities = capabilities
+        self._claimed = self._capabilities = capabilities
 
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @property
+    def unproven(self) -> Capabilities:
+        return self._claimed
 
     def put(self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None) -> ObjectInfo:
         self.need(if_absent, if_match)

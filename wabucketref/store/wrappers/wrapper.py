@@ -61,6 +61,11 @@ class Wrapper:
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 
+    @property
+    def unproven(self) -> Capabilities:
+        """As :func:`unproven`."""
+        return unproven(self.inner)
+
     def head(self, key: str) -> ObjectInfo | None:
         return self.around(Call("head", key), lambda: self.inner.head(key))
 
@@ -176,6 +181,18 @@ class Wrapper:
 
     def close(self) -> None:
         self.inner.close()
+
+
+def innermost(storage: Storage) -> Storage:
+    """The driver below all wrappers."""
+    while isinstance(storage, Wrapper):
+        storage = storage.inner
+    return storage
+
+
+def unproven(storage: Storage) -> Capabilities:
+    """The capabilities of `storage` as they are known without asking anybody: what is yet to be proven is believed."""
+    return storage.unproven if isinstance(storage, Wrapper) else storage.capabilities
 
 
 def one_by_one(asked: Iterator[A], carry_out: Callable[[A], T]) -> Iterator[tuple[A, T | WaBucketError]]:
