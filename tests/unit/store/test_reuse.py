@@ -14,6 +14,7 @@ import pytest
 from tests.benchmarks.server import Target
 from tests.logs import said
 from tests.unit.store.support import (
+    IMPATIENT,
     REF,
     Memory,
     bucket,
@@ -45,6 +46,7 @@ from wabucketref.store.limits import TransferLimits
 from wabucketref.store.native.factory import S3
 from wabucketref.store.wrappers.declared import with_capabilities
 from wabucketref.store.wrappers.faulty import Fault, Faulty
+from wabucketref.store.wrappers.retrying import Retrying
 from wabucketref.store.wrappers.wrapper import Call
 
 FILES = {"a": b"aaa", "b/large": os.urandom(9000), "c": b"ccc", "same": b"ccc", "empty": b"", "void": None}
@@ -242,7 +244,7 @@ def test_damage_that_a_disk_does_not_tell_is_not_copied(source: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("error", "copies"),
-    [(NotAuthorised("no"), 1), (TransientError("down", hint="later"), 5), (OutcomeUnknown("lost"), 5)],
+    [(NotAuthorised("no"), 1), (TransientError("down", hint="later"), 5), (OutcomeUnknown("lost"), 1)],
 )
 def test_where_copies_fail_files_are_sent(
     source: Path, error: Exception, copies: int, caplog: pytest.LogCaptureFixture
@@ -252,7 +254,18 @@ def test_where_copies_fail_files_are_sent(
     watched = Faulty(storage, [Fault("copy", times=1000, error=error)])
     assert again(watched, source, limits=ONE).figures.bytes_moved == BYTES
     assert len({call.key for call in watched.calls if call.method == "copy"}) == copies
+    assert sum(call.method == "copy" for call in watched.calls) <= max(copies, IMPATIENT.attempts)
     assert not said(caplog)
+    check(storage, source)
+
+
+def test_what_was_tried_often_in_vain_is_not_tried_for_each_file(source: Path) -> None:
+    """A store that cannot copy, and says so by nothing but errors that might pass."""
+    storage = bucket()
+    send(storage, upload_plan(source))
+    watched = Faulty(storage, [Fault("copy", times=1000, error=TransientError("500"))])
+    assert again(Retrying(watched, IMPATIENT), source, limits=ONE).figures.bytes_moved == BYTES
+    assert sum(call.method == "copy" for call in watched.calls) == IMPATIENT.attempts
     check(storage, source)
 
 

@@ -98,8 +98,8 @@ class Reuse:
         except SourceGone as error:
             _log.info("%r is sent: %s", found.path, error.__cause__)
         except _NO_COPY as error:
-            if isinstance(error, NotAuthorised | UsageError):
-                self._copies = False  # the next copy would fail as well
+            if isinstance(error, NotAuthorised | UsageError) or (isinstance(error, TransientError) and error.exhausted):
+                self._copies = False  # the next copy would fail as well, or be as long in vain
             _log.info("%r is sent, as it could not be copied within the bucket: %s", found.path, error)
         return None, self._storage.head(key)
 
