@@ -19,7 +19,7 @@ class TransferLimits:
     """Sizes in bytes."""
 
     concurrency: int = 128
-    """Most small files at once, and most parts of files; how many are of use is found out (``climb.py``)."""
+    """Most small files at once, and most parts of files; how many are of use is found out: ``climb``, ``width``."""
     memory: int = 128 * _MIB
     """File content held at once, by all transfers together."""
     part_size: int = 8 * _MIB

@@ -24,7 +24,7 @@ from wabucketref.threads import Pool
 _STREAMS = 4
 """At first, and not more than there are processors: where these are the limit, as on a loopback, more would wait for
 each other at the file's lock in the kernel. Where the network is, they double soon."""
-_LEFT = 32
+_LEFT = 16
 """Requests at once that many small files leave to others."""
 _WINDOW = 4 << 10
 """Small files go on while a large one before them is still under way."""

@@ -9,7 +9,6 @@ from typing import Final, TypeVar
 
 from wabucketref.contracts.storage import Buffer, Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.http_errors import proxy_login
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.intofile import IntoFile
@@ -19,6 +18,7 @@ from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, fields, guarded, origin_of, trust_of
 from wabucketref.store.native.splicing import can_splice, splice
+from wabucketref.store.native.width import Width
 from wabucketref.store.native.wire import Connection
 from wabucketref.version import __version__
 
@@ -121,7 +121,7 @@ class Client:
         return moved.count
 
     def many(
-        self, todo: Iterator[T], call_for: Callable[[T], Call], climb: Climb, check: Callable[[], None]
+        self, todo: Iterator[T], call_for: Callable[[T], Call], width: Width, check: Callable[[], None]
     ) -> Generator[tuple[T, Answer | WaBucketError]]:
         """Many requests at a time, each once: those that `call_for` makes, which may raise WaBucketError. As
         ``contracts.many.Many``."""
@@ -135,7 +135,7 @@ class Client:
             except WaBucketError as error:
                 yield one, error
                 return
-            with Fan(pool, climb, check) as fan:
+            with Fan(pool, width, check) as fan:
                 for (other, sent), came in fan.carry(self._messages(pool, chain(((one, call),), calls))):
                     try:
                         answer = self._landed(sent, came)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.native.failures import ERRORS
 from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Pool
 from wabucketref.store.native.openings import Openings
+from wabucketref.store.native.width import Width
 from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
@@ -49,13 +49,15 @@ class Fan:
     """Use as a context manager; leaving waits for what is under way and gives the connections back.
 
     It begins with one connection. Where a quarter of the time is spent waiting, there are twice as many; where there
-    is nothing to do for a millisecond, as many as `climb` wants. On a loopback one or two are enough, over a network
+    is nothing to do for a millisecond, as many as `width` wants. On a loopback one or two are enough, over a network
     there will soon be very many. Threads open them.
     """
 
-    def __init__(self, pool: Pool, climb: Climb, check: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool, width: Width, check: Callable[[], None]) -> None:
         self._pool = pool
-        self._climb = climb
+        self._width = width
+        if pool.latency is not None:
+            width.expect(pool.latency)
         self._check = check
         self._free: list[tuple[Connection, float]] = []
         """Those on which nothing is asked, and when something last was."""
@@ -114,7 +116,7 @@ class Fan:
         else:
             self._check()
             if may_grow and not self._free:
-                self._grow(self._climb.wanted - self._count())
+                self._grow(self._width.wanted - self._count())
 
     def _grow(self, missing: int) -> None:
         """Have so many more; those that are left from before are there at once."""
@@ -131,14 +133,14 @@ class Fan:
         idle = self._idle > _IDLE * (now - self._since)
         self._since, self._idle, self._landed_since = now, 0.0, 0
         if idle and self._may_grow():
-            self._grow(min(self._count(), self._climb.wanted - self._count()))
+            self._grow(min(self._count(), self._width.wanted - self._count()))
 
     def _count(self) -> int:
         return len(self._flying) + len(self._free) + self._openings.running
 
     def _may_grow(self) -> bool:
         openings = self._openings
-        room = self._count() < self._climb.wanted
+        room = self._count() < self._width.wanted
         return room and self._pool.keeps and not openings.running and not openings.failed
 
     def _admit(self, connection: Connection) -> None:
@@ -147,7 +149,7 @@ class Fan:
 
     def _next_free(self) -> Connection | None:
         """One for another request, if there is any and so many are wanted at once."""
-        while self._free and len(self._flying) < self._climb.wanted:
+        while self._free and len(self._flying) < self._width.wanted:
             connection, since = self._free.pop()
             if time.monotonic() - since < _IDLE_SECONDS or not connection.was_closed():
                 return connection
@@ -193,7 +195,7 @@ class Fan:
     def _landed(self, descriptor: int, flight: Flight) -> tuple[T, Flight]:
         del self._flying[descriptor]
         self._poll.unregister(descriptor)
-        self._climb.moved(flight.size)
+        self._width.landed(flight.size + len(flight.body or b""), time.monotonic() - flight.begun)
         self._landed_since += 1
         connection, head = flight.connection, flight.head
         self._pool.keeps = self._pool.keeps or connection.lasting

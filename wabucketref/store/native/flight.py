@@ -20,7 +20,20 @@ _END: Final = b"\r\n\r\n"
 class Flight:
     """A request and its answer, of which a body of at most `limit` bytes is taken."""
 
-    __slots__ = ("_came", "_got", "_limit", "_out", "_unsent", "body", "connection", "head", "moved", "size", "tag")
+    __slots__ = (
+        "_came",
+        "_got",
+        "_limit",
+        "_out",
+        "_unsent",
+        "begun",
+        "body",
+        "connection",
+        "head",
+        "moved",
+        "size",
+        "tag",
+    )  # fmt: skip
 
     def __init__(self, connection: Connection, tag: object, message: bytes, limit: int) -> None:
         self.connection = connection
@@ -28,7 +41,7 @@ class Flight:
         self.head: Head | None = None
         self.body: bytes | None = None
         """The whole body once the answer is there; None when it is longer."""
-        self.moved = time.monotonic()
+        self.begun = self.moved = time.monotonic()
         """When it was last looked at whether enough did."""
         self._out: bytes | memoryview = message
         self._unsent = self.size = len(message)

@@ -9,7 +9,6 @@ from urllib.parse import urlencode, urlsplit
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.gcs_client import MOST, Answer, Call, GcsClient
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, no_credentials
 from wabucketref.store.native.failures import ERRORS, Failures
@@ -18,6 +17,7 @@ from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.google_keys import GoogleKeys
 from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import Pool, Proxies, SinkRaised, fields, guarded, origin_of, trust_of
+from wabucketref.store.native.width import Width
 from wabucketref.store.native.wire import Connection
 from wabucketref.version import __version__
 
@@ -76,7 +76,7 @@ class NativeGcs(GcsClient):
             raise raised.error from None
 
     def many(
-        self, todo: Iterator[T], call_for: Callable[[T], Call], climb: Climb, check: Callable[[], None]
+        self, todo: Iterator[T], call_for: Callable[[T], Call], width: Width, check: Callable[[], None]
     ) -> Generator[tuple[T, Answer | WaBucketError]]:
         """Many requests at a time, each once: those that `call_for` makes, which may raise WaBucketError. As
         ``contracts.many.Many``."""
@@ -86,7 +86,7 @@ class NativeGcs(GcsClient):
             except WaBucketError as error:
                 yield first, error
                 return
-            with Fan(line.pool, climb, check) as fan:
+            with Fan(line.pool, width, check) as fan:
                 for (one, call), came in fan.carry(self._messages(line, chain((first,), todo), call_for)):
                     try:
                         answer = self._landed(line, call, came)

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -115,6 +116,8 @@ class Pool:
         self.stall = stall
         self.keeps = False
         """Whether the server was seen to go on with a connection after an answer."""
+        self.latency: float | None = None
+        """The least seconds from a request to its answer."""
         self._trust = trust
         self._idle: list[Connection] = []
         self._context: ssl.SSLContext | None = None
@@ -133,7 +136,9 @@ class Pool:
             except OSError as error:
                 answer = _early(connection, error)
             else:
+                sent = time.monotonic()
                 answer = connection.receive(bodiless=bodiless)
+                self._note_latency(time.monotonic() - sent)
             result = read(connection, answer)
         except BaseException:
             connection.close()
@@ -141,6 +146,10 @@ class Pool:
         self.keeps = self.keeps or connection.lasting
         self.give_back(connection)
         return result
+
+    def _note_latency(self, seconds: float) -> None:
+        if self.latency is None or seconds < self.latency:
+            self.latency = seconds
 
     def take(self) -> Connection:
         """A connection, for one request or more. Raises as :meth:`open`."""

@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wabucketref.errors import WaBucketError
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.native.fan import Fan, Message, Refused
 from wabucketref.store.native.flight import Flight
@@ -13,6 +12,7 @@ from wabucketref.store.native.heads import Head
 from wabucketref.store.native.s3 import Line, NativeS3
 from wabucketref.store.native.s3_operations import asked
 from wabucketref.store.native.sigv4 import Keys
+from wabucketref.store.native.width import Width
 from wabucketref.store.native.wire import Connection
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class ManyS3(NativeS3):
     """Implements S3Calls, and asks for many at once."""
 
     def many(
-        self, asks: Iterator[Ask[T] | Unasked[T]], climb: Climb, check: Callable[[], None]
+        self, asks: Iterator[Ask[T] | Unasked[T]], width: Width, check: Callable[[], None]
     ) -> Generator[tuple[Ask[T] | Unasked[T], Answer | WaBucketError]]:
         """Many requests at a time, each once: the facts and the body of each answer. As ``contracts.many.Many``."""
         for first in asks:
@@ -59,7 +59,7 @@ class ManyS3(NativeS3):
             except WaBucketError as error:
                 yield first, error
                 return
-            with Fan(line.pool, climb, check) as fan:
+            with Fan(line.pool, width, check) as fan:
                 for (ask, keys), came in fan.carry(self._messages(line, chain((first,), asks))):
                     try:
                         answer = self._answer(line, keys, ask, came)

@@ -146,6 +146,6 @@ class NativeS3Storage(Together, S3Storage):
         def finish(ask: Ask[A] | Unasked[A], answer: Answer) -> R:
             return told(cast(Ask[A], ask), answer)
 
-        with self.climbing(width) as climb, closing(self._native.many(asks(), climb, check)) as answers:
+        with self.learning(width) as learnt, closing(self._native.many(asks(), learnt, check)) as answers:
             for ask, outcome in outcomes(answers, finish):
                 yield ask.tag, outcome

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import NoReturn, TypeAlias, TypeVar
 
 from wabucketref.contracts.many import Copy, Put, Read
 from wabucketref.errors import WaBucketError
-from wabucketref.store.climb import Climb
+from wabucketref.store.native.width import Width
 
 A = TypeVar("A")
 C = TypeVar("C")
 R = TypeVar("R")
 T = TypeVar("T")
-_FIRST: Final = 8
-"""Requests at once before anything is known of the network."""
 Carrier: TypeAlias = Callable[
-    [Iterator[T], Callable[[T], C], Climb, Callable[[], None]], Generator[tuple[T, A | WaBucketError]]
+    [Iterator[T], Callable[[T], C], Width, Callable[[], None]], Generator[tuple[T, A | WaBucketError]]
 ]
 """As ``client.Client.many``."""
 
@@ -24,7 +22,7 @@ class Together:
     """The part of contracts.many.Many that is the same for each: nothing is tried twice, and what was learnt of the
     network helps the next batch."""
 
-    _at_once = _FIRST
+    _width: Width | None = None
 
     def put_again(self, put: Put, failed: WaBucketError) -> NoReturn:
         """Implements contracts.many.Many: here nothing is tried twice."""
@@ -39,13 +37,13 @@ class Together:
         raise failed
 
     @contextmanager
-    def climbing(self, width: int) -> Iterator[Climb]:
-        """How many requests to have under way, at most `width`; begins with what was good for the last batch."""
-        climb = Climb(width, first=self._at_once)
+    def learning(self, most: int) -> Iterator[Width]:
+        """How many requests to have under way, at most so many; begins with what the last batch showed."""
+        width = Width(most) if self._width is None else self._width.again(most)
         try:
-            yield climb
+            yield width
         finally:
-            self._at_once = climb.wanted
+            self._width = width
 
     def carried(
         self,
@@ -58,7 +56,7 @@ class Together:
     ) -> Iterator[tuple[T, R | WaBucketError]]:
         """Where each is one request, which `call_for` makes and `many` sends: what `told` makes of the answers. Either
         may raise WaBucketError."""
-        with self.climbing(width) as climb, closing(many(todo, call_for, climb, check)) as answers:
+        with self.learning(width) as learnt, closing(many(todo, call_for, learnt, check)) as answers:
             yield from outcomes(answers, told)
 
 

@@ -10,13 +10,13 @@ from itertools import chain, repeat
 import pytest
 
 from tests.unit.store.native.stage import Play, Stage, text
-from wabucketref.store.climb import Climb
 from wabucketref.store.drivers.pace import Stalled
 from wabucketref.store.native import fan as module
 from wabucketref.store.native import openings
 from wabucketref.store.native.fan import Fan, Message
 from wabucketref.store.native.flight import Flight
 from wabucketref.store.native.http import Origin, Pool, trust_of
+from wabucketref.store.native.width import Width
 from wabucketref.store.native.wire import Connection, CutShort
 
 
@@ -31,7 +31,7 @@ def messages(number: int, body: bytes = b"") -> Iterator[Message[int]]:
 def outcomes(
     pool: Pool, number: int, width: int = 4, body: bytes = b"", check: Callable[[], None] = lambda: None
 ) -> dict[int, Flight | Exception]:
-    with Fan(pool, Climb(width, first=width), check) as fan:
+    with Fan(pool, Width(width), check) as fan:
         came = list(fan.carry(messages(number, body)))
     assert len(came) == len(dict(came))
     return dict(came)
@@ -60,6 +60,50 @@ def test_where_each_answer_takes_its_time_many_are_under_way(stage: Callable[[Pl
     server = stage(slowly)
     assert len(bodies(outcomes(pool_at(server.port), 60, width=20))) == 60
     assert 15 <= server.most <= 20
+
+
+def test_over_a_long_way_all_connections_are_there_in_the_second_round(stage: Callable[[Play], Stage]) -> None:
+    wide = 48
+    seen = list[int]()
+
+    def from_afar(connection: socket.socket, number: int) -> None:
+        if number == 2 * wide:
+            seen.append(server.most)
+        time.sleep(0.03)
+        say(connection, number)
+
+    server = stage(from_afar)
+    pool = pool_at(server.port)
+    pool.latency = 0.03  # as those before have shown that went one by one
+    assert len(bodies(outcomes(pool, 4 * wide, width=wide))) == 4 * wide
+    assert seen[0] >= wide - 4
+    assert wide - 4 <= server.connections <= wide
+
+
+def test_no_more_connections_than_a_slow_server_has_use_for(stage: Callable[[Play], Stage]) -> None:
+    one_by_one = threading.Lock()
+
+    def at_leisure(connection: socket.socket, number: int) -> None:
+        with one_by_one:
+            time.sleep(0.002)
+        say(connection, number)
+
+    server = stage(at_leisure)
+    assert len(bodies(outcomes(pool_at(server.port), 200, width=112))) == 200
+    assert server.connections <= 40
+
+
+def test_each_exchange_tells_how_long_the_way_is(stage: Callable[[Play], Stage]) -> None:
+    def from_afar(connection: socket.socket, number: int) -> None:
+        time.sleep(0.1 if number == 0 else 0.02)
+        say(connection, number)
+
+    pool = pool_at(stage(from_afar).port)
+    for _ in range(2):
+        pool.exchange(b"GET / HTTP/1.1\r\n\r\n", b"", lambda connection, head: connection.body(head, 99))
+    pool.close()
+    assert pool.latency is not None
+    assert 0.02 <= pool.latency < 0.1
 
 
 def test_connections_are_used_again_by_the_next(stage: Callable[[Play], Stage]) -> None:
@@ -172,7 +216,7 @@ def test_leaving_early_waits_for_what_is_under_way(stage: Callable[[Play], Stage
             begun.append(message.tag)
             yield message
 
-    with Fan(pool, Climb(4, first=4), lambda: None) as fan:
+    with Fan(pool, Width(4), lambda: None) as fan:
         next(fan.carry(noted()))
     assert 1 <= len(begun) <= 6
     assert len(answered) >= len(begun) - 1  # the last may have been asked for and not been sent
@@ -226,7 +270,7 @@ def test_after_a_refusal_the_connection_is_not_used_again(stage: Callable[[Play]
 def test_why_it_was_refused_is_heard_however_little_was_asked_for(stage: Callable[[Play], Stage]) -> None:
     why = b"x" * 3000
     server = stage(lambda connection, number: connection.sendall(text(why, status="400 Bad Request")))
-    with Fan(pool_at(server.port), Climb(1), lambda: None) as fan:
+    with Fan(pool_at(server.port), Width(1), lambda: None) as fan:
         ((_, came),) = fan.carry(iter([Message(0, b"GET / HTTP/1.1\r\n\r\n", 7)]))
     assert isinstance(came, Flight)
     assert came.body == why
@@ -279,24 +323,24 @@ def test_connections_that_ended_while_nothing_was_asked_are_left(
             yield message
             time.sleep(0.05)
 
-    with Fan(pool_at(stage(once).port), Climb(1), lambda: None) as fan:
+    with Fan(pool_at(stage(once).port), Width(1), lambda: None) as fan:
         assert len(bodies(dict(fan.carry(rarely())))) == 5
 
 
 def test_as_many_as_are_wanted_now(stage: Callable[[Play], Stage]) -> None:
-    """What the climb takes back is not used any more."""
+    """What is too many is not used any more."""
 
     def slowly(connection: socket.socket, number: int) -> None:
         time.sleep(0.01)
         say(connection, number)
 
-    server, climb = stage(slowly), Climb(8, first=8)
-    with Fan(pool_at(server.port), climb, lambda: None) as fan:
+    server, width = stage(slowly), Width(8)
+    with Fan(pool_at(server.port), width, lambda: None) as fan:
         came = fan.carry(messages(100))
         while server.most < 8:
             next(came)
-        climb.moved = lambda size: None  # type: ignore[method-assign]
-        climb.wanted = 2
+        width.landed = lambda size, seconds: None  # type: ignore[method-assign]
+        width.wanted = 2
         for _ in range(8):
             next(came)
         server.most = 0
@@ -343,7 +387,7 @@ def test_of_a_server_that_hangs_up_after_each_answer_hardly_anything_is_asked(st
 
     server = stage(last)
     asked = messages(100)
-    with Fan(pool_at(server.port), Climb(8, first=8), lambda: None) as fan:
+    with Fan(pool_at(server.port), Width(8), lambda: None) as fan:
         came = list(fan.carry(asked))
     assert {one.body for _, one in came if isinstance(one, Flight)} == {b"bye"}
     assert len(came) <= 2
