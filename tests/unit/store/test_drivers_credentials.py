@@ -78,12 +78,12 @@ def test_files_that_cannot_be_read_are_not_taken_for_empty_ones(tmp_path: Path) 
 @pytest.mark.row("C4")
 def test_a_helper_that_fails_is_quoted_and_not_asked_again(tmp_path: Path) -> None:
     script = tmp_path / "helper"
-    script.write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\necho the session has ended >&2\nexit 3\n")
+    script.write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\nsleep 0.3\necho the session has ended >&2\nexit 3\n")
     script.chmod(0o755)
     error = refusal(environment(tmp_path, f"[default]\ncredential_process = {script}\n".encode()), tmp_path)
     assert isinstance(error, TransientError)
     assert error.message.endswith("failed with exit code 3: the session has ended")
-    assert (tmp_path / "asked").read_text() == "x\n"
+    assert (tmp_path / "asked").read_text() == "x\n", "by nobody of those who wait for it"
 
 
 @pytest.mark.row("C4")
