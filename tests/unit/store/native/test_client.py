@@ -19,8 +19,8 @@ from wabucketref.errors import (
     WaBucketError,
 )
 from wabucketref.plugin.http import Answer, Call, Client
-from wabucketref.store.climb import Climb
 from wabucketref.store.intofile import IntoFile
+from wabucketref.store.native.width import Width
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def test_credentials_that_stay_too_old_are_an_error(open_at: Open) -> None:
 
 def test_of_many_the_one_with_old_credentials_is_asked_again(open_at: Open) -> None:
     client = open_at(lambda number: text(b"old", status="401 No") if number == 2 else text(b"%d" % number))
-    came = dict(client.many(iter(range(5)), lambda number: get(), Climb(1), lambda: None))
+    came = dict(client.many(iter(range(5)), lambda number: get(), Width(1), lambda: None))
     assert sorted(came) == [0, 1, 2, 3, 4]
     assert all(isinstance(answer, Answer) and answer.body.isdigit() for answer in came.values())
 
@@ -108,7 +108,7 @@ def test_of_many_those_that_cannot_be_made_fail_alone(open_at: Open, first: str)
         return get(headers={"unsigned": "1"} if number == 0 else {})
 
     client = open_at(lambda number: text(b"x"))
-    came = dict(client.many(iter(range(4)), call_for, Climb(2), lambda: None))
+    came = dict(client.many(iter(range(4)), call_for, Width(2), lambda: None))
     assert isinstance(came.pop(0), UsageError if first == "refused" else NotAuthorised)
     assert [type(answer) for answer in came.values()] == [Answer] * 3
 
@@ -116,7 +116,7 @@ def test_of_many_those_that_cannot_be_made_fail_alone(open_at: Open, first: str)
 def test_without_a_server_none_of_many_but_the_first_is_told() -> None:
     client = Small("nonsense", setting="SMALL_URL", stall=1.0)
     asked = iter(range(5))
-    ((number, error),) = client.many(asked, lambda number: get(), Climb(2), lambda: None)
+    ((number, error),) = client.many(asked, lambda number: get(), Width(2), lambda: None)
     assert number == 0
     assert isinstance(error, WaBucketError)
     assert "SMALL_URL" in (error.hint or "")
