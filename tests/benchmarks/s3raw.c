@@ -1,7 +1,9 @@
-/* A raw S3 server for benchmarks: objects are files, nothing is checked, nothing is synced, one thread a connection.
+/* A raw S3 server for benchmarks: objects are files, nothing is synced, one thread a connection. Of all that a client says
+ * of its bytes only x-amz-checksum-crc32c is checked, as AWS does: other bytes are refused, the value is answered, and an
+ * upload in parts that was begun with that algorithm wants it of each part, and of each once more at its end.
  *
- * It takes PUT (also of parts), GET (also of ranges), HEAD, DELETE, copies, multipart uploads and ListObjectsV2, path
- * style, any signature. Conditions are heeded where AWS does so: If-None-Match: * on PUT, CopyObject (since October 2025)
+ * It takes PUT (also of parts), GET (also of ranges), HEAD, DELETE, copies, multipart uploads, ListParts and
+ * ListObjectsV2, path style, any signature. Conditions are heeded where AWS does so: If-None-Match: * on PUT, CopyObject (since October 2025)
  * and the end of a multipart upload, If-Match on PUT and DELETE, x-amz-copy-source-if-match on copies of either kind.
  *
  * ETags come from time and inode, not from content. An object made of parts is a list of pieces of files, so that putting
@@ -17,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,8 +31,12 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
 
 #define BUFFER (256 << 10)
+#define LANE 4096 /* bytes of each of the three lanes in which a processor reckons CRC32C */
 #define LISTED "s3raw-parts\n"
 
 static const char *root;
@@ -45,9 +52,67 @@ typedef struct {
     size_t from, to;
     char method[8], path[PATH_MAX], query[4096];
     char range[64], copy_source[PATH_MAX], copy_range[64], copy_if_match[96], if_match[96];
+    char sum[32], algorithm[16];
     int if_none_match, expects, close;
     long long length;
+    uint32_t crc; /* of the body as it is read, where the client sent one */
 } Connection;
+
+static uint32_t byte_table[256], lane_table[4][256];
+
+static uint32_t crc_by_table(uint32_t crc, const unsigned char *data, size_t size) {
+    while (size--) crc = byte_table[(crc ^ *data++) & 255] ^ (crc >> 8);
+    return crc;
+}
+
+static void make_tables(void) {
+    static const unsigned char zeros[LANE];
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t crc = i;
+        for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+        byte_table[i] = crc;
+    }
+    for (int bit = 0; bit < 32; bit++) { /* what LANE bytes of zeros make of a bit, and so of any four bytes */
+        uint32_t made = crc_by_table(1u << bit, zeros, LANE);
+        for (int i = 0; i < 256; i++)
+            if (i >> bit % 8 & 1) lane_table[bit / 8][i] ^= made;
+    }
+}
+
+#if defined(__x86_64__)
+static uint32_t past_lane(uint32_t crc) {
+    return lane_table[0][crc & 255] ^ lane_table[1][crc >> 8 & 255] ^ lane_table[2][crc >> 16 & 255] ^ lane_table[3][crc >> 24];
+}
+
+/* The instruction answers after three cycles, and may be begun in each: so three lanes go side by side. */
+__attribute__((target("sse4.2"))) static uint32_t crc_by_processor(uint32_t crc, const unsigned char *data, size_t size) {
+    uint64_t a = crc, b, c, word[3];
+    for (; size >= 3 * LANE; data += 3 * LANE, size -= 3 * LANE) {
+        b = c = 0;
+        for (size_t i = 0; i < LANE; i += 8) {
+            memcpy(word, data + i, 8), memcpy(word + 1, data + LANE + i, 8), memcpy(word + 2, data + 2 * LANE + i, 8);
+            a = _mm_crc32_u64(a, word[0]), b = _mm_crc32_u64(b, word[1]), c = _mm_crc32_u64(c, word[2]);
+        }
+        a = past_lane(past_lane(a) ^ b) ^ c;
+    }
+    for (; size >= 8; data += 8, size -= 8) memcpy(word, data, 8), a = _mm_crc32_u64(a, word[0]);
+    while (size--) a = _mm_crc32_u8(a, *data++);
+    return a;
+}
+#endif
+
+static uint32_t crc32c(uint32_t crc, const char *data, size_t size) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) return crc_by_processor(crc, (const unsigned char *)data, size);
+#endif
+    return crc_by_table(crc, (const unsigned char *)data, size);
+}
+
+/* The checksum as headers have it: base64 of its four bytes, the highest first. */
+static void written(uint32_t crc, char *into) {
+    unsigned char bytes[4] = {crc >> 24, crc >> 16, crc >> 8, crc};
+    EVP_EncodeBlock((unsigned char *)into, bytes, 4);
+}
 
 static ssize_t receive(Connection *c, void *into, size_t most) {
     return c->ssl ? SSL_read(c->ssl, into, most > INT_MAX ? INT_MAX : (int)most) : recv(c->fd, into, most, 0);
@@ -76,11 +141,13 @@ static int answer(Connection *c, int code, const char *headers, const char *body
     return send_all(c, head, n) || send_all(c, body, size);
 }
 
-static int failed(Connection *c, int code, const char *kind) {
-    char body[256];
-    snprintf(body, sizeof body, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>", kind, kind);
+static int explained(Connection *c, int code, const char *kind, const char *why) {
+    char body[512];
+    snprintf(body, sizeof body, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>", kind, why);
     return answer(c, code, "Content-Type: application/xml\r\n", strcmp(c->method, "HEAD") ? body : "");
 }
+
+static int failed(Connection *c, int code, const char *kind) { return explained(c, code, kind, kind); }
 
 static void decode(char *text) {
     char *to = text;
@@ -116,7 +183,7 @@ static int read_head(Connection *c) {
             *end = 0;
             c->from = end + 4 - c->buffer;
             c->length = 0, c->if_none_match = c->expects = c->close = 0;
-            c->range[0] = c->copy_source[0] = c->copy_range[0] = c->copy_if_match[0] = c->if_match[0] = 0;
+            c->sum[0] = c->algorithm[0] = c->range[0] = c->copy_source[0] = c->copy_range[0] = c->copy_if_match[0] = c->if_match[0] = 0;
             if (sscanf(line, "%7s %8000s", c->method, target) != 2) return -1;
             char *query = strchr(target, '?');
             snprintf(c->query, sizeof c->query, "%s", query ? query + 1 : "");
@@ -130,6 +197,8 @@ static int read_head(Connection *c) {
                 else if (!strncasecmp(line, "if-none-match:", 14)) c->if_none_match = 1;
                 else if (!strncasecmp(line, "if-match:", 9)) sscanf(line + 9, " %95[^\r]", c->if_match);
                 else if (!strncasecmp(line, "expect:", 7)) c->expects = 1;
+                else if (!strncasecmp(line, "x-amz-checksum-crc32c:", 22)) sscanf(line + 22, " %31[^\r]", c->sum);
+                else if (!strncasecmp(line, "x-amz-checksum-algorithm:", 25)) sscanf(line + 25, " %15[^\r]", c->algorithm);
                 else if (!strncasecmp(line, "connection: close", 17)) c->close = 1;
                 else if (!strncasecmp(line, "x-amz-copy-source:", 18)) sscanf(line + 18, " %4095[^\r]", c->copy_source);
                 else if (!strncasecmp(line, "x-amz-copy-source-range:", 24)) sscanf(line + 24, " %63[^\r]", c->copy_range);
@@ -151,6 +220,7 @@ static int read_head(Connection *c) {
 
 static int read_body(Connection *c, int file) {
     long long left = c->length;
+    c->crc = ~0u;
     if (c->expects && send_all(c, "HTTP/1.1 100 Continue\r\n\r\n", 25)) return -1;
     while (left) {
         if (c->from == c->to) {
@@ -160,10 +230,62 @@ static int read_body(Connection *c, int file) {
         }
         size_t n = c->to - c->from;
         if ((long long)n > left) n = left;
+        if (*c->sum) c->crc = crc32c(c->crc, c->buffer + c->from, n);
         if (file >= 0 && write(file, c->buffer + c->from, n) != (ssize_t)n) return -1;
         c->from += n, left -= n;
     }
+    c->crc = ~c->crc;
     return 0;
+}
+
+/* The whole body, with a zero behind it; NULL when it breaks off. */
+static char *whole_body(Connection *c) {
+    char *body = malloc(c->length + 1);
+    long long got = 0;
+    while (got < c->length) {
+        if (c->from == c->to) {
+            ssize_t n = receive(c, c->buffer, BUFFER - 1);
+            if (n <= 0) return free(body), NULL;
+            c->from = 0, c->to = n;
+        }
+        size_t n = c->to - c->from;
+        if ((long long)n > c->length - got) n = c->length - got;
+        memcpy(body + got, c->buffer + c->from, n);
+        c->from += n, got += n;
+    }
+    body[got] = 0;
+    return body;
+}
+
+/* What an upload in parts is: "plain" or "CRC32C", its algorithm; NULL when there is none, or it is over. */
+static const char *state_of(const char *upload, char *into, size_t size) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/.uploads/%s/state", root, upload);
+    ssize_t n = readlink(path, into, size - 1);
+    if (n < 0) return NULL;
+    into[n] = 0;
+    return strcmp(into, "over") ? into : NULL;
+}
+
+static void note(const char *path, const char *what) {
+    char temporary[PATH_MAX];
+    snprintf(temporary, sizeof temporary, "%s.%ld", path, __sync_add_and_fetch(&counter, 1));
+    if (!symlink(what, temporary)) rename(temporary, path);
+}
+
+static void set_state(const char *upload, const char *state) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/.uploads/%s/state", root, upload);
+    note(path, state);
+}
+
+/* The checksum with which a part came, or "". */
+static const char *sum_of(const char *part, char *into, size_t size) {
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s.sum", part);
+    ssize_t n = readlink(path, into, size - 1);
+    into[n > 0 ? n : 0] = 0;
+    return into;
 }
 
 static void parents(char *path) {
@@ -246,8 +368,9 @@ static int refused(Connection *c, int status) {
     return failed(c, status, status == 404 ? "NoSuchKey" : status == 412 ? "PreconditionFailed" : "InternalError");
 }
 
-static int put(Connection *c, char *path) {
-    char temporary[PATH_MAX + 64], headers[256], etag[96];
+/* Store the body, of a part where `part`. */
+static int put(Connection *c, char *path, int part) {
+    char temporary[PATH_MAX + 64], headers[256], etag[96], sum[16], summed[PATH_MAX + 64];
     struct stat facts;
     snprintf(temporary, sizeof temporary, "%s/.uploads/t%ld", root, __sync_add_and_fetch(&counter, 1));
     int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
@@ -255,11 +378,34 @@ static int put(Connection *c, char *path) {
     if (read_body(c, file)) return close(file), unlink(temporary), -1;
     fstat(file, &facts);
     close(file);
+    written(c->crc, sum);
+    if (*c->sum && strcmp(c->sum, sum)) {
+        unlink(temporary);
+        if (strlen(c->sum) != strlen(sum))
+            return explained(c, 400, "InvalidRequest", "Value for x-amz-checksum-crc32c header is invalid.");
+        return explained(c, 400, "BadDigest", "The CRC32C you specified did not match the calculated checksum.");
+    }
     int status = place(c, temporary, path);
     if (status) return refused(c, status);
     etag_of(&facts, etag);
-    snprintf(headers, sizeof headers, "ETag: \"%s\"\r\n", etag);
+    int n = snprintf(headers, sizeof headers, "ETag: \"%s\"\r\n", etag);
+    if (*c->sum) snprintf(headers + n, sizeof headers - n, "x-amz-checksum-crc32c: %s\r\n", sum);
+    snprintf(summed, sizeof summed, "%s.sum", path);
+    if (part && *c->sum) note(summed, sum);
     return answer(c, 200, headers, "");
+}
+
+static int put_part(Connection *c, const char *upload, const char *number) {
+    char part[PATH_MAX], state[16], why[128];
+    const char *wanted = state_of(upload, state, sizeof state), *sent = *c->sum ? "CRC32C" : "plain";
+    if (!wanted) return read_body(c, -1) || failed(c, 404, "NoSuchUpload");
+    if (strcmp(wanted, sent)) {
+        snprintf(why, sizeof why, "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+                 *wanted == 'p' ? "null" : wanted, *c->sum ? sent : "null");
+        return read_body(c, -1) || explained(c, 400, "InvalidRequest", why);
+    }
+    snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number));
+    return put(c, part, 1);
 }
 
 /* Copy an object, or with `part` a range of it, which becomes that part of a multipart upload. */
@@ -355,11 +501,33 @@ static int get(Connection *c, const char *path) {
     return result;
 }
 
+/* Whether the document at the end of an upload that was begun with CRC32C has the checksum of each part. */
+static int all_summed(const char *document, const char *upload, char *why, size_t size) {
+    for (const char *at = document; (at = strstr(at, "<Part>")); at++) {
+        char part[PATH_MAX], sum[32], given[32] = "";
+        const char *end = strstr(at, "</Part>"), *number = strstr(at, "<PartNumber>"), *told = strstr(at, "<ChecksumCRC32C>");
+        if (!end || !number || number > end) return snprintf(why, size, "MalformedXML"), 0;
+        if (told && told < end) sscanf(told + 16, "%31[^<]", given);
+        if (!*given)
+            return snprintf(why, size, "The upload was created using a crc32c checksum. The complete request must include the "
+                            "checksum for each part. It was missing for part %d in the request.", atoi(number + 12)), 0;
+        snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number + 12));
+        if (strcmp(sum_of(part, sum, sizeof sum), given)) return snprintf(why, size, "InvalidPart"), 0;
+    }
+    return 1;
+}
+
 static int complete(Connection *c, char *path, const char *upload) {
-    char listed[PATH_MAX + 64], part[PATH_MAX + 96], body[512], etag[96];
+    char listed[PATH_MAX + 64], part[PATH_MAX + 96], body[512], etag[96], state[16], why[256];
     struct stat facts;
     long long total = 0;
-    if (read_body(c, -1)) return -1;
+    char *document = whole_body(c);
+    if (!document) return -1;
+    int known = state_of(upload, state, sizeof state) != NULL;
+    int told = !known || !strcmp(state, "plain") || all_summed(document, upload, why, sizeof why);
+    free(document);
+    if (!known) return failed(c, 404, "NoSuchUpload");
+    if (!told) return explained(c, 400, strcmp(why, "InvalidPart") ? "InvalidRequest" : why, why);
     int number;
     for (number = 1; snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, number), !stat(part, &facts); number++)
         total += size_of(part, &facts, NULL);
@@ -374,11 +542,41 @@ static int complete(Connection *c, char *path, const char *upload) {
     if (stat(listed, &facts)) return refused(c, 500);
     int status = place(c, listed, path);
     if (status) return refused(c, status);
+    set_state(upload, "over");
     etag_of(&facts, etag);
     snprintf(body, sizeof body,
              "<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>\"%s\"</ETag></CompleteMultipartUploadResult>",
              etag);
     return answer(c, 200, "Content-Type: application/xml\r\n", body);
+}
+
+static int list_parts(Connection *c, const char *upload) {
+    char part[PATH_MAX], state[16], text[16], etag[96], sum[32], *body = NULL;
+    size_t size = 0;
+    struct stat facts;
+    if (!state_of(upload, state, sizeof state)) return failed(c, 404, "NoSuchUpload");
+    int number = parameter(c, "part-number-marker", text, sizeof text) ? atoi(text) : 0;
+    int most = parameter(c, "max-parts", text, sizeof text) ? atoi(text) : 1000, count = 0, last = number;
+    FILE *out = open_memstream(&body, &size);
+    fprintf(out, "<?xml version=\"1.0\"?><ListPartsResult><UploadId>%s</UploadId>", upload);
+    if (strcmp(state, "plain"))
+        fprintf(out, "<ChecksumAlgorithm>%s</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>", state);
+    while (++number <= 10000) {
+        snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, number);
+        if (stat(part, &facts)) continue;
+        if (count++ == most) break;
+        etag_of(&facts, etag);
+        fprintf(out, "<Part><PartNumber>%d</PartNumber><ETag>&quot;%s&quot;</ETag><Size>%lld</Size>", last = number, etag,
+                size_of(part, &facts, NULL));
+        if (*sum_of(part, sum, sizeof sum)) fprintf(out, "<ChecksumCRC32C>%s</ChecksumCRC32C>", sum);
+        fprintf(out, "</Part>");
+    }
+    fprintf(out, "<NextPartNumberMarker>%d</NextPartNumberMarker><IsTruncated>%s</IsTruncated></ListPartsResult>", last,
+            count > most ? "true" : "false");
+    fclose(out);
+    int result = answer(c, 200, "Content-Type: application/xml\r\n", body);
+    free(body);
+    return result;
 }
 
 typedef struct {
@@ -477,17 +675,8 @@ static int list(Connection *c, const char *bucket, const char *name) {
 }
 
 static int delete_many(Connection *c, const char *bucket) {
-    char *body = malloc(c->length + 1), *at = body, path[PATH_MAX * 2];
-    long long got = 0;
-    while (got < c->length) {
-        if (c->from == c->to) {
-            ssize_t n = receive(c, c->buffer, BUFFER - 1);
-            if (n <= 0) return free(body), -1;
-            c->from = 0, c->to = n;
-        }
-        body[got++] = c->buffer[c->from++];
-    }
-    body[got] = 0;
+    char *body = whole_body(c), *at = body, path[PATH_MAX * 2];
+    if (!body) return -1;
     while ((at = strstr(at, "<Key>"))) {
         at += 5;
         snprintf(path, sizeof path, "%s/%.*s", bucket, (int)strcspn(at, "<"), at);
@@ -536,22 +725,30 @@ static int serve(Connection *c) {
         sprintf(upload, "u%ld", __sync_add_and_fetch(&counter, 1));
         snprintf(part, sizeof part, "%s/.uploads/%s", root, upload);
         mkdir(part, 0777);
+        int summed = !strcmp(c->algorithm, "CRC32C");
+        if (*c->algorithm && !summed) return failed(c, 501, "NotImplemented");
+        set_state(upload, summed ? "CRC32C" : "plain");
         snprintf(body, sizeof body,
                  "<?xml version=\"1.0\"?><InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key>"
                  "<UploadId>%s</UploadId></InitiateMultipartUploadResult>",
                  upload);
-        return answer(c, 200, "Content-Type: application/xml\r\n", body);
+        return answer(c, 200, summed ? "Content-Type: application/xml\r\nx-amz-checksum-algorithm: CRC32C\r\n"
+                                       "x-amz-checksum-type: COMPOSITE\r\n"
+                                     : "Content-Type: application/xml\r\n", body);
     }
     if (!strcmp(c->method, "PUT")) {
         int is_part = under && parameter(c, "partNumber", number, sizeof number);
         if (is_part) snprintf(part, sizeof part, "%s/.uploads/%s/%d", root, upload, atoi(number));
-        if (*c->copy_source && !c->length) return copy(c, path, is_part ? part : NULL);
-        return put(c, is_part ? part : path);
+        if (!*c->copy_source || c->length) return is_part ? put_part(c, upload, number) : put(c, path, 0);
+        const char *state = is_part ? state_of(upload, body, sizeof body) : "plain";
+        if (!state) return failed(c, 404, "NoSuchUpload");
+        return strcmp(state, "plain") ? failed(c, 501, "NotImplemented") : copy(c, path, is_part ? part : NULL);
     }
     if (!strcmp(c->method, "DELETE")) {
+        if (under) set_state(upload, "over");
         return under ? answer(c, 204, "", "") : delete(c, path);
     }
-    return under ? failed(c, 404, "NoSuchUpload") : get(c, path);
+    return under ? list_parts(c, upload) : get(c, path);
 }
 
 static void *attend(void *given) {
@@ -577,6 +774,7 @@ int main(int count, char **words) {
     if (count < 3) return 2;
     signal(SIGPIPE, SIG_IGN);
     root = words[1];
+    make_tables();
     counter = (long)time(NULL) << 20;
     if (count > 4 && words[3][0]) {
         tls = SSL_CTX_new(TLS_server_method());

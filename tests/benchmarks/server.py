@@ -34,11 +34,11 @@ class Target:
     bucket: str | None = None
     """The one to use; None: each transfer has one of its own."""
 
-    def new_bucket(self) -> str:
-        """A bucket for one contender's transfers."""
+    def new_bucket(self, name: str | None = None) -> str:
+        """A bucket for one contender's transfers; its name is made up unless given."""
         if self.bucket is not None:
             return self.bucket
-        name = f"bench-{uuid.uuid4().hex[:12]}"
+        name = name or f"bench-{uuid.uuid4().hex[:12]}"
         request = urllib.request.Request(f"{self.endpoint}/{name}", method="PUT", data=b"")
         context = None
         if ca := self.environ.get("AWS_CA_BUNDLE"):
