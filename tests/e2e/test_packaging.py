@@ -129,7 +129,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     required = re.search(r"^install_requires =\n((?:    .+\n)+)", text, re.MULTILINE)
     assert required is not None
     declared = {re.split(r"[><=!~;\[ ]", line.strip())[0] for line in required[1].splitlines()}
-    modules = {"protobuf": "google"}
+    modules = {"google-crc32c": "google_crc32c", "protobuf": "google"}
     imported = set()
     for path in (ROOT / "wabucketref").rglob("*.py"):
         for match in re.findall(

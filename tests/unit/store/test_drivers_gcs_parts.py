@@ -10,6 +10,7 @@ import pytest
 
 from wabucketref.contracts.storage import ObjectInfo, Part
 from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError, WrittenWrong
+from wabucketref.store import crc32c
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import UNIT, GcsMultipart
@@ -28,6 +29,7 @@ class Session:
         self.done = False
         self.gone = False
         self.sent = 0
+        self.tells: tuple[str, ...] = ("crc32c", "md5Hash")
         self.keep: Callable[[int], int] = lambda size: size
         self.lose_answer = 0
         """Of the n-th request from now."""
@@ -58,7 +60,8 @@ class Session:
 
     def resource(self) -> dict[str, str]:
         md5 = hashlib.md5(self.data, usedforsecurity=False).digest()
-        return {"size": str(len(self.data)), "md5Hash": base64.b64encode(md5).decode()}
+        sums = {"crc32c": crc32c.encoded(crc32c.crc32c(self.data)), "md5Hash": base64.b64encode(md5).decode()}
+        return {"size": str(len(self.data)), **{name: sums[name] for name in self.tells}}
 
 
 def upload(session: Session) -> GcsMultipart:
@@ -169,8 +172,12 @@ def test_parts_come_in_order() -> None:
 
 
 @pytest.mark.row("W4")
-def test_other_bytes_than_were_sent_are_found_at_the_end() -> None:
+@pytest.mark.parametrize("tells", ["crc32c", "md5Hash"])
+def test_other_bytes_than_were_sent_are_found_at_the_end(monkeypatch: pytest.MonkeyPatch, tells: str) -> None:
+    """By the CRC32C that the store tells of each object, or by MD5 where that would be slow."""
+    monkeypatch.setattr(crc32c, "available", lambda: tells == "crc32c")
     session = Session()
+    session.tells = (tells,)
     one = upload(session)
     for number, part in enumerate(PARTS[:-1], 1):
         one.put_part(number, part)

@@ -5,7 +5,6 @@ Conditions of the store are on generations, so a write "if the etag is still E" 
 then writes on the condition of that generation: atomic, at the price of one small request.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.store.drivers.chunks import blocks, read_in_steps
-from wabucketref.store.drivers.gcs_client import MOST, Answer, Call, GcsClient, emulator_from
+from wabucketref.store.drivers.gcs_client import MOST, Answer, Call, Checksum, GcsClient, emulator_from
 from wabucketref.store.drivers.gcs_copy import GcsCopies
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import OVER, UNIT, GcsMultipart
@@ -146,7 +145,7 @@ class GcsStorage:
 
     def stored(self, key: str, data: Buffer, answer: Answer) -> ObjectInfo:
         """What :meth:`put` returns of an answer, or raises."""
-        answer.check(hashlib.md5(data, usedforsecurity=False).digest())
+        answer.check(Checksum(data))
         return self._place.info(key, answer.resource())
 
     def put_stream(self, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool = False) -> ObjectInfo:

@@ -5,6 +5,7 @@ request are used.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import NotAuthorised, WrittenWrong
+from wabucketref.store import crc32c
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.http_session import send_once
 from wabucketref.store.drivers.loop import PerProcess, run
@@ -20,6 +22,35 @@ from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, rea
 
 CONNECT_SECONDS = 4.0
 MOST = 1 << 40
+_SMALL = 4 << 10
+
+
+class Checksum:
+    """Of what is sent, in order: CRC32C, which Google's store tells of each object; where that cannot be computed fast,
+    or is not worth loading a library for, MD5, which it tells of all that was not put together of others."""
+
+    def __init__(self, data: Buffer | None = None) -> None:
+        """Of `data`; None: of what is to come, which may be much."""
+        small = data is not None and len(data) <= _SMALL
+        self._crc32c = 0
+        self._md5: Any = hashlib.md5(usedforsecurity=False) if small or not crc32c.available() else None
+        if data is not None:
+            self.update(data)
+
+    def update(self, data: Buffer) -> None:
+        if self._md5 is not None:
+            self._md5.update(data)
+        else:
+            self._crc32c = crc32c.crc32c(data, self._crc32c)
+
+    @property
+    def field(self) -> str:
+        """The name under which an answer has it."""
+        return "crc32c" if self._md5 is None else "md5Hash"
+
+    def value(self) -> str:
+        """As an answer has it."""
+        return base64.b64encode(self._md5.digest()).decode() if self._md5 is not None else crc32c.encoded(self._crc32c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +77,14 @@ class Answer:
             raise self.request.failed(f"{self.request.what}: the answer says nothing of an object")
         return dict(found)
 
-    def check(self, md5: bytes) -> None:
+    def check(self, sent: "Checksum") -> None:
         """Compare what was sent with what the store has by now.
 
         Raises:
             WrittenWrong: it has other bytes.
         """
-        found = self.resource()
-        if found.get("md5Hash", base64.b64encode(md5).decode()) != base64.b64encode(md5).decode():
+        found, value = self.resource(), sent.value()
+        if found.get(sent.field, value) != value:
             wrong = WrittenWrong(f"{self.request.what}: the store has other bytes than were sent", hint="try again")
             wrong.etag = str(found.get("etag", "")).strip('"') or None
             raise wrong

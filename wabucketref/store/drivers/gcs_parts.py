@@ -5,14 +5,12 @@ are whole units of 256 KiB. A part that is smaller than the others is the last o
 the upload, since only that may have another length. A session is over a week after it began.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Part
 from wabucketref.errors import NotFound, TransientError, UsageError
-from wabucketref.store.drivers.gcs_client import Answer
+from wabucketref.store.drivers.gcs_client import Answer, Checksum
 from wabucketref.store.drivers.gcs_stream import kept_bytes
 
 UNIT = 256 << 10
@@ -44,7 +42,7 @@ class GcsMultipart:
         self._kept: int | None = 0
         """Bytes that are stored; None when the server has to be asked."""
         self._last = b""
-        self._md5: Any = hashlib.md5(usedforsecurity=False)
+        self._sent: Checksum | None = Checksum()
         """Of all parts; None when some of them were sent by an earlier try."""
         self._parts: dict[int, Part] = {}
         self._lock = threading.Lock()
@@ -71,7 +69,7 @@ class GcsMultipart:
             if kept > end:
                 raise self.over()
             if self._parts:
-                self._md5 = None
+                self._sent = None
 
     def put_part(self, number: int, data: Buffer) -> Part:
         data = bytes(data)
@@ -84,8 +82,8 @@ class GcsMultipart:
                 self._last = data
             elif self._exchange(data, (number - 1) * self._part_bytes, "*") is not None:
                 raise self.over()
-            if self._md5 is not None and number == count + 1:
-                self._md5.update(data)
+            if self._sent is not None and number == count + 1:
+                self._sent.update(data)
             self._parts[number] = part
         return part
 
@@ -95,8 +93,8 @@ class GcsMultipart:
             answer = self._exchange(self._last, total - len(self._last), str(total))
             if answer is None:
                 raise TransientError(f"{self._what}: the store has not all of {total} bytes", hint="try again")
-            if self._md5 is not None:
-                answer.check(self._md5.digest())
+            if self._sent is not None:
+                answer.check(self._sent)
             return self._info(answer)
 
     def _exchange(self, data: bytes, start: int, total: str) -> Answer | None:

@@ -1,13 +1,12 @@
 """Streams of known size to GCS: one request when small, else a resumable upload of blocks."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
 
 from wabucketref.errors import TransientError, WaBucketError
 from wabucketref.store.drivers.chunks import blocks
-from wabucketref.store.drivers.gcs_client import Answer, GcsClient
+from wabucketref.store.drivers.gcs_client import Answer, Checksum, GcsClient
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 
 BLOCK_BYTES = 8 << 20
@@ -23,13 +22,13 @@ def upload_blocks(
 ) -> Answer:
     """Send all blocks to the session that `start` begins; the final answer. Nothing shows if `chunks` raises."""
     session = start()
-    offset, md5 = 0, hashlib.md5(usedforsecurity=False)
+    offset, sent = 0, Checksum()
     try:
         for block in blocks(chunks, BLOCK_BYTES, size, request.what):
             answer = _send_block(client, request, session, block, offset, size)
             offset += len(block)
-            md5.update(block)
-        answer.check(md5.digest())
+            sent.update(block)
+        answer.check(sent)
         return answer
     except BaseException:
         _cancel(client, request, session)
