@@ -152,6 +152,8 @@ class TransientError(WaBucketError, OSError):
     """The retry policy gave it up: who calls again should wait longer."""
     throttled: bool = False
     """The server asks for fewer requests."""
+    damaged: bool = False
+    """The server refused the bytes, since they have not the checksum that came with them."""
 
 
 class TimedOut(TransientError, TimeoutError):

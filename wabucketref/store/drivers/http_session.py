@@ -45,7 +45,7 @@ class _Straight:
 def tell_plain_http(bucket: str, endpoint: str | None) -> None:
     """Warn that `bucket` is reached without TLS, if that leaves this machine. None: the provider's own endpoint."""
     parts = urlsplit(endpoint or "")
-    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
+    if parts.scheme == "http" and not is_here(parts.hostname or ""):
         _log.warning(
             "%s is asked at %s without TLS: who is on the way can read and change what is sent",
             bucket,
@@ -53,7 +53,8 @@ def tell_plain_http(bucket: str, endpoint: str | None) -> None:
         )
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether what is sent to `host` stays on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

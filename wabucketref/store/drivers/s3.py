@@ -8,8 +8,7 @@ from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
 from wabucketref.store.drivers.s3_client import S3Client, options_from
 from wabucketref.store.drivers.s3_copy import Copies
-from wabucketref.store.drivers.s3_multipart import S3Multipart
-from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.s3_multipart import S3Multipart, S3Uploads
 from wabucketref.store.drivers.s3_request import S3Calls
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.s3_stream import put_stream
@@ -26,7 +25,7 @@ CAPABILITIES = Capabilities(
 """Of the protocol."""
 
 
-class S3Storage(S3Objects):
+class S3Storage(S3Uploads):
     """One bucket, or a prefix of it.
 
     Its capabilities are those of the protocol. Servers exist that accept a condition and ignore it, so wiring puts
@@ -47,13 +46,12 @@ class S3Storage(S3Objects):
         return put_stream(self, key, chunks, size, if_absent=if_absent)
 
     def start_multipart(self, key: str, part_bytes: int, *, if_absent: bool = False) -> S3Multipart:
-        return S3Multipart(self, key, self.start_upload(key), if_absent=if_absent)
+        return S3Multipart(self, key, self.begin_upload(key), if_absent=if_absent)
 
     def resume_multipart(
         self, key: str, upload_id: str, part_bytes: int, parts: Sequence[Part], *, if_absent: bool = False
     ) -> S3Multipart:
-        self.check_upload(key, upload_id)
-        return S3Multipart(self, key, upload_id, parts, if_absent=if_absent)
+        return S3Multipart(self, key, self.look_at_upload(key, upload_id), parts, if_absent=if_absent)
 
     def abort_multipart(self, key: str, upload_id: str) -> None:
         self.drop_upload(key, upload_id)

@@ -38,6 +38,11 @@ class S3Client:
         endpoint = self._options.get("endpoint_url")
         return str(endpoint) if endpoint else None
 
+    @property
+    def binds_bodies(self) -> bool:
+        """By TLS, or by the SHA-256 that the signature has over plain http."""
+        return True
+
     def call(self, request: S3Request, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Implements S3Calls."""
         if "Body" in arguments:

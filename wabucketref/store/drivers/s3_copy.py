@@ -6,7 +6,7 @@ import threading
 from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo
 from wabucketref.errors import AlreadyExists, NotFound, Unsupported, UsageError
 from wabucketref.store.drivers.keys import changed
-from wabucketref.store.drivers.s3_objects import S3Objects
+from wabucketref.store.drivers.s3_multipart import S3Uploads
 from wabucketref.store.drivers.vouching import Vouching
 from wabucketref.store.etags import tell_equal_bytes
 from wabucketref.threads import Pool
@@ -26,7 +26,7 @@ class Copies:
     takes the condition; then the same copy is asked for once more, on the condition that must fail.
     """
 
-    def __init__(self, objects: S3Objects, part_bytes: int = PART_BYTES) -> None:
+    def __init__(self, objects: S3Uploads, part_bytes: int = PART_BYTES) -> None:
         self._objects = objects
         self._part_bytes = part_bytes
         self._heeds: bool | None = None

@@ -73,6 +73,7 @@ _AGAIN_CODES = frozenset(
         "RequestTimeout",
         "RequestTimeoutException",
         "BadDigest",
+        "XAmzContentChecksumMismatch",
         "XAmzContentSHA256Mismatch",
         "IncompleteBody",
         "OperationAborted",
@@ -80,6 +81,7 @@ _AGAIN_CODES = frozenset(
 )
 """The request was certainly not carried out, so it may be sent again."""
 _EXPIRED = frozenset(code for code in _CODES if code.startswith(("Expired", "TokenRefresh")))
+_DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
 _THROTTLED = frozenset(code for code in _AGAIN_CODES if "Thrott" in code or "Slow" in code or "Too" in code)
 
 
@@ -110,6 +112,7 @@ def answered(response: Mapping[str, Any], request: S3Request, endpoint: str | No
     if code in _AGAIN_CODES or status in (408, 429, 503):
         transient = TransientError(message, hint=AGAIN)
         transient.retry_after = retry_after(headers)
+        transient.damaged = code in _DAMAGED
         transient.throttled = code in _THROTTLED or status in (429, 503)
         return transient
     kind, hint = _CODES.get(code) or _CODES.get(str(status)) or (None, "")

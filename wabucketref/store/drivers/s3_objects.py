@@ -1,17 +1,20 @@
-"""S3 one request at a time: objects, listings, and the requests that multipart uploads and copies are made of."""
+"""S3 one request at a time: objects, listings, and copies of whole objects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, UnfinishedWrite
-from wabucketref.errors import IntegrityError, NotAuthorised, NotFound, TransientError, UsageError, WaBucketError
+from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink
+from wabucketref.errors import IntegrityError, NotFound, TransientError, WaBucketError
 from wabucketref.store.drivers.chunks import read_in_steps
 from wabucketref.store.drivers.keys import check_key, check_prefix
 from wabucketref.store.drivers.pages import PagedListing
-from wabucketref.store.drivers.s3_checks import Checksums, etag_of, field, seconds_of
+from wabucketref.store.drivers.s3_checks import Checksums, etag_of, field, refuses_wrong, seconds_of
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Calls, S3Request
 from wabucketref.store.drivers.urls import BucketUrl
+
+_SUMS: Final = "sums"
+"""The trial whether the store checks CRC32C."""
 
 
 class S3Objects:
@@ -35,6 +38,20 @@ class S3Objects:
         """URL and endpoint: what tells this bucket from one of the same name elsewhere."""
         return f"{self.url} at {self._client.endpoint or 'AWS'}"
 
+    @property
+    def trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """Implements probe.Curious. Over plain http to another machine CRC32C would not do: there it is MD5 that binds
+        the bytes, by the signature."""
+        return {_SUMS: self._refuses_wrong_sums} if self._client.binds_bodies else {}
+
+    def learn(self, found: Mapping[str, bool]) -> None:
+        """Implements probe.Curious."""
+        self._checksums.checks_crc32c = found.get(_SUMS, False)
+
+    def _refuses_wrong_sums(self, there: ObjectInfo) -> bool:
+        names, request = self.names(there.key), self.request(there.key, writing=True)
+        return refuses_wrong(lambda body: self._client.call(request, "put_object", {**names, **body}))
+
     def names(self, key: str) -> dict[str, str]:
         """The request's ``Bucket`` and ``Key``."""
         return {"Bucket": self._address.bucket, "Key": self._address.key(check_key(key))}
@@ -56,7 +73,7 @@ class S3Objects:
                 self.read_range(key, 0, 1)
             raise
         field(request, answer, "ETag")
-        return _info(key, int(answer["ContentLength"]), answer)
+        return info_of(key, int(answer["ContentLength"]), answer)
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, ObjectInfo]:
         def wanted(answer: Mapping[str, Any]) -> int | None:
@@ -72,7 +89,7 @@ class S3Objects:
         if data is None:
             size = answer.get("ContentLength", "more")
             raise IntegrityError(f"bucket {self.url}, object {key!r}: {size} bytes, at most {limit} expected")
-        return data, _info(key, len(data), answer)
+        return data, info_of(key, len(data), answer)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
@@ -105,7 +122,7 @@ class S3Objects:
         self, key: str, data: Buffer, *, if_absent: bool = False, if_match: str | None = None
     ) -> tuple[S3Request, dict[str, Any]]:
         """The request and the arguments of :meth:`put`."""
-        arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **_condition(if_absent, if_match)}
+        arguments = {**self.names(key), "Body": data, **self._checksums.of(data), **condition(if_absent, if_match)}
         return self.request(key, writing=True, if_absent=if_absent, if_match=if_match is not None), arguments
 
     def stored(
@@ -114,7 +131,7 @@ class S3Objects:
         """What :meth:`put` returns of an answer, or raises."""
         size = len(arguments["Body"])
         self._checksums.check(request, arguments, answer, lambda: self.read(key, limit=size)[0])
-        return _info(key, size, answer)
+        return info_of(key, size, answer)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
@@ -131,87 +148,9 @@ class S3Objects:
         return PagedListing(fetch)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
-        arguments = {**self.names(key), **_condition(False, if_match)}
+        arguments = {**self.names(key), **condition(False, if_match)}
         request = self.request(key, writing=True, if_match=if_match is not None)
         self._client.call(request, "delete_object", arguments)
-
-    def list_uploads(self, prefix: str) -> Iterator[UnfinishedWrite]:
-        """Multipart uploads that are not over. Their size would take a request each, and is left out."""
-        root = self._address.key(check_prefix(prefix)) if prefix or self._address.prefix else ""
-
-        def fetch(token: tuple[str, str] | None) -> tuple[Iterable[UnfinishedWrite], tuple[str, str] | None]:
-            arguments: dict[str, Any] = {"Bucket": self._address.bucket, "Prefix": root, "MaxUploads": self.page_size}
-            if token is not None:
-                arguments |= {"KeyMarker": token[0], "UploadIdMarker": token[1]}
-            request = self.request(prefix)
-            try:
-                answer = self._client.call(request, "list_multipart_uploads", arguments)
-            except NotFound:  # so servers say, too, that there is none
-                self._check_bucket()
-                return (), None
-            field(request, answer, "Bucket", "IsTruncated", "Uploads")
-            following = (str(answer.get("NextKeyMarker") or ""), str(answer.get("NextUploadIdMarker") or ""))
-            return self._unfinished(answer, root), following if answer.get("IsTruncated") else None
-
-        return PagedListing(fetch)
-
-    def _unfinished(self, answer: Mapping[str, Any], root: str) -> Iterator[UnfinishedWrite]:
-        for item in answer.get("Uploads", ()):
-            if item["Key"].startswith(root):
-                begun = seconds_of(item.get("Initiated"))
-                yield UnfinishedWrite(self._address.relative(item["Key"]), str(item["UploadId"]), begun)
-
-    def start_upload(self, key: str) -> str:
-        """Begin a multipart upload; its id."""
-        names, request = self.names(key), self.request(key, writing=True)
-        answer = self._client.call(request, "create_multipart_upload", names)
-        return str(field(request, answer, "UploadId"))
-
-    def check_upload(self, key: str, upload_id: str) -> None:
-        """Ask whether an upload is still open, so that one that is not is known before anything is sent.
-
-        What cannot be asked (no permission to list parts, no such request) counts as open: its parts will tell.
-
-        Raises:
-            NotFound: it is over.
-        """
-        arguments = {**self.names(key), "UploadId": upload_id, "MaxParts": 1}
-        try:
-            self._client.call(self.request(key), "list_parts", arguments)
-        except (NotAuthorised, UsageError):
-            return
-
-    def send_part(self, key: str, upload_id: str, number: int, data: Buffer) -> str:
-        """Store one part of a multipart upload; its etag."""
-        arguments = {**self.names(key), "UploadId": upload_id, "PartNumber": number, "Body": data}
-        arguments |= self._checksums.of(data)
-        request = self.request(key, writing=True)
-        answer = self._client.call(request, "upload_part", arguments)
-        return self._checksums.check(request, arguments, answer, None)
-
-    def finish_upload(
-        self, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int, *, if_absent: bool
-    ) -> ObjectInfo:
-        """Make the object of (number, etag) parts."""
-        made = {"Parts": [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]}
-        arguments = {
-            **self.names(key),
-            "UploadId": upload_id,
-            "MultipartUpload": made,
-            **_condition(if_absent, None),
-        }
-        request = self.request(key, writing=True, if_absent=if_absent)
-        answer = self._client.call(request, "complete_multipart_upload", arguments)
-        field(request, answer, "ETag")
-        return _info(key, size, answer)
-
-    def drop_upload(self, key: str, upload_id: str) -> None:
-        """Give the parts of an upload back; harmless when it is gone."""
-        arguments = {**self.names(key), "UploadId": upload_id}
-        try:
-            self._client.call(self.request(key), "abort_multipart_upload", arguments)
-        except NotFound:
-            return
 
     def copy_whole(
         self, source: str, key: str, size: int, *, if_absent: bool = False, etag: str | None = None
@@ -224,23 +163,13 @@ class S3Objects:
         self, source: str, key: str, *, if_absent: bool = False, etag: str | None = None
     ) -> tuple[S3Request, dict[str, Any]]:
         """The request and the arguments of :meth:`copy_whole`."""
-        arguments = {**self.names(key), **self._source(source, etag), **_condition(if_absent, None)}
+        arguments = {**self.names(key), **self._source(source, etag), **condition(if_absent, None)}
         what = key if if_absent else source
         return self.request(what, writing=True, if_absent=if_absent, if_match=bool(etag)), arguments
 
     def copied(self, key: str, size: int, request: S3Request, answer: Mapping[str, Any]) -> ObjectInfo:
         """What :meth:`copy_whole` returns of an answer, or raises."""
-        return _info(key, size, {**answer, **field(request, answer, "CopyObjectResult")})
-
-    def copy_part(
-        self, source: str, key: str, upload_id: str, number: int, start: int, length: int, etag: str | None = None
-    ) -> str:
-        """Make a part of a multipart upload out of a range of another object; its etag."""
-        arguments = {**self.names(key), **self._source(source, etag), "UploadId": upload_id, "PartNumber": number}
-        arguments["CopySourceRange"] = f"bytes={start}-{start + length - 1}"
-        request = self.request(source, writing=True, if_match=bool(etag))
-        answer = self._client.call(request, "upload_part_copy", arguments)
-        return str(field(request, field(request, answer, "CopyPartResult"), "ETag").strip('"'))
+        return info_of(key, size, {**answer, **field(request, answer, "CopyObjectResult")})
 
     def _source(self, key: str, etag: str | None) -> dict[str, Any]:
         condition = {"CopySourceIfMatch": f'"{etag}"'} if etag else {}
@@ -267,13 +196,13 @@ class S3Objects:
         self._bucket_seen = True
 
 
-def _condition(if_absent: bool, if_match: str | None) -> dict[str, str]:
+def condition(if_absent: bool, if_match: str | None) -> dict[str, str]:
     if if_absent:
         return {"IfNoneMatch": "*"}
     return {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
 
 
-def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
+def info_of(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
     version = answer.get("VersionId")
     return ObjectInfo(
         key, size, etag_of(answer), None if version == "null" else version, seconds_of(answer.get("LastModified"))

@@ -40,6 +40,10 @@ class S3Calls(Protocol):
     def endpoint(self) -> str | None:
         """URL of the server; None for AWS."""
 
+    @property
+    def binds_bodies(self) -> bool:
+        """Whether nobody on the way can put other bytes in place of a body, whatever checksum comes with it."""
+
     def call(self, request: S3Request, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Carry out an operation whose answer has no body worth a stream.
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.drivers.http_session import is_here
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.drivers.s3_client import endpoint_from
 from wabucketref.store.drivers.s3_errors import answered, translate
@@ -19,8 +20,8 @@ from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures
 from wabucketref.store.native.heads import Head
-from wabucketref.store.native.http import Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
-from wabucketref.store.native.s3_operations import Asked, asked, document, encoded, error_of, facts_of
+from wabucketref.store.native.http import Origin, Pool, Proxies, SinkRaised, Unfit, fields, guarded, origin_of, trust_of
+from wabucketref.store.native.s3_operations import CRC32C_HEADER, Asked, asked, document, encoded, error_of, facts_of
 from wabucketref.store.native.sigv4 import EMPTY, UNSIGNED, Keys, Signer
 from wabucketref.store.native.splicing import can_splice, splice
 from wabucketref.store.native.wire import Connection
@@ -57,6 +58,7 @@ class Line:
         self.failures = Failures(place.server, "AWS_ENDPOINT_URL", _TRUST)
         self.signs_bodies = self.pool.origin.scheme == "http"
         """Over TLS nobody can change them."""
+        self.leaves = _leaves(self.pool.origin)
 
 
 class NativeS3:
@@ -75,6 +77,12 @@ class NativeS3:
     def endpoint(self) -> str | None:
         """URL of the server; None for AWS."""
         return self._place.endpoint if self._place else endpoint_from(self._environ)
+
+    @property
+    def binds_bodies(self) -> bool:
+        """By TLS, or as nothing leaves this machine."""
+        endpoint = self.endpoint
+        return endpoint is None or not _leaves(origin_of(endpoint, Proxies()))
 
     def look_ahead(self) -> None:
         """Find out where the bucket is, as far as that can be told without asking anybody.
@@ -213,7 +221,8 @@ class NativeS3:
         """The head of the request, signed when it is sent: what waited before may have grown too old."""
         path = line.place.root + ("/" if one.key is None else f"/{encoded(one.key)}")
         payload = UNSIGNED
-        if line.signs_bodies and "content-md5" not in one.headers:  # which is signed, and binds the body as well
+        bound = "content-md5" in one.headers or (CRC32C_HEADER in one.headers and not line.leaves)
+        if line.signs_bodies and not bound:  # the header of MD5 is signed, and binds the body as well
             payload = hashlib.sha256(one.body).hexdigest() if one.body else EMPTY
         headers = line.signer.sign(keys, one.method, path, one.query, {"host": line.host, **one.headers}, payload)
         return (
@@ -243,3 +252,8 @@ class NativeS3:
         """Go where AWS says that the bucket is from now on."""
         self._place = line.place.elsewhere(region)
         self._line.renew(line)
+
+
+def _leaves(origin: Origin) -> bool:
+    """Whether what is sent leaves this machine as plain text."""
+    return origin.scheme == "http" and not (origin.proxy is None and is_here(origin.host))
