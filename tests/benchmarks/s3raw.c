@@ -23,6 +23,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -584,28 +585,42 @@ typedef struct {
     size_t count, room;
 } Keys;
 
-static void walk(const char *bucket, const char *under, const char *prefix, Keys *found) {
-    char path[PATH_MAX * 2];
+static int by_key(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void add_key(Keys *keys, const char *key) {
+    if (keys->count == keys->room)
+        keys->keys = realloc(keys->keys, (keys->room = keys->room * 2 + 1024) * sizeof *keys->keys);
+    keys->keys[keys->count++] = strdup(key);
+}
+
+/* Whether `key`, or anything below it where it is a directory, may begin with `prefix` and come after `after`. */
+static int counts(const char *key, const char *prefix, const char *after) {
+    size_t length = strlen(key), wanted = strlen(prefix);
+    if (key[length - 1] != '/') return !strncmp(key, prefix, wanted) && strcmp(key, after) > 0;
+    return !strncmp(key, prefix, length < wanted ? length : wanted) && strncmp(key, after, length) >= 0;
+}
+
+/* Adds the next `most` keys in order, or few more: a directory is read only when its turn comes. */
+static void walk(const char *bucket, const char *under, const char *prefix, const char *after, size_t most, Keys *found) {
+    char path[PATH_MAX * 2], key[PATH_MAX];
+    Keys here = {0};
     snprintf(path, sizeof path, "%s/%s", bucket, under);
     DIR *directory = opendir(path);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        char key[PATH_MAX];
-        snprintf(key, sizeof key, "%s%s", under, entry->d_name);
-        size_t length = strlen(key), wanted = strlen(prefix);
-        if (entry->d_type == DT_DIR) {
-            strcat(key, "/");
-            if (!strncmp(key, prefix, length + 1 < wanted ? length + 1 : wanted)) walk(bucket, key, prefix, found);
-        } else if (!strncmp(key, prefix, wanted)) {
-            if (found->count == found->room)
-                found->keys = realloc(found->keys, (found->room = found->room * 2 + 1024) * sizeof *found->keys);
-            found->keys[found->count++] = strdup(key);
-        }
+        snprintf(key, sizeof key, "%s%s%s", under, entry->d_name, entry->d_type == DT_DIR ? "/" : "");
+        if (counts(key, prefix, after)) add_key(&here, key);
     }
     if (directory) closedir(directory);
+    if (here.count) qsort(here.keys, here.count, sizeof *here.keys, by_key);
+    for (size_t i = 0; i < here.count; i++) {
+        if (found->count >= most) ;
+        else if (here.keys[i][strlen(here.keys[i]) - 1] == '/') walk(bucket, here.keys[i], prefix, after, most, found);
+        else add_key(found, here.keys[i]);
+        free(here.keys[i]);
+    }
+    free(here.keys);
 }
-
-static int by_key(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static void escaped(FILE *out, const char *text) {
     for (; *text; text++)
@@ -623,8 +638,7 @@ static int list(Connection *c, const char *bucket, const char *name) {
     char *body = NULL, last[PATH_MAX] = "", group[PATH_MAX] = "";
     size_t size = 0;
     int count = 0, most = atoi(most_text), more = 0;
-    walk(bucket, "", prefix, &found);
-    if (found.count) qsort(found.keys, found.count, sizeof *found.keys, by_key);
+    walk(bucket, "", prefix, after, *delimiter ? SIZE_MAX : (size_t)most + 1, &found);
     FILE *out = open_memstream(&body, &size);
     fprintf(out, "<?xml version=\"1.0\"?><ListBucketResult><Name>%s</Name><MaxKeys>%d</MaxKeys><Prefix>", name, most);
     escaped(out, prefix);

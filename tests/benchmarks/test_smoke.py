@@ -143,3 +143,23 @@ def test_the_raw_server_heeds_conditions_and_copies_as_aws_does(program: Path, t
         store.close()
     finally:
         server.stop()
+
+
+@pytest.mark.needs("cc")
+def test_the_raw_server_lists_in_order_page_by_page(program: Path, tmp_path: Path) -> None:
+    """A million objects in pages of a thousand: each page reads what it needs."""
+    server = start_raw(program, tmp_path)
+    try:
+        store = S3.open(f"s3://{server.new_bucket()}", server.environ)
+        assert isinstance(store, NativeS3Storage)
+        keys = [
+            f"d{a}{between}f{b:03}" for a in range(3) for between in ("/", "-", "0", "/e/", "/e.") for b in range(90)
+        ]
+        for key in keys:
+            store.put(key, b"")
+        for prefix in ("", "d1/", "d1/e/", "d3/"):
+            wanted = sorted(key for key in keys if key.startswith(prefix))
+            assert [info.key for info in store.list(prefix)] == wanted
+        store.close()
+    finally:
+        server.stop()
