@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from wabucketref.errors import UsageError
+from wabucketref.errors import SettingsError, UsageError
 from wabucketref.installed import may_register
-from wabucketref.registry import PluginProblem, Registry
+from wabucketref.registry import PluginProblem, Registry, configured, option_infos
+from wabucketref.settings import load_settings
 
 GROUP = "wabucketref.testkind"
 BUILTINS = {"first": "json:dumps", "second": "wabucketref_no_such_module:X"}
@@ -168,3 +169,50 @@ def test_the_same_distribution_twice_on_the_path_is_no_clash(
     monkeypatch.syspath_prepend(str(other.site))
     loaded: Any = registry().get("extra")
     assert loaded.api_version == 1
+
+
+LAZY = """
+class Lazy:
+    api_version = 1
+    given = None
+    def __init__(self, options):
+        self.Options = options
+    def configured(self, options):
+        made = Lazy(self.Options)
+        made.given = options
+        return made
+GOOD = Lazy("wbplug_model:Options")
+SLY = Lazy("wbplug_model:Sly")
+LOST = Lazy("wbplug_model:Nothing")
+"""
+MODEL = """
+from pydantic import BaseModel
+class Options(BaseModel):
+    level: int = 3
+class Sly(BaseModel):
+    name: str = "x"
+"""
+
+
+def test_options_that_are_elsewhere_are_loaded_when_one_is_given_or_all_are_listed(site: Installed) -> None:
+    site.add("lazy", {"lazy": "wbplug_lazy:GOOD"}, wbplug_lazy=LAZY, wbplug_model=MODEL)
+    plugin = registry().get("lazy")
+    assert configured("lazy", plugin, load_settings(environ={})) is plugin
+    assert "wbplug_model" not in sys.modules
+    given = load_settings({"plugins": {"lazy": {"level": "5"}}}, environ={})
+    assert configured("lazy", plugin, given).given.level == 5
+    with pytest.raises(SettingsError, match="has no option 'levle'"):
+        configured("lazy", plugin, load_settings({"plugins": {"lazy": {"levle": "5"}}}, environ={}))
+    assert [one.name for one in option_infos("lazy", plugin)] == ["level"]
+
+
+def test_what_is_wrong_with_them_is_listed(site: Installed) -> None:
+    entries = {"lazy": "wbplug_lazy:GOOD", "job": "wbplug_lazy:LOST", "run": "wbplug_lazy:SLY"}
+    site.add("lazy", entries, wbplug_lazy=LAZY, wbplug_model=MODEL)
+    found = registry()
+    problems = {one.name: one.problem for one in found.problems()}
+    assert set(problems) == {"job", "run"}
+    assert "its Options cannot be loaded: AttributeError" in problems["job"]
+    assert "would take the place of --run-name" in problems["run"]
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        option_infos("job", found.get("job"))

@@ -25,8 +25,12 @@ class Configurable(Protocol):
     ``[plugins.NAME]`` of a settings file, ``--NAME-OPTION`` on the command line. None can take the place of ours.
     """
 
-    Options: "type[BaseModel]"
-    """Fields hold text, numbers, truth values, or lists given as such in files; ``SecretStr`` is never shown."""
+    Options: "type[BaseModel] | str"
+    """Fields hold text, numbers, truth values, or lists given as such in files; ``SecretStr`` is never shown.
+
+    Where the model is (``"module:name"``) will do, too: then it is imported, and pydantic with it, only when an option
+    is given or options are listed; with none given the plugin is used as it is, so none may be required.
+    """
 
     def configured(self, options: Any) -> Self:
         """The same plugin with `options`, an instance of ``Options``. Cheap: nothing is asked of anybody."""

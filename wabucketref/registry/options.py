@@ -6,9 +6,10 @@ table ``[plugins.dask]`` of a settings file, and ``--dask-scheduler`` on the com
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final, get_args
 
-from wabucketref.errors import SettingsError, WaBucketError
+from wabucketref.errors import SettingsError, UsageError, WaBucketError
 from wabucketref.model.nearest import nearest
 from wabucketref.settings import Settings
 from wabucketref.settings.fields import (
@@ -45,7 +46,10 @@ def option_infos(name: str, plugin: Any) -> list[OptionInfo]:
 
 def options_problem(name: str, plugin: Any, reserved: Collection[str] = ()) -> str | None:
     """Why the options that a plugin declares cannot be used; `reserved`: options of the commands."""
-    model = getattr(plugin, "Options", None)
+    try:
+        model = _model(plugin)
+    except UsageError as error:
+        return error.message
     if model is None:
         return None
     if not _is_model(model):
@@ -60,13 +64,20 @@ def options_problem(name: str, plugin: Any, reserved: Collection[str] = ()) -> s
     return None
 
 
+def says_where(plugin: Any) -> bool:
+    """Whether it does without its model until an option is given."""
+    return isinstance(getattr(plugin, "Options", None), str)
+
+
 def configured(name: str, plugin: Any, settings: Settings) -> Any:
-    """The plugin with the options that the settings give it; itself when it declares none.
+    """The plugin with the options that the settings give it; itself when it declares none, or needs none.
 
     Raises:
         SettingsError: an option is malformed, missing or unknown, naming where it was given.
     """
     given = settings.plugins.get(name, {})
+    if not given and says_where(plugin):
+        return plugin
     fields = _fields(plugin)
     for option in given:
         if option not in fields:
@@ -76,7 +87,7 @@ def configured(name: str, plugin: Any, settings: Settings) -> Any:
     from pydantic import ValidationError
 
     try:
-        options = plugin.Options.model_validate(dict(given))
+        options = _model(plugin).model_validate(dict(given))
     except ValidationError as error:
         raise _invalid(name, error, settings) from None  # its text holds what was given, secrets too
     try:
@@ -111,8 +122,20 @@ def _invalid(name: str, error: Any, settings: Settings) -> SettingsError:
 
 
 def _fields(plugin: Any) -> dict[str, Any]:
-    model: Any = getattr(plugin, "Options", None)
+    model = _model(plugin)
     return dict(model.model_fields) if model is not None and _is_model(model) else {}
+
+
+def _model(plugin: Any) -> Any:
+    """Raises UsageError: it is not where the plugin says."""
+    model = getattr(plugin, "Options", None)
+    if not isinstance(model, str):
+        return model
+    module, _, attribute = model.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:  # a plugin may fail in any way
+        raise UsageError(f"its Options cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _is_model(model: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from wabucketref.errors import UsageError
 from wabucketref.installed import Installed, NothingInstalled, Registered
 from wabucketref.model.nearest import nearest
-from wabucketref.registry.options import options_problem
+from wabucketref.registry.options import options_problem, says_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,11 @@ class Registry:
                 problems += [self._problem(name, one, f"the name is taken by several: {others}") for one in found]
             else:
                 try:
-                    self.get(name)
+                    problem = options_problem(name, self.get(name), self._reserved)
                 except UsageError as error:
-                    problems.append(self._problem(name, found[0], error.message))
+                    problem = error.message
+                if problem is not None:
+                    problems.append(self._problem(name, found[0], problem))
         return problems
 
     def _problem(self, name: str, found: Registered, problem: str) -> PluginProblem:
@@ -153,7 +155,7 @@ class Registry:
             with contextlib.redirect_stdout(sys.stderr):
                 loaded = found.entry.load()
                 missing = [member for member in self._members if not hasattr(loaded, member)]
-                problem = f"it has no {missing[0]}" if missing else options_problem(name, loaded, self._reserved)
+                problem = f"it has no {missing[0]}" if missing else self._options_problem(name, loaded)
         except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is kept
             raise UsageError(
                 f"{where} cannot be loaded: {type(error).__name__}: {error}", hint=f"update or remove {found.package}"
@@ -167,6 +169,10 @@ class Registry:
         if problem:
             raise UsageError(f"{where} cannot be used: {problem}", hint=f"update or remove {found.package}")
         return loaded
+
+    def _options_problem(self, name: str, loaded: Any) -> str | None:
+        """Options that are elsewhere are judged when they are listed."""
+        return None if says_where(loaded) else options_problem(name, loaded, self._reserved)
 
     @property
     def _kind(self) -> str:

@@ -1,6 +1,7 @@
 """Uploads and downloads as a user would make them, and what is said when they fail."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -44,6 +45,41 @@ def test_a_signature_is_enough(azurite, container: str) -> None:
     store.copy("a", "b")
     assert sorted(info.key for info in store.list("")) == ["a", "b"]
     assert store.read("b", limit=1)[0] == b"1"
+
+
+def test_with_a_key_nothing_of_azures_is_loaded(azurite, container: str) -> None:
+    """What that costs is several times a small transfer."""
+    script = (
+        "import os, sys\n"
+        "from wabucketref_azure import PLUGIN\n"
+        "store = PLUGIN.open(sys.argv[1], os.environ)\n"
+        "store.put('a', b'1', if_absent=True)\n"
+        "assert store.read('a', limit=1)[0] == b'1'\n"
+        "assert [info.key for info in store.list('')] == ['a']\n"
+        "store.delete('a')\n"
+        "print(store.plane, *sys.modules, sep=',')\n"
+    )
+    command = [sys.executable, "-P", "-c", script, f"az://{container}/modules"]
+    ran = subprocess.run(command, env={**os.environ, **azurite.environ}, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    plane, *modules = ran.stdout.strip().split(",")
+    assert plane == "native"
+    assert not {"azure", "fsspec", "http.client", "pydantic", "requests", "urllib3"} & set(modules)
+
+
+@pytest.mark.parametrize("plane", ["auto", "native"])
+def test_a_proxy_that_only_the_sdk_speaks_to(
+    azurite, container: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, plane: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    environ = {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=team;BlobEndpoint=http://team.example"}
+    if plane == "native":
+        with pytest.raises(SettingsError, match="a proxy that is spoken to by socks5"):
+            PLUGIN.open("az://team", {**environ, "WABUCKET_DATA_PLANE": plane})
+        return
+    with caplog.at_level(logging.INFO):
+        assert PLUGIN.open("az://team", environ).plane == "fsspec"  # type: ignore[attr-defined]
+    assert "az://team is carried by azure-storage-blob" in caplog.text
 
 
 def wabucket(*arguments: str, work: Path, **environ: str) -> "subprocess.CompletedProcess[str]":

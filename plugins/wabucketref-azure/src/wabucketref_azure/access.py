@@ -5,16 +5,26 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from wabucketref.errors import SettingsError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from wabucketref_azure.plugin import AzureOptions
+    from wabucketref_azure.options import AzureOptions
 
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+
+
+class _Given(NamedTuple):
+    """The plugin's options."""
+
+    account: str | None
+    key: str | None
+    sas: str | None
+    connection_string: str | None
+    endpoint: str | None
 
 
 @dataclass(frozen=True)
@@ -28,19 +38,28 @@ class Access:
     account: str | None = None
 
     @classmethod
-    def of(cls, options: "AzureOptions", environ: Mapping[str, str]) -> Self:
+    def of(cls, options: "AzureOptions | None", environ: Mapping[str, str]) -> Self:
         """From `options`, else the environment. A connection string counts before its parts.
 
         Raises:
             SettingsError: something is malformed, or no account is named.
         """
-        text = _secret(options.connection_string) or environ.get("AZURE_STORAGE_CONNECTION_STRING")
-        if text and not (options.account_name or options.account_key or options.sas_token):
+        given = _Given(None, None, None, None, None)
+        if options is not None:
+            given = _Given(
+                options.account_name,
+                _secret(options.account_key),
+                _secret(options.sas_token),
+                _secret(options.connection_string),
+                options.endpoint,
+            )
+        text = given.connection_string or environ.get("AZURE_STORAGE_CONNECTION_STRING")
+        if text and not (given.account or given.key or given.sas):
             return cls._of_string(text)
-        account = options.account_name or _first(environ, "AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME")
-        key = _secret(options.account_key) or _first(environ, "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY")
-        sas = _secret(options.sas_token) or environ.get("AZURE_STORAGE_SAS_TOKEN")
-        return cls._made(account, key, sas, options.endpoint)
+        account = given.account or _first(environ, "AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME")
+        key = given.key or _first(environ, "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY")
+        sas = given.sas or environ.get("AZURE_STORAGE_SAS_TOKEN")
+        return cls._made(account, key, sas, given.endpoint)
 
     @classmethod
     def _of_string(cls, text: str) -> Self:

@@ -1,32 +1,15 @@
-"""What the entry point gives: options, and the opening of a bucket. The SDK is loaded when it is first used."""
+"""What the entry point gives: options, and the opening of a bucket; whatever that needs is loaded then."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, Field, SecretStr
 
 from wabucketref.plugin import API_VERSION, BucketUrl, Storage, parse_bucket_url, stall_seconds, tell_plain_http
 from wabucketref_azure.capabilities import CAPABILITIES
 
 if TYPE_CHECKING:
     from wabucketref_azure.access import Access
-
-
-class AzureOptions(BaseModel):
-    """Where the account is and who asks; what is not given is taken from the variables of Azure's own tools."""
-
-    account_name: str | None = Field(default=None, description="Storage account.  [default: AZURE_STORAGE_ACCOUNT]")
-    account_key: SecretStr | None = Field(default=None, description="Its key.  [default: AZURE_STORAGE_KEY]")
-    sas_token: SecretStr | None = Field(
-        default=None, description="Shared access signature.  [default: AZURE_STORAGE_SAS_TOKEN]"
-    )
-    connection_string: SecretStr | None = Field(
-        default=None, description="Account, key and address in one.  [default: AZURE_STORAGE_CONNECTION_STRING]"
-    )
-    endpoint: str | None = Field(
-        default=None, description="Address of the blob service.  [default: https://ACCOUNT.blob.core.windows.net]"
-    )
+    from wabucketref_azure.options import AzureOptions
 
 
 class AzurePlugin:
@@ -34,12 +17,12 @@ class AzurePlugin:
 
     api_version = API_VERSION
     capabilities = CAPABILITIES
-    Options = AzureOptions
+    Options = "wabucketref_azure.options:AzureOptions"
 
-    def __init__(self, options: AzureOptions | None = None) -> None:
-        self._options = options or AzureOptions()
+    def __init__(self, options: "AzureOptions | None" = None) -> None:
+        self._options = options
 
-    def configured(self, options: AzureOptions) -> "AzurePlugin":
+    def configured(self, options: "AzureOptions") -> "AzurePlugin":
         return AzurePlugin(options)
 
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
