@@ -16,13 +16,17 @@ from wabucketref.contracts.many import Copy
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.errors import AlreadyExists, PreconditionFailed, Unsupported
 from wabucketref.store.drivers import s3_copy
+from wabucketref.store.drivers.probe import look_ahead, prove_copies, settle
 from wabucketref.store.drivers.s3_copy import Copies
+from wabucketref.store.drivers.trials import PREFIX
 from wabucketref.store.limits import TransferLimits
 from wabucketref.store.native.factory import S3
 from wabucketref.store.native.s3_operations import document
 from wabucketref.store.native.s3_storage import NativeS3Storage
+from wabucketref.store.wrappers.wrapper import Wrapper
 
 pytestmark = pytest.mark.needs("cc")
+Change = Callable[[NativeS3Storage, pytest.MonkeyPatch], None]
 TWO = replace(REF, alias="two")
 GIB = 1 << 30
 
@@ -265,3 +269,83 @@ def test_an_answer_that_is_no_copy() -> None:
     failed = b'<?xml version="1.0"?><Error><Code>InternalError</Code><ETag>"a"</ETag></Error>'
     assert document("copy_object", failed)["Error"]["Code"] == "InternalError"
     assert document("copy_object", b'<CopyObjectResult><ETag>"a"</ETag>') == {}
+
+
+@pytest.fixture
+def proved(raw: Raw, raw_s3: Target, tmp_path: Path) -> Iterator[Callable[[Change], tuple[NativeS3Storage, int]]]:
+    """The storage of another process, once it was made ready for copies, and how many requests that took."""
+    stores = list[NativeS3Storage]()
+
+    def open_and_prove(change: Change) -> tuple[NativeS3Storage, int]:
+        store = S3.open(raw.store.url, raw_s3.environ)
+        assert isinstance(store, NativeS3Storage)
+        stores.append(store)
+        with pytest.MonkeyPatch.context() as patch:
+            change(store, patch)
+            asked = requests(store, patch)
+            look_ahead(storage := settle(Wrapper(store), tmp_path), copies=True)
+            assert storage.capabilities.create_if_absent
+            prove_copies(storage)
+            for thread in storage._ahead:  # type: ignore[attr-defined]
+                thread.join()
+        assert not list(store.list(PREFIX)), "nothing is left behind"
+        return store, len(asked)
+
+    yield open_and_prove
+    for store in stores:
+        store.close()
+
+
+def as_it_is(store: NativeS3Storage, patch: pytest.MonkeyPatch) -> None:
+    """The raw server heeds both conditions."""
+
+
+def ignoring(*names: str) -> Change:
+    """A store that takes these conditions on copies and ignores them."""
+
+    def change(store: NativeS3Storage, patch: pytest.MonkeyPatch) -> None:
+        whole = store.copy_whole
+        none = dict.fromkeys(names)
+        patch.setattr(store, "copy_whole", lambda *args, **more: whole(*args, **{**more, **none}))
+
+    return change
+
+
+@pytest.mark.row("O3")
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (as_it_is, {"copies-create-only": True, "copies-as-seen": True}),
+        (ignoring("if_absent"), {"copies-create-only": False, "copies-as-seen": True}),
+        (ignoring("etag"), {"copies-create-only": True, "copies-as-seen": False}),
+    ],
+    ids=["heeds all", "overwrites", "copies whatever"],
+)
+def test_how_a_store_copies_is_found_out_once(
+    raw: Raw, proved: Callable[[Change], tuple[NativeS3Storage, int]], change: Change, found: dict[str, bool]
+) -> None:
+    told = list[dict[str, bool]]()
+
+    def listening(store: NativeS3Storage, patch: pytest.MonkeyPatch) -> None:
+        change(store, patch)
+        learn = store.learn_copies
+        patch.setattr(store, "learn_copies", lambda said: told.append(dict(said)) or learn(said))
+
+    assert proved(listening)[1] > 0
+    store, asked = proved(listening)
+    assert asked == 0, "another process of this home knows"
+    assert told == [found, found]
+    takes = store._copies.takes_one_request(4, if_absent=True)
+    assert takes is found["copies-create-only"]
+
+
+def test_many_copies_need_no_first_one_where_the_store_is_known(
+    raw: Raw, proved: Callable[[Change], tuple[NativeS3Storage, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = proved(as_it_is)
+    seen = Copies(store, part_bytes=2).copy(store.put("whole", b"data").key, "parts", if_absent=True, seen=None)
+    asked = requests(store, monkeypatch)
+    copies = (Copy(f"copy{number}", seen, if_absent=True) for number in range(20))
+    made = [outcome for _, outcome in store.copy_many(copies, 4, lambda: None)]
+    assert asked == [], "each is one of many"
+    assert all(isinstance(one, ObjectInfo) and one.as_seen for one in made), "though all have other etags"

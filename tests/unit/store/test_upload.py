@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
@@ -94,6 +95,30 @@ def test_what_need_not_wait_for_each_other_is_asked_side_by_side(source: Path) -
     looks, puts = {("read", LAYOUT.header): 2}, {("put", key): 1 for key in (LAYOUT.entries, LAYOUT.header)}
     assert ours == looks | puts | {("put", LAYOUT.claim): 2, ("delete", LAYOUT.claim): 1}
     assert {key for _, method, key in meeting.met if method == "list"} == {LAYOUT.prefix}
+
+
+class Rendezvous(Wrapper):
+    """Lets the claim be put only once the manifest of an earlier upload was asked for, and the other way round."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.both = Barrier(2)
+        self.met = list[str]()
+
+    def around(self, call: Call, action: Callable[[], T]) -> T:
+        earlier = Layout.of(replace(REF, alias="before")).header
+        if (call.method, call.key) in (("put", LAYOUT.claim), ("read", earlier)) and call.key not in self.met:
+            self.met.append(call.key)
+            self.both.wait(10)
+        return super().around(call, action)
+
+
+def test_earlier_uploads_are_read_while_the_claim_is_taken(source: Path) -> None:
+    storage = bucket()
+    send(storage, upload_plan(source, "x0", replace(REF, alias="before")))
+    meeting = Rendezvous(storage)
+    assert send(meeting, upload_plan(source, earlier=("before",))).figures.bytes_moved == 0
+    assert len(meeting.met) == 2
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["landed", "never arrived"])

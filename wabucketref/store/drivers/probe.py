@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
-from wabucketref.contracts.storage import Capabilities, ObjectInfo, Storage
+from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.errors import LocalIOError, NotAuthorised, WaBucketError
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.wrappers.declared import Declared
@@ -26,22 +26,12 @@ from wabucketref.threads import start
 MAX_AGE: Final = 30 * 86400.0
 Found: TypeAlias = Mapping[str, bool]
 """By the name of a trial, whether the store does what it is about."""
+COPY: Final = "-copy"
+"""What the key of a copy has more than that of its object, in a trial of copies."""
 _FORMAT: Final = 2
 _CONDITIONS: Final = ("creates", "replaces", "removes")
 _ONCE: Final = RetryPolicy(attempts=1)
 _log = logging.getLogger(__name__)
-
-
-class Curious(Protocol):
-    """A driver that has trials of its own: they are made, and what they find is remembered, with the others."""
-
-    @property
-    def trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
-        """By name, without what nobody would use here. Each is given an object of its own, which holds
-        ``trials.FIRST``; what one raises that is worth another try is tried again."""
-
-    def learn(self, found: Found) -> None:
-        """What was found, now or by an earlier process; called before anybody relies on it."""
 
 
 def probe_conditional(storage: Storage, policy: RetryPolicy = _ONCE) -> Capabilities:
@@ -131,7 +121,10 @@ class Probed(Declared):
         self._failed: WaBucketError | None = None
         """Why nothing was found ahead of time; for the first who asks."""
         self._probing = threading.Lock()
-        self._ahead: threading.Thread | None = None
+        self._ahead: list[threading.Thread] = []
+        self._copies = False
+        """Whether copies were looked into."""
+        self._copying = threading.Lock()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -151,18 +144,49 @@ class Probed(Declared):
     def unproven(self) -> Capabilities:
         return self._claimed
 
-    def begin(self) -> None:
+    def begin(self, *, copies: bool = False) -> None:
         """Begin to find out, while the caller does something else."""
-        if self._found or self._ahead is not None or self._recall():
-            return
-        self._ahead = threading.Thread(target=self._look_ahead, name="wabucket-probe", daemon=True)
-        with suppress(LocalIOError):  # then the first who asks waits for it
-            start(self._ahead)
+        if not self._found and not self._recall():
+            self._beside(self._look_ahead)
+        if copies and not self._copies:
+            self._beside(self.prove_copies)
+
+    def prove_copies(self) -> None:
+        """Have the driver know all that it has to know for copies, as far as that can be found out."""
+        made: list[str] = []
+        with self._copying:
+            known, self._copies = self._copies, True
+            trials = None if known else getattr(innermost(self.inner), "copy_trials", None)
+            found = self._found_of_copies(trials, made) if trials else None
+            if found is not None:
+                innermost(self.inner).learn_copies(found)  # type: ignore[attr-defined]
+        self._remove([*made, *(key + COPY for key in made)])  # nobody waits for that
 
     def close(self) -> None:
-        if self._ahead is not None and self._ahead.ident is not None:
-            self._ahead.join()
+        while self._ahead:
+            self._ahead.pop().join()
         super().close()
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="wabucket-probe", daemon=True)
+        with suppress(LocalIOError):  # then the first who asks waits for it
+            start(thread)
+            self._ahead.append(thread)
+
+    def _found_of_copies(self, names: Iterable[str], made: list[str]) -> Found | None:
+        identity = f"{self._identity} copies"
+        found = self._cache.get(identity, names) if self._cache else None
+        if found is None:
+            from wabucketref.store.drivers.trials import find_out_copies
+
+            try:
+                found = find_out_copies(self.inner, self._policy, made)
+            except WaBucketError as error:
+                _log.info("how %s copies was not probed: %s", self.url, error)
+            else:
+                if self._cache:
+                    self._cache.put(identity, found)
+        return found
 
     def _look_ahead(self) -> None:
         made: list[str] = []
@@ -216,12 +240,24 @@ class Probed(Declared):
             remove(self.inner, made)
 
 
-def look_ahead(storage: Storage) -> None:
-    """Begin to find out what `storage` can do, where that has to be found out."""
+def look_ahead(storage: Storage, *, copies: bool = False) -> None:
+    """Begin to find out what `storage` can do, where that has to be found out. `copies`: many are likely to be made."""
+    if (probed := _probed(storage)) is not None:
+        probed.begin(copies=copies)
+
+
+def prove_copies(storage: Storage) -> None:
+    """As :meth:`Probed.prove_copies`; waits for it."""
+    if (probed := _probed(storage)) is not None:
+        probed.prove_copies()
+
+
+def _probed(storage: Storage) -> Probed | None:
     while isinstance(storage, Wrapper):
         if isinstance(storage, Probed):
-            storage.begin()
+            return storage
         storage = storage.inner
+    return None
 
 
 def settle(

@@ -1,6 +1,6 @@
 """``s3://``: Amazon S3 and whatever speaks its protocol."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wabucketref.contracts.factories import API_VERSION
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Part, UnfinishedWrite
@@ -58,6 +58,15 @@ class S3Storage(S3Uploads):
 
     def copy(self, source: str, key: str, *, if_absent: bool = False, seen: ObjectInfo | None = None) -> ObjectInfo:
         return self._copies.copy(source, key, if_absent=if_absent, seen=seen)
+
+    @property
+    def copy_trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """Implements ``trials.Copying``."""
+        return self._copies.trials
+
+    def learn_copies(self, found: Mapping[str, bool]) -> None:
+        """Implements ``trials.Copying``."""
+        self._copies.learn(found)
 
     def unfinished(self, prefix: str) -> Iterator[UnfinishedWrite]:
         return self.list_uploads(prefix)

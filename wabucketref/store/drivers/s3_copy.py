@@ -2,10 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo
 from wabucketref.errors import AlreadyExists, NotFound, Unsupported, UsageError
 from wabucketref.store.drivers.keys import changed
+from wabucketref.store.drivers.probe import COPY
 from wabucketref.store.drivers.s3_multipart import S3Uploads
 from wabucketref.store.drivers.vouching import Vouching
 from wabucketref.store.etags import tell_equal_bytes
@@ -50,6 +53,43 @@ class Copies:
                 raise
             raise changed(f"bucket {self._objects.url}, object {source!r}") from error
 
+    @property
+    def trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """Of what the first copies would find out one after the other."""
+        return {"copies-create-only": self._creates_only, "copies-as-seen": self._vouches}
+
+    def learn(self, found: Mapping[str, bool]) -> None:
+        """What `trials` found."""
+        self._heeds = found["copies-create-only"]
+        self._vouching.know(found["copies-as-seen"])
+
+    def _creates_only(self, there: ObjectInfo) -> bool:
+        """Whether a second copy to the same key is refused."""
+        try:
+            self._trial(there, there.etag)
+        except (AlreadyExists, Unsupported, UsageError):
+            return False
+        try:
+            self._trial(there, there.etag)
+        except AlreadyExists:
+            return True
+        except (Unsupported, UsageError):
+            pass
+        return False
+
+    def _vouches(self, there: ObjectInfo) -> bool:
+        vouching = Vouching()
+        with suppress(AlreadyExists, Unsupported, UsageError):
+            vouching.copy(
+                lambda: self._trial(there, _NO_ETAG),
+                lambda: self._trial(there, there.etag),
+                lambda: self._objects.head(there.key + COPY),
+            )
+        return vouching.heeds
+
+    def _trial(self, there: ObjectInfo, etag: str | None) -> ObjectInfo:
+        return self._objects.copy_whole(there.key, there.key + COPY, there.size, if_absent=True, etag=etag)
+
     def takes_one_request(self, size: int, if_absent: bool) -> bool | None:
         """Whether a copy of so many bytes does, and what it means is known; None when :meth:`copy` is to find out."""
         if size > self._part_bytes or (if_absent and self._heeds is False):
@@ -60,10 +100,8 @@ class Copies:
 
     def copied(self, made: ObjectInfo, seen: ObjectInfo) -> ObjectInfo:
         """The facts of what one request `made`, which creates only, of a source that was to be as `seen`."""
-        if self._differ:
-            return self._vouching.mark(made)
-        self._differ = not tell_equal_bytes(made.etag, seen.etag)
-        return made
+        self._differ = self._differ or not tell_equal_bytes(made.etag, seen.etag)
+        return self._vouching.mark(made) if self._differ else made
 
     def _copy(self, seen: ObjectInfo, source: str, key: str, if_absent: bool) -> ObjectInfo:
         if if_absent and seen.size == 0:

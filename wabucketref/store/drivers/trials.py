@@ -2,14 +2,14 @@
 
 Each trial has a small object of its own, made under a random key below ``.wabucket-probe/``, and depends on no other:
 all of them take the time of the longest, which is four requests. What only one driver can try and use, it offers
-itself (``probe.Curious``).
+itself (:class:`Curious`).
 """
 
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import (
@@ -32,18 +32,53 @@ FIRST: Final = b"first"
 """What the object of a trial holds when it is handed over."""
 Trial: TypeAlias = Callable[[Storage, ObjectInfo], bool]
 """Told of an object of its own, which holds `FIRST`."""
+DriverTrial: TypeAlias = Callable[[ObjectInfo], bool]
 _log = logging.getLogger(__name__)
 
 
+class Curious(Protocol):
+    """A driver that has trials of its own: they are made, and what they find is remembered, with the others."""
+
+    @property
+    def trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """By name, without what nobody would use here. Each is given an object of its own, which holds
+        `FIRST`; what one raises that is worth another try is tried again."""
+
+    def learn(self, found: Mapping[str, bool]) -> None:
+        """What was found, now or by an earlier process; called before anybody relies on it."""
+
+
+class Copying(Protocol):
+    """A driver that has to know more before it copies many at a time; the first copy finds out what is not known."""
+
+    @property
+    def copy_trials(self) -> Mapping[str, Callable[[ObjectInfo], bool]]:
+        """As ``Curious.trials``. A copy that one makes has the key of its object with ``probe.COPY`` behind."""
+
+    def learn_copies(self, found: Mapping[str, bool]) -> None:
+        """As ``Curious.learn``."""
+
+
 def find_out(storage: Storage, policy: RetryPolicy, made: list[str]) -> dict[str, bool]:
+    """What all trials but those of copies find. As :func:`make_all`."""
+    own: Mapping[str, DriverTrial] = getattr(innermost(storage), "trials", {})
+    found = make_all(storage, {**_TRIALS, **_by_driver(own)}, policy, made)
+    hit("probe.tried")
+    return found
+
+
+def find_out_copies(storage: Storage, policy: RetryPolicy, made: list[str]) -> dict[str, bool]:
+    """What the driver's trials of copies find. As :func:`make_all`."""
+    return make_all(storage, _by_driver(innermost(storage).copy_trials), policy, made)  # type: ignore[attr-defined]
+
+
+def make_all(storage: Storage, trials: Mapping[str, Trial], policy: RetryPolicy, made: list[str]) -> dict[str, bool]:
     """By the name of each trial, whether the store does what it is about; the keys of what was made, or may have been,
     are added to `made`. A trial whose outcome is unknown is made again by `policy`, under another key.
 
     Raises:
         WaBucketError: the store could not be asked (NotFound: no such bucket; NotAuthorised; TransientError).
     """
-    own: Mapping[str, Callable[[ObjectInfo], bool]] = getattr(innermost(storage), "trials", {})
-    trials = {**_TRIALS, **{name: _by_driver(trial) for name, trial in own.items()}}
 
     def make(trial: Trial) -> bool:
         return retry(
@@ -52,9 +87,7 @@ def find_out(storage: Storage, policy: RetryPolicy, made: list[str]) -> dict[str
 
     with Pool(len(trials), thread_name_prefix="wabucket-probe") as pool:
         flying = {name: pool.submit(partial(make, trial)) for name, trial in trials.items()}
-    found = {name: future.result() for name, future in flying.items()}
-    hit("probe.tried")
-    return found
+    return {name: future.result() for name, future in flying.items()}
 
 
 def remove(storage: Storage, keys: Iterable[str]) -> None:
@@ -66,8 +99,11 @@ def remove(storage: Storage, keys: Iterable[str]) -> None:
         _log.info("probe objects may be left behind in %s/%s: %s", storage.url, PREFIX, error)
 
 
-def _by_driver(trial: Callable[[ObjectInfo], bool]) -> Trial:
-    return lambda storage, there: trial(there)
+def _by_driver(trials: Mapping[str, DriverTrial]) -> dict[str, Trial]:
+    def made(trial: DriverTrial) -> Trial:
+        return lambda storage, there: trial(there)
+
+    return {name: made(trial) for name, trial in trials.items()}
 
 
 def _may_repeat(error: WaBucketError) -> bool:

@@ -27,6 +27,15 @@ class Vouching:
         """Whether it is known."""
         return self._heeds is not None
 
+    @property
+    def heeds(self) -> bool:
+        """Whether the store is known to vouch."""
+        return self._heeds is True
+
+    def know(self, heeds: bool) -> None:
+        """What was tried out before."""
+        self._heeds = heeds
+
     def mark(self, made: ObjectInfo) -> ObjectInfo:
         """A copy on the right condition: ``as_seen`` if the store is known to vouch for it."""
         return replace(made, as_seen=True) if self._heeds else made

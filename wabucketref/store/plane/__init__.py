@@ -60,7 +60,7 @@ class DataPlane(Upkeep):
             return self._copy(plan, progress, cancel)
         try:
             storage = self._storage(plan.bucket)
-            look_ahead(storage)
+            look_ahead(storage, copies=bool(plan.earlier))
             with Beside(lambda: look_past_damage(storage, plan.ref)) as there:
                 from wabucketref.store.sending.upload import upload  # the processor waits for the answers anyway
 

@@ -59,6 +59,11 @@ class Earlier:
         self._lock = threading.Lock()
         self._read: list[tuple[Layout, EntryIndex] | None] = []
 
+    def prepare(self) -> bool:
+        """Read what the first question needs; whether there is anything."""
+        self.may_have(0)
+        return any(self._read)
+
     def may_have(self, size: int) -> bool:
         """False when no file has this size; to know that costs less than a digest."""
         return any(index.may_have(size) for _, index in self._uploads(size))

@@ -4,10 +4,10 @@ Whatever cannot be reused is sent; nothing here makes an upload fail that would 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wabucketref.contracts.storage import ObjectInfo
+from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import (
     IntegrityError,
     NotAuthorised,
@@ -20,6 +20,7 @@ from wabucketref.errors import (
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import UploadPlan
+from wabucketref.store.drivers.probe import prove_copies
 from wabucketref.store.etags import tell_equal_bytes
 from wabucketref.store.pool import Crew
 from wabucketref.store.sending.digests import SourceDigests
@@ -29,6 +30,8 @@ from wabucketref.store.sending.guarded import SourceGone
 from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.writing import Room
 from wabucketref.store.source.tree import Found
+from wabucketref.store.wrappers.wrapper import unproven
+from wabucketref.threads import Beside
 
 _NO_COPY = (NotFound, PreconditionFailed, NotAuthorised, UsageError, TransientError, IntegrityError)
 """Why a copy may fail where sending may not. A claim that was lost is none of them."""
@@ -36,16 +39,32 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def reusing(room: Room, plan: UploadPlan, digests: SourceDigests, files: int, crew: Crew) -> Iterator["Reuse"]:
-    """What can be reused for `plan`, whose source has so many `files`."""
-    storage = room.guarded.storage
+def reusing(room: Room, plan: UploadPlan, digests: SourceDigests, earlier: Earlier, crew: Crew) -> Iterator["Reuse"]:
+    """What can be reused for `plan`."""
+    replaced = earlier.read(plan.ref, room.replaced) if room.replaced is not None else None
+    try:
+        yield Reuse(room, digests, earlier, replaced, crew)
+    finally:
+        if replaced is not None:
+            replaced.close()
+
+
+@contextmanager
+def looking_for_earlier(storage: Storage, plan: UploadPlan, files: int, crew: Crew) -> Iterator[Callable[[], Earlier]]:
+    """Earlier uploads of the artifact of `plan`, whose source has so many `files`; to be called for once they are
+    needed. Where there may be some, they are looked at until then, and so is how the store copies."""
     with Earlier(storage, plan.ref, plan.earlier, files, crew) as earlier:
-        replaced = earlier.read(plan.ref, room.replaced) if room.replaced is not None else None
-        try:
-            yield Reuse(room, digests, earlier, replaced, crew)
-        finally:
-            if replaced is not None:
-                replaced.close()
+        if not unproven(storage).server_side_copy or plan.earlier == ():
+            yield lambda: earlier
+            return
+
+        def prepared() -> Earlier:
+            if earlier.prepare():
+                prove_copies(storage)
+            return earlier
+
+        with Beside(prepared) as ahead:
+            yield ahead.result
 
 
 class Reuse:

@@ -15,7 +15,7 @@ from wabucketref.store.sending.committed import Moved
 from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender, Sends, Sent
 from wabucketref.store.sending.readback import digest_in_store
-from wabucketref.store.sending.reuse import Reuse, reusing
+from wabucketref.store.sending.reuse import Reuse, looking_for_earlier, reusing
 from wabucketref.store.sending.small import SmallFiles
 from wabucketref.store.sending.unfinished import Unfinished
 from wabucketref.store.sending.writing import Looked, Room, Writing
@@ -39,14 +39,18 @@ def upload(
 
     See :meth:`DataPlane.upload` for the errors.
     """
-    with Source(tree.root) as source, cache.of(tree.root, tree.files) as known:
+    with (
+        Source(tree.root) as source,
+        cache.of(tree.root, tree.files) as known,
+        looking_for_earlier(storage, plan, tree.files, crew) as earlier,
+    ):
         digests = SourceDigests(source, crew, known)
         writing = Writing(storage, plan, me, crew, Comparing(digests, tree, plan).same)
 
         def fill(room: Room, moved: Moved) -> Iterator[Entry]:
             here = FileSender(source, room.guarded, crew, memory)
             sender = sends(here) if sends else here
-            with reusing(room, plan, digests, tree.files, crew) as reuse:
+            with reusing(room, plan, digests, earlier(), crew) as reuse:
                 filling = _Filling(sender, digests, reuse, tree, crew, memory, room, moved)
                 many = sender is here and storage.capabilities.many
                 together = filling.together(source, here.failed) if many else None
