@@ -56,10 +56,13 @@ def test_a_store_that_refuses_a_wrong_crc32c_is_told_no_md5(net: MakeNet, checki
     assert one.download() == TREE
     assert len(bodies(one)) == 4
     assert sums(one) == {CRC32C}
-    trials = one.proxy.seen("PUT", "/.wabucket-probe/")
-    assert sorted(trial.status for trial in trials if trial.request.get(CRC32C)) == [200, 400]
+
+    def trials() -> list[int | None]:
+        return sorted(seen.status for seen in one.proxy.seen("PUT", "/.wabucket-probe/") if seen.request.get(CRC32C))
+
+    assert trials() == [200, 400]
     one.upload({**FILES, "other": LARGE}, "dataset/cats:two")
-    assert len(one.proxy.seen("PUT", "/.wabucket-probe/")) == len(trials), "it is kept what the store does"
+    assert trials() == [200, 400], "it is kept what the store does"
     assert sums(one) == {CRC32C}
 
 
