@@ -1,5 +1,6 @@
 """Who asks, as requests say it; signatures are compared with those of Azure's own SDK."""
 
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -96,11 +97,12 @@ def bearer(token: Token) -> str:
 
 
 def test_a_token_is_used_until_it_is_about_to_end() -> None:
-    credential = Credential(3600, 200, 3600)
+    credential = Credential(3600, 200, 0, 3600)
     token = token_of(credential)
-    assert [bearer(token), bearer(token)] == ["Bearer token-1"] * 2
-    token.renew(Answer(401, "Unauthorized", {}))
-    assert [bearer(token), bearer(token), bearer(token)] == ["Bearer token-2", "Bearer token-3", "Bearer token-3"]
+    for number in (1, 2):
+        assert [bearer(token), bearer(token)] == [f"Bearer token-{number}"] * 2
+        token.renew(Answer(401, "Unauthorized", {}))
+    assert [bearer(token), bearer(token)] == ["Bearer token-4"] * 2  # the third had ended when it came
 
 
 def test_the_service_says_of_which_tenant_it_wants_a_token() -> None:
@@ -142,3 +144,30 @@ def test_only_a_token_may_be_old() -> None:
         error = NativeClient(access, 1.0).refusal(call, refused)
         assert isinstance(error, NotAuthorised)
         assert error.expired is old
+
+
+def test_all_who_wait_for_a_token_that_cannot_be_had_are_told_at_once() -> None:
+    begun, many = threading.Event(), 8
+
+    class Slow(Credential):
+        def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+            begun.set()
+            time.sleep(0.1)
+            return super().get_token(*scopes, **options)
+
+    credential = Slow(*[ClientAuthenticationError("nobody is logged in")] * many)
+    token, told = token_of(credential), list[str]()
+
+    def ask() -> None:
+        with pytest.raises(NotAuthorised) as caught:
+            bearer(token)
+        told.append(str(caught.value))
+
+    threads = [threading.Thread(target=ask) for _ in range(many)]
+    for thread in threads:
+        thread.start()
+        begun.wait(5)
+    for thread in threads:
+        thread.join()
+    assert len(told) == many
+    assert len(credential.asked) < many

@@ -16,11 +16,14 @@ def mapped(request: AzureRequest, failures: Failures) -> Iterator[None]:
     try:
         yield
     except exceptions.AzureError as error:
-        raise _translated(error, request, failures) from error
+        raise translated(error, request, failures) from error
 
 
-def _translated(error: exceptions.AzureError, request: AzureRequest, failures: Failures) -> WaBucketError:
-    first = (str(error.message).splitlines() or [""])[0] or type(error).__name__
+def translated(error: Exception, request: AzureRequest, failures: Failures) -> WaBucketError:
+    """Our kind for an error of theirs, or of a search for credentials."""
+    if isinstance(error, WaBucketError):
+        return error
+    first = (str(error).splitlines() or [""])[0] or type(error).__name__
     message = redact(f"{request.what}: {first}", failures.secrets)
     if isinstance(error, exceptions.ClientAuthenticationError):
         hint = "set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or log in by `az login`"

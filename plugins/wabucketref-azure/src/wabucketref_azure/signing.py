@@ -2,9 +2,8 @@
 
 import base64
 import hmac
-import threading
 import time
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from wabucketref.errors import SettingsError
@@ -15,7 +14,7 @@ from wabucketref_azure.failures import AzureRequest, Failures
 
 _SCOPE: Final = "https://storage.azure.com/.default"
 _EARLY: Final = 300.0
-"""Seconds before its end at which a token is renewed."""
+"""Seconds before its end at which a token is renewed; of one that lives shorter, half of its life."""
 _SIGNED: Final = (
     "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
     "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range",
@@ -99,56 +98,51 @@ class Token:
     renews = True
 
     def __init__(self, access: Access, failures: Failures) -> None:
-        self._access = access
+        self._endpoint = access.endpoint
         self._failures = failures
+        self._tenant: str | None = None
         self._credential: PerProcess[Any] = PerProcess(access.credential)
-        self._found: PerProcess[_Found] = PerProcess(_Found)
+        self._held: PerProcess[_Held] = PerProcess(self._ask)
 
     def sign(self, call: Call, headers: dict[str, str]) -> str:
         headers["authorization"] = f"Bearer {self._token(call)}"
         return call.query
 
     def renew(self, answer: Answer) -> None:
-        """The service says of which tenant it wants a token."""
-        found = self._found.get()
-        with found.lock:
-            found.tenant = tenant_of(answer.headers.get("www-authenticate", "")) or found.tenant
-            found.ends = 0.0
+        """The service may say of which tenant it wants a token."""
+        self._tenant = tenant_of(answer.headers.get("www-authenticate", "")) or self._tenant
+        self._held.drop()
 
     def _token(self, call: Call) -> str:
-        found = self._found.get()
-        if time.time() < found.ends - _EARLY:
-            return found.token
-        with found.lock:
-            if time.time() >= found.ends - _EARLY:
-                self._ask(found, call)
-        return found.token
-
-    def _ask(self, found: "_Found", call: Call) -> None:
         request = call.asked
         assert isinstance(request, AzureRequest)
-        if not self._access.endpoint.startswith("https://"):
+        if not self._endpoint.startswith("https://"):
             raise SettingsError(
-                f"{request.what}: no token is sent to {self._access.endpoint}, which is not asked by TLS",
+                f"{request.what}: no token is sent to {self._endpoint}, which is not asked by TLS",
                 hint="write https://, or set AZURE_STORAGE_KEY",
             )
-        credential = self._credential.get()
-        from wabucketref_azure.foreign import mapped  # slow to import, as is what it maps
+        try:
+            held = self._held.get()
+            if time.time() >= held.renew_at:
+                self._held.renew(held)
+                held = self._held.get()
+        except Exception as error:
+            from wabucketref_azure.foreign import translated  # slow to import, as is what it translates
 
-        options = {"tenant_id": found.tenant} if found.tenant else {}
-        with mapped(request, self._failures):
-            token = credential.get_token(_SCOPE, **options)
-        found.token, found.ends = token.token, float(token.expires_on)
+            raise translated(error, request, self._failures) from error
+        return held.token
+
+    def _ask(self) -> "_Held":
+        options = {"tenant_id": self._tenant} if self._tenant else {}
+        found = self._credential.get().get_token(_SCOPE, **options)
+        now = time.time()
+        life = found.expires_on - now
+        return _Held(found.token, now + max(life - _EARLY, life / 2))
 
 
-class _Found:
-    """A token of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.token = ""
-        self.ends = 0.0
-        self.tenant: str | None = None
+class _Held(NamedTuple):
+    token: str
+    renew_at: float
 
 
 def tenant_of(challenge: str) -> str | None:
