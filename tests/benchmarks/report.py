@@ -40,7 +40,7 @@ Starting up is part of it, which at small scales is most of what `wabucket` need
 has it. Its unchanged upload is one under a new alias, whose objects are copied within the store; s5cmd and rclone
 look at the same place again, where there is nothing to do. The raw server takes conditions on copies as AWS does since
 October 2025, and a copy is a second name for the same bytes there, so that the requests are what is measured. It checks
-the CRC32C of bodies as AWS does, for those that send it: `wabucket`, which else would send MD5.
+the CRC32C of bodies as AWS does, where one is sent (`wabucket` does then, instead of MD5); at an MD5 it does not look.
 
 """
 USERS = """\

@@ -73,6 +73,7 @@ _AGAIN_CODES = frozenset(
         "RequestTimeout",
         "RequestTimeoutException",
         "BadDigest",
+        "InvalidDigest",
         "XAmzContentChecksumMismatch",
         "XAmzContentSHA256Mismatch",
         "IncompleteBody",
@@ -81,7 +82,7 @@ _AGAIN_CODES = frozenset(
 )
 """The request was certainly not carried out, so it may be sent again."""
 _EXPIRED = frozenset(code for code in _CODES if code.startswith(("Expired", "TokenRefresh")))
-_DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
+_DAMAGED = frozenset({"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
 _THROTTLED = frozenset(code for code in _AGAIN_CODES if "Thrott" in code or "Slow" in code or "Too" in code)
 
 
