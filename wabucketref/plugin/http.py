@@ -8,7 +8,8 @@ refusals mean, sends them: one by one, as a range that comes in pieces, or many 
 
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.store.drivers.http_errors import http_date
-from wabucketref.store.native.client import Answer, Call, Client
+from wabucketref.store.native.calls import Answer, Call
+from wabucketref.store.native.client import Client
 from wabucketref.store.native.factory import by_plane
 from wabucketref.store.native.failures import Asked
 from wabucketref.store.native.http import Unfit

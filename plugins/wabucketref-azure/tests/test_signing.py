@@ -101,7 +101,7 @@ def test_a_token_is_used_until_it_is_about_to_end() -> None:
     token = token_of(credential)
     for number in (1, 2):
         assert [bearer(token), bearer(token)] == [f"Bearer token-{number}"] * 2
-        token.renew(Answer(401, "Unauthorized", {}))
+        token.renew(Answer(ASKED, 401, "Unauthorized", {}))
     assert [bearer(token), bearer(token)] == ["Bearer token-4"] * 2  # the third had ended when it came
 
 
@@ -110,7 +110,7 @@ def test_the_service_says_of_which_tenant_it_wants_a_token() -> None:
     token = token_of(credential)
     bearer(token)
     challenge = "Bearer authorization_uri=https://login.microsoftonline.com/a-tenant/oauth2/authorize resource_id=x"
-    token.renew(Answer(401, "Unauthorized", {"www-authenticate": challenge}))
+    token.renew(Answer(ASKED, 401, "Unauthorized", {"www-authenticate": challenge}))
     bearer(token)
     assert credential.asked == [{}, {"tenant_id": "a-tenant"}]
     assert tenant_of('Bearer resource_id=x, authorization_uri="https://login/other/x"') == "other"
@@ -138,7 +138,7 @@ def test_a_token_goes_over_tls_only() -> None:
 
 
 def test_only_a_token_may_be_old() -> None:
-    refused = Answer(401, "Unauthorized", {"x-ms-error-code": "InvalidAuthenticationInfo"})
+    refused = Answer(ASKED, 401, "Unauthorized", {"x-ms-error-code": "InvalidAuthenticationInfo"})
     call = Call(ASKED, "GET", "/team/a")
     for access, old in ((Access("https://a"), True), (Access("https://a", sas="sig=x"), False)):
         error = NativeClient(access, 1.0).refusal(call, refused)

@@ -1,17 +1,18 @@
 """Requests to one server, for stores of which each request stands for itself: sent one by one, or many at a time."""
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from wabucketref.contracts.storage import Buffer, Sink
+from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
 from wabucketref.store.drivers.http_errors import proxy_login
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.intofile import IntoFile
+from wabucketref.store.native.calls import Answer, Call, is_good, read, told
 from wabucketref.store.native.failures import ERRORS, Asked, Failures
 from wabucketref.store.native.fan import Fan, Message, Refused
 from wabucketref.store.native.flight import Flight
@@ -23,42 +24,27 @@ from wabucketref.store.native.wire import Connection
 from wabucketref.version import __version__
 
 T = TypeVar("T")
-_ERROR: Final = 256 << 10
-"""Bytes of the body of a refusal that are read, at most."""
-_DOCUMENT: Final = 64 << 20
 _TRUST: Final = "check that the endpoint speaks TLS and its certificate is trusted"
+Reader: TypeAlias = Callable[[Connection, Head], Answer]
 _HAVE_BODIES: Final = frozenset({"POST", "PUT"})
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request before it is signed."""
+class _Line:
+    """What a process has: connections, and how often it has renewed its credentials."""
 
-    asked: Asked
-    """What is said of it when it fails."""
-    method: str
-    path: str
-    """From the server's root on, encoded."""
-    query: str = ""
-    """Encoded, without the question mark."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """By lower-case names."""
-    body: Buffer = b""
-    also: frozenset[int] = frozenset()
-    """Statuses that are answers, though none of success."""
-    limit: int = _DOCUMENT
-    """Bytes of the body of a good answer that are taken, at most; of a longer one none are."""
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.lock = threading.Lock()
+        self.renewed = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: a status of success or one of ``Call.also``."""
+class _Sent(NamedTuple, Generic[T]):
+    """What a request of many is called while it is under way."""
 
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    """By lower-case names."""
-    body: bytes = b""
+    one: T
+    call: Call | WaBucketError
+    renewed: int = 0
+    """How often credentials had been renewed when it was signed."""
 
 
 class Client:
@@ -74,7 +60,7 @@ class Client:
         self.url = url
         self._stall = stall
         self._failures = Failures(url, setting, trust)
-        self._pool = PerProcess(self._open)
+        self._line = PerProcess(self._open)
 
     def signed(self, call: Call) -> tuple[str, Mapping[str, str]]:
         """The query and the headers to send: those of `call`, and what says who asks.
@@ -106,7 +92,7 @@ class Client:
         Raises:
             WaBucketError: the answer is an error, or none came.
         """
-        return self._renewing(call, partial(_read, call))
+        return self._renewing(call, partial(read, call))
 
     def pour(self, call: Call, start: int, sink: Sink) -> int:
         """Hand the bytes from `start` on, for which the headers of `call` ask, to `sink` as they come; their number,
@@ -131,69 +117,76 @@ class Client:
                 yield one, call
                 continue
             try:
-                pool = self._ready(call.asked)
+                line = self._ready(call.asked)
             except WaBucketError as error:
                 yield one, error
                 return
-            with Fan(pool, width, check) as fan:
-                for (other, sent), came in fan.carry(self._messages(pool, chain(((one, call),), calls))):
+            with Fan(line.pool, width, check) as fan:
+                for sent, came in fan.carry(self._messages(line, chain(((one, call),), calls))):
                     try:
-                        answer = self._landed(sent, came)
+                        answer = self._landed(line, sent, came)
                     except WaBucketError as error:
-                        yield other, error
+                        yield sent.one, error
                     else:
-                        yield other, answer
+                        yield sent.one, answer
             return
 
     def close(self) -> None:
         """Give connections back; idempotent."""
-        self._pool.drop()
+        self._line.drop()
 
     def _messages(
-        self, pool: Pool, calls: Iterator[tuple[T, Call | WaBucketError]]
-    ) -> Iterator[Message[tuple[T, Call | WaBucketError]] | Refused[tuple[T, Call | WaBucketError]]]:
+        self, line: _Line, calls: Iterator[tuple[T, Call | WaBucketError]]
+    ) -> Iterator[Message[_Sent[T]] | Refused[_Sent[T]]]:
         for one, call in calls:
             if isinstance(call, WaBucketError):
-                yield Refused((one, call), call)
+                yield Refused(_Sent(one, call), call)
                 continue
+            sent = _Sent(one, call, line.renewed)
             try:
-                head = self._head(pool, call)
+                head = self._head(line.pool, call)
             except WaBucketError as error:
-                yield Refused((one, call), error)
+                yield Refused(sent, error)
             else:
-                yield Message((one, call), b"".join((head, call.body)), call.limit)
+                yield Message(sent, b"".join((head, call.body)), call.limit)
 
-    def _landed(self, call: Call | WaBucketError, came: Flight | Exception) -> Answer:
+    def _landed(self, line: _Line, sent: _Sent[T], came: Flight | Exception) -> Answer:
         """What came, or what comes of asking once more with new credentials."""
         if isinstance(came, WaBucketError):
             raise came
+        call = sent.call
         assert isinstance(call, Call)
         if isinstance(came, Exception):
             raise self._failures.of(came, call.asked) from came
         assert came.head is not None
-        answer = Answer(came.head.status, came.head.reason, came.head.headers, came.body or b"")
-        if _is_good(call, answer):
+        answer = told(call, came.head, came.body)
+        if is_good(call, answer.status):
             return answer
-        self._turn(call, answer)
-        return self._exchanged(call, partial(_read, call))
+        self._turn(line, call, answer, sent.renewed)
+        return self._last(line, call, partial(read, call))
 
-    def _renewing(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
-        answer = self._exchange(call, read)
-        if _is_good(call, answer):
+    def _renewing(self, call: Call, read: Reader) -> Answer:
+        line = self._ready(call.asked)
+        renewed = line.renewed
+        answer = self._exchange(line, call, read)
+        if is_good(call, answer.status):
             return answer
-        self._turn(call, answer)
-        return self._exchanged(call, read)
+        self._turn(line, call, answer, renewed)
+        return self._last(line, call, read)
 
-    def _turn(self, call: Call, answer: Answer) -> None:
+    def _turn(self, line: _Line, call: Call, answer: Answer, renewed: int) -> None:
         """Be ready to ask once more with new credentials; else raise what `answer` says."""
         refusal = self._refusal(call, answer)
         if not (isinstance(refusal, NotAuthorised) and refusal.expired):
             raise refusal
-        self.renew(answer)
+        with line.lock:
+            if line.renewed == renewed:  # nobody else did so meanwhile
+                self.renew(answer)
+                line.renewed += 1
 
-    def _exchanged(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
-        answer = self._exchange(call, read)
-        if not _is_good(call, answer):
+    def _last(self, line: _Line, call: Call, read: Reader) -> Answer:
+        answer = self._exchange(line, call, read)
+        if not is_good(call, answer.status):
             raise self._refusal(call, answer)
         return answer
 
@@ -202,11 +195,10 @@ class Client:
             return proxy_login(call.asked.what, self.url)
         return self.refusal(call, answer)
 
-    def _exchange(self, call: Call, read: Callable[[Connection, Head], Answer]) -> Answer:
-        pool = self._ready(call.asked)
-        head = self._head(pool, call)
+    def _exchange(self, line: _Line, call: Call, read: Reader) -> Answer:
+        head = self._head(line.pool, call)
         try:
-            return pool.exchange(head, call.body, read, bodiless=call.method == "HEAD")
+            return line.pool.exchange(head, call.body, read, bodiless=call.method == "HEAD")
         except WaBucketError:
             raise
         except ERRORS as error:
@@ -216,20 +208,21 @@ class Client:
         origin = pool.origin
         query, headers = self.signed(call)
         length = f"content-length: {len(call.body)}\r\n" if call.body or call.method in _HAVE_BODIES else ""
+        unpacked = "" if "accept-encoding" in headers else "accept-encoding: identity\r\n"
         return (
             f"{call.method} {origin.in_front}{call.path}{'?' if query else ''}{query} HTTP/1.1\r\n"
-            f"host: {origin.netloc}\r\n{fields(headers)}{length}accept-encoding: identity\r\n"
+            f"host: {origin.netloc}\r\n{fields(headers)}{length}{unpacked}"
             f"{origin.further}user-agent: wabucketref/{__version__}\r\n\r\n"
         ).encode()
 
-    def _ready(self, asked: Asked) -> Pool:
+    def _ready(self, asked: Asked) -> _Line:
         try:
-            return self._pool.get()
+            return self._line.get()
         except ValueError as error:
             raise self._failures.malformed(error, asked) from error
 
-    def _open(self) -> Pool:
-        return Pool(origin_of(self.url, Proxies()), partial(trust_of, None), self._stall)
+    def _open(self) -> _Line:
+        return _Line(Pool(origin_of(self.url, Proxies()), partial(trust_of, None), self._stall))
 
 
 class _Moved:
@@ -245,7 +238,7 @@ class _Moved:
     def read(self, connection: Connection, head: Head) -> Answer:
         self.began = head.status < 300 and self._is_range(head)
         if not self.began:
-            return _read(self._call, connection, head)
+            return read(self._call, connection, head)
         sink = self._sink
         if isinstance(sink, IntoFile) and can_splice(connection, head):
             begun = sink.at
@@ -255,7 +248,7 @@ class _Moved:
                 self.count = sink.at - begun
         else:
             connection.pour(head, guarded(self._take))
-        return Answer(head.status, head.reason, head.headers)
+        return told(self._call, head, b"")
 
     def _is_range(self, head: Head) -> bool:
         if (head.length or 0) > self._call.limit:
@@ -282,15 +275,3 @@ def _calls(todo: Iterator[T], call_for: Callable[[T], Call]) -> Iterator[tuple[T
         except WaBucketError as error:
             call = error
         yield one, call
-
-
-def _read(call: Call, connection: Connection, head: Head) -> Answer:
-    good = head.status < 300
-    body = b"" if call.method == "HEAD" else connection.body(head, call.limit if good else _ERROR)
-    if not good and call.body:
-        connection.lasting = False  # it need not have heard all, and may take the rest for a request
-    return Answer(head.status, head.reason, head.headers, body or b"")
-
-
-def _is_good(call: Call, answer: Answer) -> bool:
-    return 200 <= answer.status < 300 or answer.status in call.also

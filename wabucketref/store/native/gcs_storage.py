@@ -1,6 +1,6 @@
 """The bucket of the native plane on Google: ranges and many small objects go their own way."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -30,26 +30,7 @@ class NativeGcsStorage(Together, GcsStorage):
     def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
         if length <= 0:
             return 0
-        count, call = 0, self.ranged(key, start, length)
-
-        def take(piece: memoryview) -> None:
-            nonlocal count
-            if count + len(piece) > length:
-                raise self.other_range(key)
-            sink(piece)
-            count += len(piece)
-
-        began = False
-
-        def starts(status: int, headers: Mapping[str, str]) -> bool:
-            nonlocal began
-            began = self.is_range(status, headers, start)
-            return began
-
-        answer = self._native.pour(call, starts, take)
-        if answer.status != 416 and not began:
-            raise self.other_range(key)
-        return count
+        return self._native.pour(self.ranged(key, start, length), start, sink)
 
     def put_many(self, puts: Iterator[Put], width: int, check: Callable[[], None]) -> Iterator[Stored]:
         """Implements contracts.many.Many."""

@@ -109,7 +109,7 @@ class Blocks:
         """Name and size of the blocks that wait."""
         call = self._place.asked("GET", self._key, "blocklisttype=uncommitted&comp=blocklist", limit=_LIST_BYTES)
         try:
-            root = document(self._client.send(call).body, call)
+            root = document(self._client.send(call))
         except NoContainer:
             raise
         except NotFound:

@@ -111,9 +111,9 @@ class AzurePlace:
         query += "&include=uncommittedblobs" * uncommitted
         return Call(AzureRequest(self.what()), "GET", self._container, query, _VERSION)
 
-    def listed(self, page: bytes, call: Call) -> tuple[Iterable[ObjectInfo], str | None]:
+    def listed(self, page: Answer) -> tuple[Iterable[ObjectInfo], str | None]:
         """The objects on a page, and the marker of the next."""
-        root = document(page, call)
+        root = document(page)
         found = [self._listed(blob) for blob in root.iterfind("Blobs/Blob")]
         return found, root.findtext("NextMarker") or None
 
@@ -131,7 +131,7 @@ class AzurePlace:
         )
 
 
-def document(body: bytes, call: Call) -> "Element":
+def document(answer: Answer) -> "Element":
     """The document that an answer is.
 
     Raises:
@@ -140,11 +140,12 @@ def document(body: bytes, call: Call) -> "Element":
     from xml.etree.ElementTree import ParseError, fromstring
 
     try:
-        if b"<!DOCTYPE" in body:
+        if b"<!DOCTYPE" in answer.body:
             raise ValueError("a type of its own")
-        return fromstring(body)  # without a DOCTYPE it has no entities of its own
+        return fromstring(answer.body)  # without a DOCTYPE it has no entities of its own
     except (ParseError, ValueError) as error:
-        raise call.asked.failed(f"{call.asked.what}: what was answered is not the service's: {error}") from error
+        asked = answer.asked
+        raise asked.failed(f"{asked.what}: what was answered is not the service's: {error}") from error
 
 
 def info_of(key: str, answer: Answer, size: int | None = None) -> ObjectInfo:

@@ -41,7 +41,7 @@ class SdkClient:
                 body = b""
             else:
                 body = b"".join(self._pieces(response))
-            return Answer(response.status_code, str(response.reason), _lower(response.headers), body)
+            return Answer(call.asked, response.status_code, str(response.reason), _lower(response.headers), body)
 
     def pour(self, call: Call, start: int, sink: Sink) -> int:
         count = 0

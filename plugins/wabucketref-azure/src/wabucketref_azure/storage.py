@@ -137,7 +137,7 @@ class AzureStorage:
 
         def fetch(marker: str | None) -> tuple[Iterable[ObjectInfo], str | None]:
             call = self._place.page(start, marker, uncommitted=uncommitted)
-            return self._place.listed(self._client.send(call).body, call)
+            return self._place.listed(self._client.send(call))
 
         return PagedListing(fetch)
 

@@ -1,9 +1,12 @@
 """A store made of requests: against a server that does to each connection what a test wants."""
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,31 @@ def test_of_many_the_one_with_old_credentials_is_asked_again(open_at: Open) -> N
     came = dict(client.many(iter(range(5)), lambda number: get(), Width(1), lambda: None))
     assert sorted(came) == [0, 1, 2, 3, 4]
     assert all(isinstance(answer, Answer) and answer.body.isdigit() for answer in came.values())
+
+
+class Renewed(BaseHTTPRequestHandler):
+    """Takes the second credentials only."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        time.sleep(0.005)  # so that several are under way
+        self.send_response(200 if self.headers["Authorization"] == "key 2" else 401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def test_of_many_with_old_credentials_one_has_them_renewed() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Renewed) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with closing(Small(f"http://127.0.0.1:{server.server_port}", setting="SMALL_URL", stall=5.0)) as client:
+            came = dict(client.many(iter(range(30)), lambda number: get(), Width(8), lambda: None))
+            assert [type(answer) for answer in came.values()] == [Answer] * 30
+            assert client.number == 2
+        server.shutdown()
 
 
 @pytest.mark.parametrize("first", ["refused", "unsigned"])
@@ -198,7 +226,7 @@ def test_the_head_of_a_request(stage: Callable[[Play], Stage]) -> None:
     server = stage(lambda connection, number: None)
     client = Small(f"http://127.0.0.1:{server.port}", setting="SMALL_URL", stall=5.0)
     call = Call(Request(), "PUT", "/a%20b", "c=1", {"x-own": "2"}, b"body")
-    came = client._head(client._ready(call.asked), call).decode().split("\r\n")
+    came = client._head(client._ready(call.asked).pool, call).decode().split("\r\n")
     assert came[0] == "PUT /a%20b?c=1 HTTP/1.1"
     assert {"x-own: 2", "authorization: key 1", "content-length: 4", "accept-encoding: identity"} <= set(came)
     assert f"host: 127.0.0.1:{server.port}" in came
