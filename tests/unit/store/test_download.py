@@ -2,13 +2,14 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.unit.store.manystore import ManyMemory
 from tests.unit.store.support import (
     REF,
     SMALL,
@@ -23,6 +24,7 @@ from tests.unit.store.support import (
     upload_plan,
 )
 from wabucketref import failpoints
+from wabucketref.contracts.many import Content, Read
 from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.storage import Sink, Storage
 from wabucketref.contracts.transfer import Cancel
@@ -226,6 +228,42 @@ def test_an_interrupted_download_goes_on_where_it_stopped(storage: Storage, tmp_
     assert read_tree(tmp_path / "out") == FILES
     assert left_over(tmp_path) == []
     assert fetched.figures.files_reused == 2
+
+
+def test_of_an_interrupted_download_only_what_is_not_there_goes_on_many_at_a_time(tmp_path: Path) -> None:
+    """What is there, whole or not, is looked at file by file."""
+    files: dict[str, bytes | None] = {f"d/{n:02}": b"%02d" % n * 50 for n in range(40)}
+    many = ManyMemory(f"many-{tmp_path}")
+    send(many, upload_plan(make_tree(tmp_path / "src", files)))
+    stop_at("download.file_verified", 11)
+    with pytest.raises(Interrupted):
+        fetch(many, download_plan(tmp_path / "out"))
+    failpoints.install(None)
+    (left,) = left_over(tmp_path)
+    there = os.listdir(tmp_path / left / "d")
+    (tmp_path / left / "d" / there[0]).write_bytes(b"0")
+    together: list[str] = []
+    fetched = fetch(Asked(many, together), download_plan(tmp_path / "out"))
+    assert read_tree(tmp_path / "out") == files
+    assert sorted(together) == sorted(f"{LAYOUT.directory}/d/{n:02}" for n in range(40) if f"{n:02}" not in there)
+    assert len(there) == 11
+    assert fetched.figures.files_reused == 10
+
+
+class Asked(Wrapper):
+    """Notes what is read many at a time."""
+
+    def __init__(self, inner: Storage, together: list[str]) -> None:
+        super().__init__(inner)
+        self._together = together
+
+    def read_many(self, reads: Iterator[Read], width: int, check: Callable[[], None]) -> Iterator[Content]:
+        def noted() -> Iterator[Read]:
+            for read in reads:
+                self._together.append(read.key)
+                yield read
+
+        return super().read_many(noted(), width, check)
 
 
 PARTS = 64

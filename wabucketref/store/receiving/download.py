@@ -164,9 +164,9 @@ class _Download:
             self._check(beside)
             with self._there() as there:
                 fetcher = self._fetcher(beside)
-                bring = Bringer(there, beside.tree, fetcher, self._files, self._crew)
+                bring = Bringer(there, beside.tree, fetcher, self._files, self._crew, fresh=beside.fresh)
                 large = self._chosen.largest(self._crew.limits.multipart_threshold)
-                together = self._together(fetcher, bring, fresh=beside.fresh)
+                together = self._together(fetcher, bring)
                 for outcome, size in self._crew.in_order(bring, self._chosen, large, together=together):
                     moved[outcome][0] += 1
                     moved[outcome][1] += size
@@ -177,10 +177,9 @@ class _Download:
         hit("download.done")
         return TransferFigures(received, reused, files, kept, time.monotonic() - started)
 
-    def _together(self, fetcher: Fetching, bring: "Bringer", *, fresh: bool) -> Together[Entry, "Brought"] | None:
-        """What fetches many small files at a time into a staging directory that is `fresh`; where earlier tries left
-        some, or other downloads did, each is looked for."""
-        if not fresh or self._files.keeps_content or not isinstance(fetcher, Fetcher):
+    def _together(self, fetcher: Fetching, bring: "Bringer") -> Together[Entry, "Brought"] | None:
+        """What fetches many small files at a time; where other downloads left some, each is looked for there."""
+        if self._files.keeps_content or not isinstance(fetcher, Fetcher):
             return None
         if not fetcher.origin.storage.capabilities.many:
             return None
@@ -237,18 +236,27 @@ class Bringer:
     """Sees to it that one file is either in the destination already or whole in the staging directory."""
 
     def __init__(
-        self, there: SafeTree | None, staged: SafeTree, fetcher: Fetching, files: LocalFiles, crew: Crew
+        self,
+        there: SafeTree | None,
+        staged: SafeTree,
+        fetcher: Fetching,
+        files: LocalFiles,
+        crew: Crew,
+        *,
+        fresh: bool = False,
     ) -> None:
-        """`there`: the destination, None when there is none yet."""
+        """`there`: the destination, None when there is none yet. `fresh`: no earlier try left anything in `staged`."""
         self._there = there
+        self._fresh = fresh
         self._staged = staged
         self._fetcher = fetcher
         self._files = files
         self._crew = crew
 
     def is_new(self, entry: Entry) -> bool:
-        """Whether the destination has no such file."""
-        return self._there is None or self._there.look(entry.path) is None
+        """Whether neither the destination nor an earlier try has anything of the file."""
+        here = self._there is not None and self._there.look(entry.path) is not None
+        return not here and (self._fresh or self._staged.look(entry.path) is None)
 
     def fetched(self, entry: Entry) -> Brought:
         """What is to be done once a file was fetched, and what happened to it."""
