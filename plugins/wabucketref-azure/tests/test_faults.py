@@ -9,6 +9,7 @@ import pytest
 from azurite_server import Azurite
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import (
+    AlreadyExists,
     NotFound,
     OutcomeUnknown,
     PreconditionFailed,
@@ -119,7 +120,11 @@ def test_many_that_fail_fail_alone(broken: Broken) -> None:
 def test_a_copy_of_what_has_changed_is_refused(broken: Broken) -> None:
     store, _ = broken("copies")
     seen = store.put("a", b"first")
-    assert store.copy("a", "b", if_absent=True, seen=seen).size == 5
+    made = store.copy("a", "b", if_absent=True, seen=seen)
+    assert made.as_seen
+    assert made == store.head("b")
+    with pytest.raises(AlreadyExists):
+        store.copy("a", "b", if_absent=True, seen=seen)
     store.put("a", b"second")
     with pytest.raises(PreconditionFailed):
         store.copy("a", "c", if_absent=True, seen=seen)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from wabucketref.errors import IntegrityError, NotFound, PreconditionFailed, TransientError, UsageError
 from wabucketref.plugin import (
@@ -160,11 +161,13 @@ class AzureStorage:
         return self._place.asked("PUT", key, headers=headers, creating=if_absent)
 
     def copied(self, key: str, seen: ObjectInfo | None, answer: Answer) -> ObjectInfo:
-        """What :meth:`copy` returns of an answer, once the copy has ended; or raises."""
-        status, end = answer.headers.get("x-ms-copy-status"), time.monotonic() + _COPY_SECONDS
-        if status == "success" and seen is not None and seen.etag:
-            return info_of(key, answer, seen.size)
-        found = self._found(key)
+        """What :meth:`copy` returns of an answer, once the copy has ended; or raises. Until then the service heeds the
+        condition on the source."""
+        sure = seen is not None and seen.etag is not None
+        if sure and answer.headers.get("x-ms-copy-status") == "success":
+            assert seen is not None
+            return replace(info_of(key, answer, seen.size), as_seen=True)
+        end, found = time.monotonic() + _COPY_SECONDS, self._found(key)
         while found.headers.get("x-ms-copy-status") == "pending":
             if time.monotonic() > end:
                 raise TransientError(f"{self._place.what(key)}: the copy takes over an hour", hint="look again later")
@@ -173,7 +176,7 @@ class AzureStorage:
         status = found.headers.get("x-ms-copy-status")
         if status != "success":
             raise TransientError(f"{self._place.what(key)}: the copy ended as {status}", hint="try again")
-        return info_of(key, found)
+        return replace(info_of(key, found), as_seen=sure)
 
     def _found(self, key: str) -> Answer:
         return self._client.send(self._place.asked("HEAD", key))
