@@ -57,7 +57,7 @@ def test_without_knowing_the_network_it_takes_one_look() -> None:
 def test_on_a_loopback_a_few_are_enough() -> None:
     near = Network(112, cost=150e-6, latency=250e-6)
     near.width.expect(250e-6)
-    assert max(near.run(3000)) <= 5
+    assert max(near.run(3000)) <= FIRST
     assert near.used > 0.9 * near.now, "and the processor does not wait"
 
 
