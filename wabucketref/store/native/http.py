@@ -130,15 +130,15 @@ class Pool:
         Raises OSError (Unreached: nothing was sent), Stalled, NotHttp, and what `read` raises.
         """
         connection = self.take()
+        begun = time.monotonic()  # once it is sent this thread may have to wait for its turn: too short a time harms
         try:
             try:
                 connection.send(head, body)
             except OSError as error:
                 answer = _early(connection, error)
             else:
-                sent = time.monotonic()
                 answer = connection.receive(bodiless=bodiless)
-                self._note_latency(time.monotonic() - sent)
+                self._note_latency(time.monotonic() - begun)
             result = read(connection, answer)
         except BaseException:
             connection.close()

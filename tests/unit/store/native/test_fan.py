@@ -93,11 +93,19 @@ def test_no_more_connections_than_a_slow_server_has_use_for(stage: Callable[[Pla
     assert server.connections <= 40
 
 
-def test_each_exchange_tells_how_long_the_way_is(stage: Callable[[Play], Stage]) -> None:
+def test_each_exchange_tells_how_long_the_way_is(
+    stage: Callable[[Play], Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def from_afar(connection: socket.socket, number: int) -> None:
         time.sleep(0.1 if number == 0 else 0.02)
         say(connection, number)
 
+    def send(connection: Connection, head: bytes, body: bytes) -> None:
+        sent(connection, head, body)
+        time.sleep(0.03)  # as where other threads have the processor just then
+
+    sent = Connection.send
+    monkeypatch.setattr(Connection, "send", send)
     pool = pool_at(stage(from_afar).port)
     for _ in range(2):
         pool.exchange(b"GET / HTTP/1.1\r\n\r\n", b"", lambda connection, head: connection.body(head, 99))
