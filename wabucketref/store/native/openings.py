@@ -13,8 +13,8 @@ from wabucketref.store.native.http import Pool
 from wabucketref.store.native.wire import Connection
 from wabucketref.threads import start
 
-_AT_ONCE: Final = 32
-"""Threads, at most: each waits for a few round trips."""
+_AT_ONCE: Final = 64
+"""Threads, at most: each waits for a few round trips, three with TLS."""
 
 
 class Openings:
