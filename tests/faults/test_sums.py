@@ -169,6 +169,19 @@ def test_a_store_that_takes_no_uploads_with_crc32c_gets_their_parts_with_md5(
         assert proves(store), "single bodies are another matter"
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_store_that_goes_wrong_with_the_crc32c_of_parts_gets_the_file_with_md5(
+    net: MakeNet, checking_s3: Server, method: str
+) -> None:
+    """At a part, or at the end."""
+    one = net(checking_s3, Rule(Status(400, "InvalidRequest"), method, query="uploadId"))
+    one.upload({"large": LARGE})
+    begun = one.proxy.seen("POST", query="uploads")
+    assert [seen.request.get("x-amz-checksum-algorithm") for seen in begun] == ["CRC32C", None]
+    assert len(one.proxy.seen("DELETE", query="uploadId")) == 1
+    assert one.download() == {"large": LARGE}
+
+
 def test_an_upload_goes_on_as_it_was_begun(checking_s3: Server, plane: str) -> None:
     """Whatever the process that goes on thinks of the store; more parts than fit on a page of a listing."""
     bucket, page = checking_s3.make_bucket(), 1000
@@ -253,18 +266,20 @@ def test_over_plain_http_to_another_machine_bodies_are_bound_by_md5(endpoint: st
 
 
 ANSWERS = {
-    "500": (Status(500, "InternalError"), False),
-    "another reason": (Status(400, "InvalidArgument"), False),
-    "the same by another name": (Status(400, "InvalidDigest"), True),
-    "none": (Reset(), None),
+    "500": (Status(500, "InternalError"), "@3+", False),
+    "another reason": (Status(400, "InvalidArgument"), "@3+", False),
+    "the same by another name": (Status(400, "InvalidDigest"), "@3+", True),
+    "nothing": (Reset(), "@3+", False),
+    "nothing once": (Reset(), "@3", True),
+    "not now": (Status(503, "SlowDown"), "@3", None),
 }
+"""And whether it is taken for one that checks; None: asked again."""
 
 
 @pytest.mark.parametrize("what", ANSWERS)
 def test_what_a_store_may_say_of_a_wrong_crc32c(flaky: Flaky, checking_s3: Server, plane: str, what: str) -> None:
-    """Only that the bytes are damaged counts as a proof. After a connection that fails it is asked again."""
-    answer, proven = ANSWERS[what]
-    _, seen = flaky(checking_s3, Rule(answer, "PUT", "trial", on="@3"))
+    answer, on, proven = ANSWERS[what]
+    _, seen = flaky(checking_s3, Rule(answer, "PUT", "trial", on=on))
     with closing(opened(seen, plane)) as store:
         if proven is None:
             with pytest.raises(TransientError):

@@ -11,7 +11,6 @@ from typing import Any, Final
 from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import (
     NotFound,
-    OutcomeUnknown,
     SettingsError,
     TransientError,
     Unsupported,
@@ -118,24 +117,30 @@ def refuses_wrong(put: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> bool
     stores one, each time in the same place, and gives the answer.
 
     Raises:
-        TransientError: it could not be asked; but what a store says of a wrong one, 500 for instance, is its answer.
+        TransientError: it could not be asked. But if it says anything else to a wrong one, 500 for instance, or twice
+            nothing at all, that is an answer, too.
     """
     if not crc32c.available():
         return False
     value = crc32c.crc32c(_TRIAL)
     right, wrong = crc32c.encoded(value), crc32c.encoded(value ^ 1)
     try:
-        if put({"Body": _TRIAL, CRC32C: right}).get(CRC32C) != right:
-            return False
-        put({"Body": _TRIAL, CRC32C: wrong})
+        said = put({"Body": _TRIAL, CRC32C: right}).get(CRC32C)
+        return said == right and _is_refused(lambda: put({"Body": _TRIAL, CRC32C: wrong}))
     except SettingsError:
         raise  # another region, say: that tells nothing of the store
     except (Unsupported, UsageError):
         return False
+
+
+def _is_refused(put: Callable[[], object], *, again: bool = True) -> bool:
+    """Whether a body is, as one that arrived damaged. `again`: ask once more when nothing is answered."""
+    try:
+        put()
     except TransientError as error:
-        if not (error.damaged or isinstance(error, OutcomeUnknown)) or error.unanswered:
+        if error.throttled:
             raise
-        return error.damaged
+        return _is_refused(put, again=False) if error.unanswered and again else error.damaged
     return False
 
 

@@ -86,8 +86,12 @@ class S3Uploads(S3Objects):
             if answer.get(_ALGORITHM) == "CRC32C":
                 return Open(upload_id, summed=True)
             self.drop_upload(key, upload_id)  # nobody knows what it would want of its parts
-        checksums.sums_uploads = False
+        self.sum_no_uploads()
         return Open(self.start_upload(key))
+
+    def sum_no_uploads(self) -> None:
+        """Begin uploads without CRC32C from now on."""
+        self._checksums.sums_uploads = False
 
     def start_upload(self, key: str) -> str:
         """Begin a multipart upload, without any checksum of its own; its id."""
@@ -238,13 +242,16 @@ class S3Multipart:
 
     @contextmanager
     def _goes_on(self) -> Generator[None]:
-        """An upload that another process began, maybe of another release, may want what this one does not know."""
+        """An upload that another process began, maybe of another release, may want what this one does not know; and a
+        store that checks CRC32C of objects may go wrong with that of parts."""
         try:
             yield
         except SettingsError:
             raise
         except UsageError as error:
-            if not self._upload.resumed:
+            if self._upload.summed:
+                self._storage.sum_no_uploads()
+            elif not self._upload.resumed:
                 raise
             raise NotFound(f"the upload of {self._key!r} does not go on: {error}", hint="start it over") from error
 

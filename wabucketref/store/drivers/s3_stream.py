@@ -6,7 +6,7 @@ from wabucketref.contracts.storage import MAX_PARTS, ObjectInfo
 from wabucketref.errors import UsageError
 from wabucketref.store.drivers.chunks import blocks
 from wabucketref.store.drivers.parts import send_parts
-from wabucketref.store.drivers.s3_multipart import S3Multipart, S3Uploads
+from wabucketref.store.drivers.s3_multipart import Open, S3Multipart, S3Uploads
 
 PART_BYTES = 8 << 20
 MAX_PART_BYTES = 5 << 30
@@ -25,10 +25,11 @@ def part_bytes(size: int) -> int:
 
 
 def put_stream(objects: S3Uploads, key: str, chunks: Iterator[bytes], size: int, *, if_absent: bool) -> ObjectInfo:
-    """As ``Storage.put_stream``; holds a handful of parts in memory."""
+    """As ``Storage.put_stream``; holds a handful of parts in memory. Without CRC32C, with which an upload may have to
+    start over: chunks are read once."""
     what = f"bucket {objects.url}, object {key!r}"
     part = part_bytes(size)
     if size <= part:
         return objects.put(key, b"".join(blocks(chunks, part, size, what)), if_absent=if_absent)
-    upload = S3Multipart(objects, key, objects.begin_upload(key), if_absent=if_absent)
+    upload = S3Multipart(objects, key, Open(objects.start_upload(key)), if_absent=if_absent)
     return send_parts(upload, blocks(chunks, part, size, what), what)
