@@ -123,12 +123,7 @@ class Client:
                 return
             with Fan(line.pool, width, check) as fan:
                 for sent, came in fan.carry(self._messages(line, chain(((one, call),), calls))):
-                    try:
-                        answer = self._landed(line, sent, came)
-                    except WaBucketError as error:
-                        yield sent.one, error
-                    else:
-                        yield sent.one, answer
+                    yield sent.one, self._landed(line, sent, came)
             return
 
     def close(self) -> None:
@@ -150,20 +145,25 @@ class Client:
             else:
                 yield Message(sent, b"".join((head, call.body)), call.limit)
 
-    def _landed(self, line: _Line, sent: _Sent[T], came: Flight | Exception) -> Answer:
+    def _landed(self, line: _Line, sent: _Sent[T], came: Flight | Exception) -> Answer | WaBucketError:
         """What came, or what comes of asking once more with new credentials."""
         if isinstance(came, WaBucketError):
-            raise came
+            return came
         call = sent.call
         assert isinstance(call, Call)
         if isinstance(came, Exception):
-            raise self._failures.of(came, call.asked) from came
+            lost = self._failures.of(came, call.asked)
+            lost.__cause__ = came
+            return lost
         assert came.head is not None
         answer = told(call, came.head, came.body)
         if is_good(call, answer.status):
             return answer
-        self._turn(line, call, answer, sent.renewed)
-        return self._last(line, call, partial(read, call))
+        try:
+            self._turn(line, call, answer, sent.renewed)
+            return self._last(line, call, partial(read, call))
+        except WaBucketError as error:
+            return error
 
     def _renewing(self, call: Call, read: Reader) -> Answer:
         line = self._ready(call.asked)
@@ -177,8 +177,11 @@ class Client:
     def _turn(self, line: _Line, call: Call, answer: Answer, renewed: int) -> None:
         """Be ready to ask once more with new credentials; else raise what `answer` says."""
         refusal = self._refusal(call, answer)
-        if not (isinstance(refusal, NotAuthorised) and refusal.expired):
-            raise refusal
+        try:
+            if not (isinstance(refusal, NotAuthorised) and refusal.expired):
+                raise refusal
+        finally:
+            del refusal  # it would hold this frame, which holds it, and with both the connections
         with line.lock:
             if line.renewed == renewed:  # nobody else did so meanwhile
                 self.renew(answer)
@@ -269,9 +272,9 @@ class _Moved:
 
 def _calls(todo: Iterator[T], call_for: Callable[[T], Call]) -> Iterator[tuple[T, Call | WaBucketError]]:
     for one in todo:
-        call: Call | WaBucketError
         try:
             call = call_for(one)
         except WaBucketError as error:
-            call = error
-        yield one, call
+            yield one, error
+        else:
+            yield one, call

@@ -1,8 +1,10 @@
 """A store made of requests: against a server that does to each connection what a test wants."""
 
+import gc
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -231,3 +233,29 @@ def test_the_head_of_a_request(stage: Callable[[Play], Stage]) -> None:
     assert {"x-own: 2", "authorization: key 1", "content-length: 4", "accept-encoding: identity"} <= set(came)
     assert f"host: 127.0.0.1:{server.port}" in came
     client.close()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_a_refusal_leaves_behind_holds_no_connection(open_at: Open, many: bool) -> None:
+    """Without waiting for the collector, which closes nothing in order."""
+
+    def call_for(number: int) -> Call:
+        if number == 1:
+            raise UsageError("not this one")
+        return get(headers={"unsigned": "1"} if number == 2 else {})
+
+    client = open_at(lambda number: text(b"no", status="404 Not Found"))
+    gc.disable()
+    try:
+        line = weakref.ref(client._ready(Request()))
+        if many:
+            for _, answer in client.many(iter(range(4)), call_for, Width(1), lambda: None):
+                assert isinstance(answer, WaBucketError)
+            del answer
+        else:
+            with pytest.raises(NotFound):
+                client.send(get())
+        client.close()
+        assert line() is None
+    finally:
+        gc.enable()
