@@ -1,6 +1,7 @@
 """Finding out what a store does with conditions."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import Conflict, NotAuthorised, OutcomeUnknown, TransientError, Unsupported, UsageError
 from wabucketref.retry import RetryPolicy
+from wabucketref.store.drivers import probe
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.drivers.probe import ProbeCache, Probed, look_ahead, probe_conditional, settle
@@ -199,6 +201,24 @@ def test_what_is_begun_ahead_is_waited_for_when_it_is_needed(memory: MemoryStora
     puts = [call for call in faulty.calls if call.method == "put"]
     assert len(puts) == 2 + 3 + 2, "once"
     assert list(memory.list("")) == [], "nothing is left once it is closed"
+
+
+def test_a_store_that_stops_answering_does_not_hold_up_the_end(
+    memory: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PATIENCE", 0.05)
+    ended = threading.Event()
+
+    def hang(call: Call) -> None:
+        ended.wait(20)
+
+    probed = Probed(Faulty(memory, [Fault("delete", nth=2, action=hang)]), None, "here")
+    probed.begin()
+    assert probed.capabilities.create_if_absent
+    began = time.monotonic()
+    probed.close()
+    assert time.monotonic() - began < 10
+    ended.set()
 
 
 def test_what_failed_ahead_is_told_to_who_asks_and_tried_anew(memory: MemoryStorage) -> None:

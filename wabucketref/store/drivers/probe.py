@@ -24,6 +24,8 @@ from wabucketref.store.wrappers.wrapper import Wrapper, innermost
 from wabucketref.threads import start
 
 MAX_AGE: Final = 30 * 86400.0
+PATIENCE: Final = 2.0
+"""Seconds that closing waits for trial objects to be removed: a store that is silent shall not hold up the end."""
 Found: TypeAlias = Mapping[str, bool]
 """By the name of a trial, whether the store does what it is about."""
 COPY: Final = "-copy"
@@ -163,8 +165,9 @@ class Probed(Declared):
         self._remove([*made, *(key + COPY for key in made)])  # nobody waits for that
 
     def close(self) -> None:
+        until = time.monotonic() + PATIENCE
         while self._ahead:
-            self._ahead.pop().join()
+            self._ahead.pop().join(max(0.0, until - time.monotonic()))
         super().close()
 
     def _beside(self, work: Callable[[], None]) -> None:

@@ -33,12 +33,16 @@ class Original(NamedTuple):
     """A file that is in the bucket already."""
 
     entry: Entry
-    key: str
+    seen: ObjectInfo
+    """As its manifest has it."""
+
+    @classmethod
+    def of(cls, entry: Entry, key: str) -> "Original":
+        return cls(entry, ObjectInfo(key, entry.size, entry.etag, entry.version))
 
     @property
-    def seen(self) -> ObjectInfo:
-        """As its manifest has it."""
-        return ObjectInfo(self.key, self.entry.size, self.entry.etag, self.entry.version)
+    def key(self) -> str:
+        return self.seen.key
 
 
 class Earlier:
@@ -73,7 +77,7 @@ class Earlier:
         for layout, index in self._uploads(size):
             entry = index.with_digest(digest)
             if entry is not None and entry.size == size:
-                return Original(entry, layout.file(entry.path))
+                return Original.of(entry, layout.file(entry.path))
         return None
 
     def close(self) -> None:

@@ -133,7 +133,7 @@ class Reuse:
             return None
         moved = self._replaced.with_digest(digest) if self._replaced is not None else None
         if moved is not None and moved.size == found.size:
-            return Original(moved, self._file(moved.path))
+            return Original.of(moved, self._file(moved.path))
         return self._earlier.find(found.size, digest)
 
     def _might_be_there(self, size: int) -> bool:
