@@ -43,6 +43,8 @@ class Climb:
         self._since, self._busy_since = clock(), busy()
         self._before: tuple[float, int] | None = None
         """The rate before the last step up, and how many were wanted."""
+        self._doubted = False
+        """Whether that step was seen to bring too little, once."""
         self._rest = 0
 
     def moved(self, size: int) -> None:
@@ -56,12 +58,15 @@ class Climb:
 
     def _look(self, seconds: float) -> None:
         rate, share = self._moved / seconds, (self._busy() - self._busy_since) / seconds
-        if self._before is not None and self._is_taken_back(rate, *self._before):
-            self._before = None
+        enough = self._enough(rate, *self._before) if self._before is not None else None
+        if enough is not None and not self._doubted:
+            self._doubted = True  # what a new connection carries comes late: the next look counts
+        elif enough is not None:
+            self.wanted, self._rest, self._before = enough, _AGAIN, None
         elif self._rest:
             self._rest -= 1
         elif share < _BUSY and self.wanted < self._most:
-            self._before = rate, self.wanted
+            self._before, self._doubted = (rate, self.wanted), False
             times = min(self._steepest, _BUSY / share) if share > 0 else self._steepest
             self.wanted = min(self._most, max(self.wanted + 1, int(self.wanted * times)))
         else:
@@ -69,12 +74,10 @@ class Climb:
         self._moved, self._files = 0.0, 0
         self._since, self._busy_since = self._clock(), self._busy()
 
-    def _is_taken_back(self, rate: float, before: float, wanted: int) -> bool:
-        """Whether the step from `wanted`, when the rate was `before`, brought too little: then as many stay as it
-        brought. Another program may keep the processor from us, and that looks like a network that is waited for."""
+    def _enough(self, rate: float, before: float, wanted: int) -> int | None:
+        """How many do where the step from `wanted`, when the rate was `before`, brought too little; None where it did
+        not. Another program may keep the processor from us, and that looks like a network that is waited for."""
         gain = rate / before
         if gain >= _GAIN and wanted * gain >= self.wanted / 2:
-            return False
-        self.wanted = wanted if gain < _GAIN else min(self.wanted, int(wanted * gain + 0.5))
-        self._rest = _AGAIN
-        return True
+            return None
+        return wanted if gain < _GAIN else min(self.wanted, int(wanted * gain + 0.5))

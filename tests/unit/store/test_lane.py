@@ -212,6 +212,32 @@ def test_a_link_of_long_ways_is_filled_at_once() -> None:
     assert link.now < 0.15
 
 
+class Handshakes(Link):
+    """What goes over a new connection comes so many seconds late."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(useful=2, busy=0.05)
+        self._seconds = seconds
+        self._opening = list[tuple[float, int]]()
+
+    def run(self, items: int) -> int:
+        for _ in range(items):
+            if self.climb.wanted > max([self.useful, *(width for _, width in self._opening)]):
+                self._opening.append((self.now + self._seconds, self.climb.wanted))
+            while self._opening and self._opening[0][0] <= self.now:
+                self.useful = self._opening.pop(0)[1]
+            super().run(1)
+        return self.climb.wanted
+
+
+@pytest.mark.parametrize("handshake", [0.0, 0.03, 0.06])
+def test_connections_that_are_slow_to_come_are_no_step_that_brings_nothing(handshake: float) -> None:
+    link = Handshakes(handshake)
+    while link.climb.wanted < 128:
+        link.run(1)
+        assert link.now < 1
+
+
 def test_no_more_than_the_processor_feeds() -> None:
     assert Link(useful=1000, busy=1.0).run(5000) == FIRST
 
