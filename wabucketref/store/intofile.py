@@ -1,6 +1,7 @@
 """A sink that is a place in an open file, where a store can have the kernel put the bytes."""
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -16,21 +17,31 @@ _PIECE: Final = 256 << 10
 class IntoFile:
     """Takes pieces, as any sink does, and writes them one behind the other; or is told of what was written for it."""
 
-    __slots__ = ("_moved", "_what", "at", "descriptor")
+    __slots__ = ("_moved", "_what", "at", "descriptor", "turn")
 
-    def __init__(self, descriptor: int, at: int, moved: Callable[[int], object], what: str) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        at: int,
+        moved: Callable[[int], object],
+        what: str,
+        turn: "threading.Lock | None" = None,
+    ) -> None:
         """From `at` on. `moved` is told of the bytes of each piece, and what it raises comes through; `what`: what is
-        done here, for the message."""
+        done here, for the message. `turn`: shared by all that write to the file at the same time."""
         self.descriptor = descriptor
         self.at = at
         """Where the next byte goes."""
+        self.turn = turn or threading.Lock()
+        """Held by who writes. The kernel lets one at a time write to a file, and whoever waits there spins."""
         self._moved = moved
         self._what = what
 
     def __call__(self, piece: memoryview) -> None:
         """Raises WaBucketError."""
         try:
-            write_at(self.descriptor, piece, self.at)
+            with self.turn:
+                write_at(self.descriptor, piece, self.at)
         except OSError as error:
             raise self.failed(error) from error
         self._advance(len(piece))

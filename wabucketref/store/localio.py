@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import shutil
+from functools import cache
 from types import TracebackType
 from typing import Final
 
@@ -53,13 +54,19 @@ class local:  # used as a word of the language, like contextlib.suppress
             raise local_error(error, self._what) from error
 
 
+@cache
+def _library() -> ctypes.CDLL:
+    """The C library: to look for it takes longer than most calls of it."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def sync_file_system(descriptor: int) -> None:
     """Make all that was written to the disk of the open file survive power loss: once, however many files.
 
     Raises:
         OSError: something written since the descriptor was opened, or since the call before, is lost.
     """
-    library = ctypes.CDLL(None, use_errno=True)
+    library = _library()
     if not hasattr(library, "syncfs"):
         os.sync()  # not Linux: all disks at once
     elif library.syncfs(descriptor) != 0:
@@ -72,7 +79,7 @@ def begin_writing(descriptor: int, start: int, size: int) -> None:
 
     Promises nothing and tells of no error; the sync does.
     """
-    library = ctypes.CDLL(None)
+    library = _library()
     if hasattr(library, "sync_file_range"):
         library.sync_file_range(descriptor, ctypes.c_int64(start), ctypes.c_int64(size), _BEGIN)
 
@@ -110,7 +117,7 @@ def preallocate(descriptor: int, size: int) -> None:
     Raises:
         OSError: there is no room.
     """
-    library = ctypes.CDLL(None, use_errno=True)
+    library = _library()
     if not hasattr(library, "fallocate"):
         return
     length = ctypes.c_int64(size)

@@ -46,7 +46,8 @@ def splice(connection: Connection, head: Head, file: IntoFile) -> None:
 def _drain(outlet: int, file: IntoFile, count: int) -> None:
     while count:
         try:
-            moved = os.splice(outlet, file.descriptor, count, offset_dst=file.at)
+            with file.turn:
+                moved = os.splice(outlet, file.descriptor, count, offset_dst=file.at)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise file.failed(error) from error

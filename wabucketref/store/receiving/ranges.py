@@ -5,6 +5,7 @@ cache, which costs the same copy as keeping it in memory would.
 """
 
 import os
+import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
@@ -47,6 +48,7 @@ class Ranges:
         self._digest = digest
         self._flying: deque[_Flight] = deque()
         self._ahead = 0
+        self._turn = threading.Lock()
 
     def run(self) -> int:
         """Fetch what is missing; returns the length that the file has then.
@@ -128,7 +130,7 @@ class Ranges:
             check()
 
         check()
-        into = IntoFile(self._descriptor, start, moved, f"write {self._entry.path!r}")
+        into = IntoFile(self._descriptor, start, moved, f"write {self._entry.path!r}", self._turn)
         count = self._storage.read_to(self._key, start, size, into)
         begin_writing(self._descriptor, start, count)
         self._crew.streamed(size)

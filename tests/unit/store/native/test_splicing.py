@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def test_what_the_kernel_wrote_is_hashed_too(
     server.sendall(body[1000:])
     splice(connection, head, file)
     assert (digest.value(), sum(moved), moved[0]) == (digest_of(body), len(body), 1000)
+    os.close(descriptor)
+
+
+def test_who_writes_to_the_same_file_takes_turns(pair: tuple[Connection, socket.socket], tmp_path: Path) -> None:
+    """Waiting for the kernel's lock on a file costs the processor as much as writing does."""
+    connection, server = pair
+    turn, moved = threading.Lock(), list[int]()
+    descriptor = os.open(tmp_path / "a", os.O_RDWR | os.O_CREAT, 0o600)
+    file = IntoFile(descriptor, 0, moved.append, "write 'a'", turn)
+    server.sendall(HEAD % len(BODY) + BODY)
+    head = connection.receive()
+    writer = threading.Thread(target=splice, args=(connection, head, file))
+    with turn:
+        writer.start()
+        writer.join(0.05)
+        assert (moved, (tmp_path / "a").read_bytes()) == ([], b"")
+    writer.join(10)
+    assert (sum(moved), (tmp_path / "a").read_bytes()) == (len(BODY), BODY)
     os.close(descriptor)
 
 
