@@ -318,6 +318,63 @@ def test_the_disk_begins_with_what_landed_before_the_sync_waits_for_it(
     assert sorted(begun)[:2] == [(0, SMALL.part_size), (SMALL.part_size, SMALL.part_size)]
 
 
+class Lengths(Wrapper):
+    """Notes how much of the large file each request asks for."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.asked: list[int] = []
+
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        if key.endswith("/b"):
+            self.asked.append(length)
+        return super().read_to(key, start, length, sink)
+
+
+def test_where_a_part_is_soon_there_a_request_asks_for_several(
+    large: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more has to be fetched again than when each asks for one."""
+    monkeypatch.setattr(ranges, "_FAST", 0)
+    stop_at("download.range", 40)
+    with pytest.raises(Interrupted):
+        fetch(large, download_plan(tmp_path / "out"))
+    failpoints.install(None)
+    noted, size = Lengths(large), SMALL.part_size
+    fetch(noted, download_plan(tmp_path / "out"))
+    assert read_tree(tmp_path / "out") == {"b": LARGE}
+    assert max(noted.asked) == 4 * size
+    assert len(LARGE) - (40 + AHEAD) * size <= sum(noted.asked) <= len(LARGE) - (40 - AHEAD) * size
+
+
+def test_what_a_long_request_brought_before_it_failed_is_kept(
+    large: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "_FAST", 0)
+    cut = Cut(large)
+    with pytest.raises(TransientError):
+        fetch(cut, download_plan(tmp_path / "out"), limits=replace(SMALL, concurrency=1))
+    (left,) = left_over(tmp_path)
+    assert (tmp_path / left / "b").stat().st_size == cut.there == (1 + 4 + 2) * SMALL.part_size
+
+
+class Cut(Wrapper):
+    """The second request for several parts fails for good after the first half of it."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.there = self._long = 0
+
+    def read_to(self, key: str, start: int, length: int, sink: Sink) -> int:
+        self._long += length > SMALL.part_size
+        if self._long < 2 or not key.endswith("/b"):
+            return super().read_to(key, start, length, sink)
+        if not self.there:
+            super().read_to(key, start, length // 2, sink)
+            self.there = start + length // 2
+        raise TransientError("cut")
+
+
 class FirstIsSlow(Wrapper):
     """The first range of a file comes only once as many after it are there as may be begun."""
 

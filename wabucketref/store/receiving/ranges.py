@@ -1,15 +1,18 @@
-"""The ranges of one large file: fetched by several requests at once, written in place, hashed in order behind them.
+"""The parts of one large file: fetched by several requests at once, written in place, hashed in order behind them.
 
-A piece goes to its place in the file as it comes and is forgotten. What comes before its turn is hashed out of the page
-cache, which costs the same copy as keeping it in memory would.
+A piece goes to its place in the file as it comes and is forgotten. Each part is hashed out of the page cache, which
+costs the same copy as keeping it in memory until its turn would. Where a request for one part is soon over, the next
+ones are for several: each costs time in which nothing comes.
 """
 
 import os
 import threading
+import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from functools import partial
-from typing import Final, NamedTuple
+from queue import Empty, SimpleQueue
+from typing import Final
 
 from wabucketref.contracts.storage import Storage
 from wabucketref.failpoints import hit
@@ -22,14 +25,42 @@ from wabucketref.store.pool import Crew
 from wabucketref.store.shown import Shown
 
 AHEAD: Final = 16
-"""Ranges of one file that are begun, and not all before them landed, at most."""
+"""Parts of one file that are begun, and not all before them landed, at most."""
+_TOGETHER: Final = 4
+"""Parts that one request asks for, at most."""
+_FAST: Final = 128 << 20
+"""Bytes a second of one request, from which on it asks for more than one part."""
+_LONG: Final = 0.05
+"""Seconds after which it is not the processor that is waited for."""
 _PIECE: Final = 1 << 20
 
 
-class _Flight(NamedTuple):
-    future: Future[int]
-    start: int
-    size: int
+class _Part:
+    """A part of the file that was asked for."""
+
+    __slots__ = ("_error", "count", "hashed", "here", "size", "start")
+
+    def __init__(self, start: int, size: int) -> None:
+        self.start = start
+        self.size = size
+        self.here = self.hashed = 0
+        """Bytes that landed until now, and that are in the digest."""
+        self.count: int | None = None
+        """Bytes that landed, once no more will."""
+        self._error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.count is not None or self._error is not None
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+
+    def result(self) -> int:
+        """Bytes that landed, less than it has only where the object ends. Raises what the request raised."""
+        if self._error is not None:
+            raise self._error
+        return self.count or 0
 
 
 class Ranges:
@@ -46,8 +77,15 @@ class Ranges:
         self._crew = crew
         self._shown = shown
         self._digest = digest
-        self._flying: deque[_Flight] = deque()
+        self._flying: deque[_Part] = deque()
+        self._requests: list[Future[None]] = []
+        self._news = SimpleQueue[None]()
+        """Something for each piece and part that landed, and each request that ended."""
         self._ahead = 0
+        self._together = 1
+        """Parts to ask for at once."""
+        self._least = 1
+        """Requests to have under way at least."""
         self._turn = threading.Lock()
 
     def run(self) -> int:
@@ -59,17 +97,17 @@ class Ranges:
         try:
             landed = self._continue()
             while landed < self._entry.size:
-                flight = self._land()
-                count = flight.future.result()
-                self._hash(flight.start, count)
+                part = self._land()
+                count = part.result()
+                self._hash(part, count)
                 landed += count
                 hit("download.range")
-                if count != flight.size:
+                if count != part.size:
                     break
         finally:
-            for flight in self._flying:
-                if not flight.future.cancel():
-                    flight.future.exception()
+            for request in self._requests:
+                if not request.cancel():
+                    request.exception()
         return landed
 
     def _continue(self) -> int:
@@ -84,17 +122,28 @@ class Ranges:
                 os.ftruncate(self._descriptor, whole)
             preallocate(self._descriptor, self._entry.size)
         self._ahead = whole
-        self._hash(0, whole)
+        self._hash(_Part(0, whole), whole)
         self._shown.advance(whole)
         return whole
 
-    def _land(self) -> _Flight:
-        """The next in order, once it is over. Others take off meanwhile."""
+    def _land(self) -> _Part:
+        """The next in order, once it is there. What comes of it is hashed meanwhile, and others take off."""
         while True:
             self._fill_up()
-            if self._flying[0].future.done():
+            part = self._flying[0]
+            if part.done:
                 return self._flying.popleft()
-            wait([flight.future for flight in self._flying if not flight.future.done()], None, FIRST_COMPLETED)
+            if part.here - part.hashed >= _PIECE:
+                self._hash(part, part.here)
+            else:
+                self._wait()
+
+    def _wait(self) -> None:
+        """Until something landed or ended. Where that takes long, one stands still or the network is the limit."""
+        try:
+            self._news.get(timeout=_LONG if self._least == 1 else None)
+        except Empty:
+            self._least = min(2, self._crew.limits.concurrency)
 
     def _fill_up(self) -> None:
         """Have as many under way as are of use."""
@@ -102,49 +151,98 @@ class Ranges:
             pass
 
     def _take_off(self) -> bool:
-        """Begin to fetch the next range; wait for memory only while nothing flies, or two files could wait for each
+        """Begin to fetch what is next; wait for memory only while nothing flies, or two files could wait for each
         other."""
-        size = min(self._crew.limits.part_size, self._entry.size - self._ahead)
         if not self._flying:
-            held: int | None = self._crew.budget.acquire(min(HELD_BYTES, size), self._crew.check)
-        elif len(self._flying) < AHEAD and self._under_way() < self._crew.streams.wanted:
-            held = self._crew.budget.try_acquire(min(HELD_BYTES, size))
+            held: int | None = self._crew.budget.acquire(self._held(), self._crew.check)
+        elif len(self._flying) < AHEAD and self._under_way() < self._wanted():
+            held = self._crew.budget.try_acquire(self._held())
         else:
             held = None
         if held is None:
             return False
-        future = self._crew.piece(partial(self._range, self._ahead, size))
-        future.add_done_callback(lambda _: self._crew.budget.release(held))
-        self._flying.append(_Flight(future, self._ahead, size))
-        self._ahead += size
+        parts = self._next_parts()
+        self._flying += parts
+        request = self._crew.piece(partial(self._fetch, parts))
+        request.add_done_callback(lambda _: self._ended(held))
+        self._requests.append(request)
         return True
 
+    def _wanted(self) -> int:
+        """How many requests to have under way. One of the threads that are of use is that which hashes."""
+        return max(self._least, self._crew.streams.wanted - 1)
+
+    def _held(self) -> int:
+        return min(HELD_BYTES, self._crew.limits.part_size, self._entry.size - self._ahead)
+
+    def _ended(self, held: int) -> None:
+        self._crew.budget.release(held)
+        self._news.put(None)
+
     def _under_way(self) -> int:
-        return sum(not flight.future.done() for flight in self._flying)
+        self._requests = [request for request in self._requests if not request.done()]
+        return len(self._requests)
 
-    def _range(self, start: int, size: int) -> int:
-        check, advance = self._crew.check, self._shown.advance
+    def _next_parts(self) -> list[_Part]:
+        """What the next request asks for: not so much that the others had too little left."""
+        step, wanted = self._crew.limits.part_size, self._wanted()
+        left = -(-(self._entry.size - self._ahead) // step)
+        most = min(self._together, AHEAD - len(self._flying), AHEAD // (2 * wanted), left // wanted)
+        parts = []
+        for _ in range(max(1, most)):
+            parts.append(_Part(self._ahead, min(step, self._entry.size - self._ahead)))
+            self._ahead += parts[-1].size
+        return parts
 
+    def _fetch(self, parts: list[_Part]) -> None:
+        """One request; what is wrong with it is told to the first part that did not land."""
+        coming = deque(parts)
+        try:
+            self._crew.check()
+            begun = time.monotonic()
+            count = self._read(coming, parts[0].start, sum(part.size for part in parts))
+            fast = count >= _FAST * (time.monotonic() - begun)
+            self._together = _TOGETHER if fast else 1
+        except BaseException as error:
+            if coming:
+                coming[0].fail(error)
+
+    def _read(self, coming: deque[_Part], start: int, size: int) -> int:
         def moved(count: int) -> None:
-            advance(count)
-            check()
+            self._shown.advance(count)
+            self._crew.check()
+            while coming and into.at >= coming[0].start + coming[0].size:
+                self._landed(coming, coming[0].size)
+            if coming:
+                part, before = coming[0], coming[0].here
+                part.here = into.at - part.start
+                if part.here // _PIECE > before // _PIECE:
+                    self._news.put(None)
 
-        check()
         into = IntoFile(self._descriptor, start, moved, f"write {self._entry.path!r}", self._turn)
         count = self._storage.read_to(self._key, start, size, into)
-        begin_writing(self._descriptor, start, count)
-        self._crew.streamed(size)
+        if coming:
+            self._landed(coming, max(0, start + count - coming[0].start))
         return count
 
-    def _hash(self, start: int, size: int) -> None:
+    def _landed(self, coming: deque[_Part], count: int) -> None:
+        """All of the next part is there, or `count` bytes and then nothing."""
+        part = coming.popleft()
+        begin_writing(self._descriptor, part.start, count)
+        self._crew.streamed(part.size)
+        part.count = count
+        self._news.put(None)
+
+    def _hash(self, part: _Part, end: int) -> None:
+        """Up to `end` of it."""
         if not self._entry.digest:
             return
         with self._crew.buffers.of(_PIECE) as buffer, local(f"read {self._entry.path!r}"):
-            while size:
+            while part.hashed < end:
                 self._crew.check()
-                count = os.preadv(self._descriptor, [buffer[:size]], start)
+                count = os.preadv(self._descriptor, [buffer[: end - part.hashed]], part.start + part.hashed)
                 if not count:
                     return  # cut off by somebody else: the digest will tell
                 self._digest.update(buffer[:count])
+                part.hashed += count
                 self._fill_up()
-                start, size = start + count, size - count
