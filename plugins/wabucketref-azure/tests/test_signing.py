@@ -4,13 +4,14 @@ import threading
 import time
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline.transport import HttpRequest
 from azure.storage.blob._shared.authentication import SharedKeyCredentialPolicy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azurite_server import ACCOUNT, KEY
@@ -31,11 +32,10 @@ ASKED = AzureRequest("bucket az://team")
 
 
 def quoted(text: str) -> str:
-    from urllib.parse import quote
-
     return quote(text, safe="")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["GET", "PUT", "HEAD", "DELETE"]),
     TEXT,
@@ -61,6 +61,7 @@ def test_as_azures_sdk_signs(
     assert signed["authorization"] == request.headers["Authorization"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_102_444_800))
 def test_dates_are_those_of_headers(second: int) -> None:
     from email.utils import formatdate
