@@ -18,6 +18,8 @@ from wabucketref.store.native.pace import Pace, stalled, unsent
 
 PIECE: Final = 256 << 10
 """Bytes that are handed over at once."""
+_RECORD: Final = 16 << 10
+"""Bytes that TLS brings at once, at most; what comes so moves."""
 _TOGETHER: Final = 128 << 10
 """A body up to so long goes in one piece with its head."""
 _THINKING: Final = 10
@@ -116,24 +118,12 @@ class Connection:
 
     def _fill(self) -> None:
         """Read what is there, at least one byte."""
-        count = self._recv_into(self._view[self._end :])
-        self._end += count
+        self._end += self._read_some(self._view[self._end :])
 
     def _shift(self) -> None:
         rest = bytes(self._view[self._at : self._end])
         self._at, self._end = 0, len(rest)
         self._view[: self._end] = rest
-
-    def _recv_into(self, view: memoryview) -> int:
-        while True:
-            try:
-                count = self.sock.recv_into(view)
-                break
-            except (BlockingIOError, ssl.SSLWantReadError) as error:
-                self._waited(error)
-        if not count:
-            raise _cut_short()
-        return count
 
     def _waited(self, error: OSError) -> None:
         """Nothing came for so long. Raises Stalled, unless what was sent still moves."""
@@ -154,13 +144,10 @@ class Connection:
             self._at += length
             return bytes(here)
         data = bytearray(length)
-        view, at, pace = memoryview(data), len(here), Pace(self._stall)
+        view, at = memoryview(data), len(here)
         view[:at] = here
         self._at = self._end = 0
-        while at < length:
-            count = self._recv_into(view[at:])
-            at += count
-            pace.move(count)
+        self._read_whole(view[at:], Pace(self._stall))
         return bytes(data)
 
     def _gathered(self, head: Head, limit: int) -> bytes | None:
@@ -187,7 +174,7 @@ class Connection:
         else:
             self._pour_rest(sink)
 
-    def _pour(self, left: int, sink: Sink, pace: "Pace") -> None:
+    def _pour(self, left: int, sink: Sink, pace: Pace) -> None:
         here = min(left, self._end - self._at)
         if here:
             sink(self._view[self._at : self._at + here])
@@ -195,17 +182,33 @@ class Connection:
             left -= here
         if not left:
             return
-        if self._large is None:
-            self._large = memoryview(bytearray(PIECE))
-        large, filled = self._large, 0
+        self._large = self._large or memoryview(bytearray(PIECE))
         while left:
-            count = self._recv_into(large[filled : filled + left])
+            piece = self._large[:left]
+            self._read_whole(piece, pace)
+            sink(piece)
+            left -= len(piece)
+
+    def _read_whole(self, piece: memoryview, pace: Pace) -> None:
+        """Over TLS a record of 16 KiB comes at a time, so each step counts."""
+        filled, size = 0, len(piece)
+        while filled < size:
+            count = self._read_some(piece[filled:])
             filled += count
-            left -= count
-            if filled == PIECE or not left:
-                sink(large[:filled])
-                filled = 0
-            pace.move(count)
+            if count < _RECORD or filled == size:
+                pace.move(count)
+
+    def _read_some(self, room: memoryview) -> int:
+        sock = self.sock
+        while True:
+            try:
+                count = sock.read(len(room), room) if isinstance(sock, ssl.SSLSocket) else sock.recv_into(room)
+            except (BlockingIOError, ssl.SSLWantReadError) as error:
+                self._waited(error)
+                continue
+            if not count:
+                raise _cut_short()
+            return count
 
     @property
     def in_clear(self) -> bool:
