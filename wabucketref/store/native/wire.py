@@ -182,9 +182,9 @@ class Connection:
             left -= here
         if not left:
             return
-        self._large = self._large or memoryview(bytearray(PIECE))
+        large = self._large = self._large or memoryview(bytearray(PIECE))
         while left:
-            piece = self._large[:left]
+            piece = large[:left]
             self._read_whole(piece, pace)
             sink(piece)
             left -= len(piece)
@@ -202,7 +202,7 @@ class Connection:
         sock = self.sock
         while True:
             try:
-                count = sock.read(len(room), room) if isinstance(sock, ssl.SSLSocket) else sock.recv_into(room)
+                count = sock.recv_into(room, len(room))
             except (BlockingIOError, ssl.SSLWantReadError) as error:
                 self._waited(error)
                 continue

@@ -19,11 +19,11 @@ class Arriving:
     def __init__(self, *pieces: bytes) -> None:
         self._pieces = [piece for piece in pieces if piece]
 
-    def recv_into(self, view: memoryview) -> int:
+    def recv_into(self, view: memoryview, size: int) -> int:
         if not self._pieces:
             return 0
         piece = self._pieces.pop(0)
-        count = min(len(piece), len(view))
+        count = min(len(piece), size)
         view[:count] = piece[:count]
         if count < len(piece):
             self._pieces.insert(0, piece[count:])
