@@ -30,8 +30,8 @@ _TOGETHER: Final = 4
 """Parts that one request asks for, at most."""
 _FAST: Final = 128 << 20
 """Bytes a second of one request, from which on it asks for more than one part."""
-_LONG: Final = 0.05
-"""Seconds after which it is not the processor that is waited for."""
+_LONG: Final = 0.01
+"""Seconds in which a piece is there unless the network is waited for, or one request stands still."""
 _PIECE: Final = 1 << 20
 
 
@@ -84,8 +84,8 @@ class Ranges:
         self._ahead = 0
         self._together = 1
         """Parts to ask for at once."""
-        self._least = 1
-        """Requests to have under way at least."""
+        self._waits = False
+        """Whether the network was seen to be the limit, and not the processor."""
         self._turn = threading.Lock()
 
     def run(self) -> int:
@@ -139,11 +139,11 @@ class Ranges:
                 self._wait()
 
     def _wait(self) -> None:
-        """Until something landed or ended. Where that takes long, one stands still or the network is the limit."""
+        """Until something landed or ended."""
         try:
-            self._news.get(timeout=_LONG if self._least == 1 else None)
+            self._news.get(timeout=None if self._waits else _LONG)
         except Empty:
-            self._least = min(2, self._crew.limits.concurrency)
+            self._waits = True
 
     def _fill_up(self) -> None:
         """Have as many under way as are of use."""
@@ -169,8 +169,9 @@ class Ranges:
         return True
 
     def _wanted(self) -> int:
-        """How many requests to have under way. One of the threads that are of use is that which hashes."""
-        return max(self._least, self._crew.streams.wanted - 1)
+        """How many requests to have under way. One of the threads that are of use is that which hashes, if it does."""
+        wanted = self._crew.streams.wanted
+        return wanted if self._waits else max(1, wanted - 1)
 
     def _held(self) -> int:
         return min(HELD_BYTES, self._crew.limits.part_size, self._entry.size - self._ahead)
