@@ -22,8 +22,8 @@ from wabucketref.retry import RetryPolicy
 from wabucketref.service.memory import FileMemory
 from wabucketref.store.drivers.probe import probe_conditional
 from wabucketref.store.drivers.s3 import FACTORY
+from wabucketref.store.engine.limits import TransferLimits
 from wabucketref.store.identity import Identity
-from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
 from wabucketref.store.wrappers.declared import Declared
 from wabucketref.store.wrappers.retrying import Retrying

@@ -16,8 +16,8 @@ from tests.faults.proxy import Flip, Mishap, Reset, Rewrite, Rule, Status
 from tests.servers import Server
 from wabucketref.contracts.storage import Part
 from wabucketref.errors import NotFound, TransientError, UsageError, WrittenWrong
-from wabucketref.store import crc32c
 from wabucketref.store.drivers.s3 import S3Storage
+from wabucketref.store.format import crc32c
 from wabucketref.store.native.factory import S3
 
 pytestmark = [pytest.mark.usefixtures("plane"), pytest.mark.needs("cc")]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.digest import digest_of
-from wabucketref.store.entries import EntriesWriter
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.digest import digest_of
+from wabucketref.store.format.entries import EntriesWriter
+from wabucketref.store.format.layout import Layout
 
 DAY = 86400.0
 

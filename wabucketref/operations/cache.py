@@ -8,7 +8,7 @@ from wabucketref.settings import Settings
 from wabucketref.store.cache.places import content_place, digests_place
 from wabucketref.store.cache.pruning import Pruned, contents, prune
 from wabucketref.store.cache.table import MAX_BYTES
-from wabucketref.store.localio import local
+from wabucketref.store.disk.localio import local
 
 
 def kept(settings: Settings) -> KeptResult:

@@ -12,7 +12,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.run import Lineage, RunFilter, RunInfo, RunKey
 from wabucketref.operations.resolve import kept_in, resolve, resolve_readable
 from wabucketref.operations.workspace import Workspace
-from wabucketref.store.entries import EntryList
+from wabucketref.store.format.entries import EntryList
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
 

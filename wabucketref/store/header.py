@@ -10,8 +10,8 @@ from wabucketref.errors import IntegrityError, NotFound, ReplacedWhileReading, U
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.single import read_claim
-from wabucketref.store.entries import read_entries
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.entries import read_entries
+from wabucketref.store.format.layout import Layout
 from wabucketref.threads import Beside
 
 T = TypeVar("T")

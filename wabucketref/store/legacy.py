@@ -5,8 +5,8 @@ from wabucketref.errors import IntegrityError, NotFound, UnfinishedUpload
 from wabucketref.model.manifest import Entry
 from wabucketref.model.names import check_manifest_path
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import Absent
-from wabucketref.store.layout import Layout
 
 
 def legacy_entries(storage: Storage, ref: ArtifactRef) -> list[Entry]:

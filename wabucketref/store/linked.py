@@ -16,9 +16,9 @@ from wabucketref.errors import Conflict, IntegrityError, NotFound, UnfinishedUpl
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.take import take_claim
+from wabucketref.store.format.layout import MARKS, Layout, base_prefix, mark_of, mark_prefixes, marked_base
 from wabucketref.store.header import Absent, entries_of, look, read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import MARKS, Layout, base_prefix, mark_of, mark_prefixes, marked_base
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES = 64 << 10

@@ -9,8 +9,8 @@ from wabucketref.contracts.tracker_files import FileReference
 from wabucketref.errors import IntegrityError, NotFound
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.names import RESERVED_DIRECTORY
+from wabucketref.store.format.layout import Layout, base_prefix
 from wabucketref.store.header import StoredHeader, entries_of, read_header
-from wabucketref.store.layout import Layout, base_prefix
 
 _MANIFEST: Final = f"{RESERVED_DIRECTORY}/manifest.json"
 

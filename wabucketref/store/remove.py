@@ -12,9 +12,9 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.linked import check_unlinked, unmark, unmark_all
 from wabucketref.store.withdraw import delete_seen
 

@@ -17,9 +17,9 @@ from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.single import read_claim
+from wabucketref.store.format.layout import MARKS, Layout
 from wabucketref.store.header import read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import MARKS, Layout
 from wabucketref.store.linked import read_mark
 
 _PASSING: Final = f"{RESERVED_DIRECTORY}-"

@@ -16,11 +16,11 @@ from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.inventory import Alias, take_stock
+from wabucketref.store.disk.spool import Spool
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import Layout, base_prefix
+from wabucketref.store.format.times import created_of
 from wabucketref.store.header import Absent, StoredHeader, look, read_header, where_is
-from wabucketref.store.layout import Layout, base_prefix
-from wabucketref.store.pool import Crew
-from wabucketref.store.spool import Spool
-from wabucketref.store.times import created_of
 
 _SPOOL_BYTES: Final = 32 << 20
 

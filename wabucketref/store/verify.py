@@ -10,12 +10,12 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import Damage
-from wabucketref.store.digest import Digest
+from wabucketref.store.engine.limits import HELD_BYTES
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import Digest
+from wabucketref.store.format.layout import Layout, base_prefix, is_control
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
-from wabucketref.store.layout import Layout, base_prefix, is_control
-from wabucketref.store.limits import HELD_BYTES
 from wabucketref.store.objects import Objects
-from wabucketref.store.pool import Crew
 
 Reads = Callable[[Entry, ObjectInfo], bool]
 """Whether the bytes of an object are read, whose size is right."""

@@ -26,8 +26,8 @@ from wabucketref.settings.fields import ENVIRONMENT
 from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.cache.places import content_place, digests_place
+from wabucketref.store.engine.limits import TransferLimits
 from wabucketref.store.identity import Identity
-from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
 from wabucketref.wiring.around import OUTPUT_FILE, chosen_outputs, loaded
 from wabucketref.wiring.kinds import MEMBERS, OFFERED

@@ -6,7 +6,7 @@ from itertools import permutations
 from tests.faults.trees import Tree
 from wabucketref.model.manifest import Entry
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.digest import ManifestDigest, digest_of
+from wabucketref.store.format.digest import ManifestDigest, digest_of
 
 CONTENTS: tuple[Tree, ...] = (
     {"a.txt": b"first\n", "deep/b.bin": bytes(range(256)) * 8},

@@ -22,8 +22,8 @@ from wabucketref.service.transfers import Transfers
 from wabucketref.service.wabucket_pb2 import Record
 from wabucketref.store.claims.body import Body
 from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.engine.limits import TransferLimits
 from wabucketref.store.identity import Identity
-from wabucketref.store.limits import TransferLimits
 
 ONE_AT_A_TIME = replace(SMALL, concurrency=1)
 

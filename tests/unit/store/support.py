@@ -15,8 +15,8 @@ from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, 
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.engine.limits import TransferLimits
 from wabucketref.store.identity import Identity
-from wabucketref.store.limits import TransferLimits
 from wabucketref.store.plane import DataPlane
 from wabucketref.store.wrappers.declared import Declared
 

@@ -41,13 +41,13 @@ from wabucketref.errors import (
     UploadInProgress,
 )
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.budget import Budget
 from wabucketref.store.claims.take import take_claim
 from wabucketref.store.collect.age import AGE
 from wabucketref.store.collect.carrying_out import carry_out
 from wabucketref.store.collect.finding import Item, find_garbage
+from wabucketref.store.engine.memory import Budget
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.header import Absent, look
-from wabucketref.store.pool import Crew
 from wabucketref.store.wrappers.wrapper import Wrapper
 
 FILES: dict[str, bytes | None] = {"x": b"x", "sub/large": b"l" * 9000}

@@ -9,7 +9,7 @@ import pytest
 
 from wabucketref.store.cache import known
 from wabucketref.store.cache.known import DigestCache
-from wabucketref.store.digest import digest_of
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.selection import Selection
 from wabucketref.store.source.scan import Rules, scan
 from wabucketref.store.source.tree import Found

@@ -28,8 +28,8 @@ from wabucketref.store.claims.body import Body, Found, Taken
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.single import read_claim
 from wabucketref.store.claims.take import take_claim
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 
 LAYOUT = Layout.of(REF)

@@ -32,9 +32,9 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Body
 from wabucketref.store.collect.collector import told
 from wabucketref.store.collect.finding import Findings
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import find
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.linked import Mark
 
 FILES: dict[str, bytes | None] = {"a.txt": b"hello", "deep/b": b"bytes"}

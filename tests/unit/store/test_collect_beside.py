@@ -31,7 +31,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Conflict, LocalIOError, NotFound, ReplacedWhileReading, SourceChanged, WaBucketError
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.linked import Mark
 
 pytestmark = pytest.mark.row("A3")

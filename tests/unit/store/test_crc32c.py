@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from wabucketref.store import crc32c
+from wabucketref.store.format import crc32c
 
 
 def test_known_values() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wabucketref.store import directories as module
-from wabucketref.store.beneath import open_directory
-from wabucketref.store.directories import Directories
+from wabucketref.store.disk import directories as module
+from wabucketref.store.disk.beneath import open_directory
+from wabucketref.store.disk.directories import Directories
 
 
 @pytest.fixture

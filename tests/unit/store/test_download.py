@@ -37,7 +37,7 @@ from wabucketref.errors import (
     UnfinishedUpload,
     UsageError,
 )
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.receiving import ranges, staging
 from wabucketref.store.receiving.ranges import AHEAD
 from wabucketref.store.wrappers.faulty import Fault, Faulty

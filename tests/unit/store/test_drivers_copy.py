@@ -19,7 +19,7 @@ from wabucketref.store.drivers import s3_copy
 from wabucketref.store.drivers.probe import look_ahead, prove_copies, settle
 from wabucketref.store.drivers.s3_copy import Copies
 from wabucketref.store.drivers.trials import PREFIX
-from wabucketref.store.limits import TransferLimits
+from wabucketref.store.engine.limits import TransferLimits
 from wabucketref.store.native.factory import S3
 from wabucketref.store.native.s3_operations import document
 from wabucketref.store.native.s3_storage import NativeS3Storage

@@ -10,10 +10,10 @@ import pytest
 
 from wabucketref.contracts.storage import ObjectInfo, Part
 from wabucketref.errors import NotFound, OutcomeUnknown, TransientError, UsageError, WrittenWrong
-from wabucketref.store import crc32c
 from wabucketref.store.drivers.gcs_client import Answer
 from wabucketref.store.drivers.gcs_errors import GcsRequest
 from wabucketref.store.drivers.gcs_parts import UNIT, GcsMultipart
+from wabucketref.store.format import crc32c
 
 PART = 4 * UNIT
 DATA = b"".join(b"%08d" % number for number in range((2 * PART + PART // 2 + 5) // 8))

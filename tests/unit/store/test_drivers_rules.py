@@ -30,7 +30,7 @@ from wabucketref.store.drivers.s3_client import options_from
 from wabucketref.store.drivers.s3_request import S3Request
 from wabucketref.store.drivers.s3_stream import MAX_PARTS, part_bytes
 from wabucketref.store.drivers.urls import parse_bucket_url, public
-from wabucketref.store.etags import multipart_etag
+from wabucketref.store.format.etags import multipart_etag
 
 
 @given(st.text())

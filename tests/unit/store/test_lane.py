@@ -13,12 +13,12 @@ from tests.unit.store.support import IMPATIENT, SMALL
 from wabucketref.contracts.progress import SilentProgress
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Interrupted, LocalIOError
-from wabucketref.store import lane as module
-from wabucketref.store.budget import Budget
 from wabucketref.store.cache.known import KnownDigests
-from wabucketref.store.climb import FIRST, Climb
-from wabucketref.store.digest import digest_of
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine import lane as module
+from wabucketref.store.engine.climb import FIRST, Climb
+from wabucketref.store.engine.memory import Budget
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.sending.digests import SourceDigests
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found

@@ -6,9 +6,9 @@ from pathlib import Path
 from tests.unit.store.support import REF
 from wabucketref.model.manifest import Entry
 from wabucketref.store.claims.body import DEAD_AFTER, RENEW_EVERY
-from wabucketref.store.digest import ManifestDigest, digest_of
-from wabucketref.store.entries import MAX_LINE_BYTES, MAX_WINDOW_BYTES
-from wabucketref.store.layout import Layout, is_control
+from wabucketref.store.format.digest import ManifestDigest, digest_of
+from wabucketref.store.format.entries import MAX_LINE_BYTES, MAX_WINDOW_BYTES
+from wabucketref.store.format.layout import Layout, is_control
 
 SPECIFICATION = Path(__file__).parents[3] / "docs" / "reference" / "layout.md"
 

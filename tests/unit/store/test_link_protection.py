@@ -29,7 +29,7 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import Conflict, IntegrityError, NotFound, SourceChanged, UnfinishedUpload, UploadInProgress
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.take import take_claim
-from wabucketref.store.layout import MARKS, mark_of, mark_prefixes, marked_base
+from wabucketref.store.format.layout import MARKS, mark_of, mark_prefixes, marked_base
 
 FILES = {"x": b"x", "sub/y": b"yy"}
 SOURCE = ArtifactRef("data", "set", "one")

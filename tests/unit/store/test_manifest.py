@@ -14,8 +14,8 @@ from tests.unit.store.support import REF
 from wabucketref.errors import IntegrityError, UpgradeRequired
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import path_problem
-from wabucketref.store.digest import ManifestDigest, digest_of
-from wabucketref.store.entries import EntriesWriter, Totals, encode_line, read_entries
+from wabucketref.store.format.digest import ManifestDigest, digest_of
+from wabucketref.store.format.entries import EntriesWriter, Totals, encode_line, read_entries
 
 D = digest_of(b"x")
 A, B = Entry("a", 1, D), Entry("b", 2, D, "file", "etag", "v7")

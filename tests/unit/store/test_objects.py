@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.model.manifest import Entry
-from wabucketref.store.entries import EntryList
+from wabucketref.store.format.entries import EntryList
 from wabucketref.store.objects import Objects
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)

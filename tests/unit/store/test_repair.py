@@ -25,7 +25,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import AliasTaken, Conflict, IntegrityError, LinkSourceNotFound, NotFound, UpgradeRequired
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.drivers.local import LocalStorage
-from wabucketref.store.layout import MARKS, Layout
+from wabucketref.store.format.layout import MARKS, Layout
 
 FILES = {"x": b"x" * 3000, "sub/y": b"yy"}
 REF = ArtifactRef("model", "net", "one")

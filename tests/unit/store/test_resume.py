@@ -45,8 +45,8 @@ from wabucketref.errors import (
 from wabucketref.service.memory import FileMemory
 from wabucketref.store.claims.body import Body
 from wabucketref.store.drivers.memory import MemoryStorage
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.wrappers.declared import Declared
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 

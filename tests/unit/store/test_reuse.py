@@ -41,8 +41,8 @@ from wabucketref.store.cache.known import DigestCache
 from wabucketref.store.claims.body import Body
 from wabucketref.store.drivers.local import LocalStorage
 from wabucketref.store.drivers.probe import Probed
-from wabucketref.store.layout import Layout
-from wabucketref.store.limits import TransferLimits
+from wabucketref.store.engine.limits import TransferLimits
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.native.factory import S3
 from wabucketref.store.wrappers.declared import with_capabilities
 from wabucketref.store.wrappers.faulty import Fault, Faulty

@@ -40,9 +40,9 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.store.claims.body import Body
+from wabucketref.store.engine.limits import TransferLimits
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
-from wabucketref.store.limits import TransferLimits
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 

@@ -18,9 +18,9 @@ from wabucketref.errors import (
     WrittenWrong,
 )
 from wabucketref.retry import RetryPolicy
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.drivers.memory import MemoryStorage
 from wabucketref.store.drivers.pages import PagedListing
-from wabucketref.store.intofile import IntoFile
 from wabucketref.store.wrappers.declared import Declared, with_capabilities
 from wabucketref.store.wrappers.faulty import Fault, Faulty
 from wabucketref.store.wrappers.limited import Limited

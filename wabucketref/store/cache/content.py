@@ -16,9 +16,9 @@ from pathlib import Path
 
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import DIGEST_PREFIX, Entry
-from wabucketref.store.beneath import READ
 from wabucketref.store.cache.pruning import PART, add_usage, prune
-from wabucketref.store.localio import clone
+from wabucketref.store.disk.beneath import READ
+from wabucketref.store.disk.localio import clone
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import time
 
 from wabucketref.contracts.storage import Storage
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.layout import Layout
 
 
 def store_now(storage: Storage, layout: Layout, xid: str) -> float:

@@ -16,8 +16,8 @@ from wabucketref.failpoints import hit
 from wabucketref.store.claims.body import Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
 from wabucketref.store.claims.single import check_untouched, in_progress, inherits_clean, read_claim
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 
 _PATIENCE = 50
 _PAUSE = 0.2

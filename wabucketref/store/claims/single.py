@@ -15,8 +15,8 @@ from wabucketref.errors import (
 )
 from wabucketref.store.claims.body import MAX_CLAIM_BYTES, Body, Found, Taken
 from wabucketref.store.claims.clock import store_now
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.withdraw import delete_seen
 
 _TRIES = 5

@@ -8,8 +8,8 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.claims.body import Found
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.single import read_claim, take_single
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.withdraw import delete_seen
 
 

@@ -22,11 +22,11 @@ from wabucketref.store.collect.age import Clock
 from wabucketref.store.collect.finding import GC_XID, Item
 from wabucketref.store.collect.inventory import modified
 from wabucketref.store.collect.orphans import orphans
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import Absent, look, read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.linked import check_unlinked, read_mark, settle_mark
-from wabucketref.store.pool import Crew
 from wabucketref.store.withdraw import delete_seen
 
 

@@ -11,8 +11,8 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.collect.age import Clock
 from wabucketref.store.collect.carrying_out import carry_out
 from wabucketref.store.collect.finding import Findings, Item, find_garbage, reaches
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.identity import Identity
-from wabucketref.store.pool import Crew
 
 
 class Collector:

@@ -20,11 +20,11 @@ from wabucketref.store.claims.single import read_claim
 from wabucketref.store.collect.age import Clock
 from wabucketref.store.collect.inventory import Alias, directory_of, is_artifact, modified, take_stock
 from wabucketref.store.collect.orphans import may_have_orphans, orphans
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import marked_base
 from wabucketref.store.header import StoredHeader, read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import marked_base
 from wabucketref.store.linked import Mark, covers, read_mark
-from wabucketref.store.pool import Crew
 
 GC_XID = "gc-"
 """How the xids begin of claims that a collection takes: no sign of life of what it collects."""

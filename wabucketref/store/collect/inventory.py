@@ -9,7 +9,7 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.errors import UsageError
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.layout import MARKS, Layout
+from wabucketref.store.format.layout import MARKS, Layout
 
 _PASSING = f"{RESERVED_DIRECTORY}-"
 """How the names of objects begin that trials of ours put at the root for a moment."""

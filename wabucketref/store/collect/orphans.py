@@ -6,8 +6,8 @@ from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.model.manifest import Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.collect.inventory import Alias
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import entries_of
-from wabucketref.store.layout import Layout
 
 
 def may_have_orphans(alias: Alias, header: Header) -> bool:

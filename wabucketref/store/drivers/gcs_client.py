@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from wabucketref.contracts.storage import Buffer
 from wabucketref.errors import NotAuthorised, WrittenWrong
-from wabucketref.store import crc32c
 from wabucketref.store.drivers.gcs_errors import GcsRequest, answered, translate
 from wabucketref.store.drivers.http_session import send_once
 from wabucketref.store.drivers.loop import PerProcess, run
 from wabucketref.store.drivers.pace import STALL_SECONDS, Pieces, keep_pace, read_body
+from wabucketref.store.format import crc32c
 
 CONNECT_SECONDS = 4.0
 MOST = 1 << 40

@@ -21,6 +21,7 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.model.names import RESERVED_DIRECTORY, is_temporary
+from wabucketref.store.disk.localio import clone
 from wabucketref.store.drivers.keys import check_key, check_prefix, check_seen
 from wabucketref.store.drivers.local_errors import mapped
 from wabucketref.store.drivers.local_hidden import info_of, is_hidden, remove_hidden
@@ -28,7 +29,6 @@ from wabucketref.store.drivers.local_parts import LocalMultipart, Place, begin_u
 from wabucketref.store.drivers.local_staging import Staged, locked, remove_empty_parents, staged
 from wabucketref.store.drivers.local_sync import DiskSync
 from wabucketref.store.drivers.urls import check_path, split_scheme
-from wabucketref.store.localio import clone
 
 _CAPABILITIES = Capabilities(
     create_if_absent=True,

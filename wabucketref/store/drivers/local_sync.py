@@ -4,7 +4,7 @@ import os
 import threading
 
 from wabucketref.errors import NotDurable
-from wabucketref.store.localio import sync_file_system
+from wabucketref.store.disk.localio import sync_file_system
 
 
 class DiskSync:

@@ -17,8 +17,8 @@ from wabucketref.errors import (
     UsageError,
     WrittenWrong,
 )
-from wabucketref.store import crc32c
 from wabucketref.store.drivers.s3_request import AGAIN, S3Request
+from wabucketref.store.format import crc32c
 
 CRC32C: Final = "ChecksumCRC32C"
 _MD5 = re.compile(r"[0-9a-f]{32}")

@@ -11,7 +11,7 @@ from wabucketref.store.drivers.keys import changed
 from wabucketref.store.drivers.probe import COPY
 from wabucketref.store.drivers.s3_multipart import S3Uploads
 from wabucketref.store.drivers.vouching import Vouching
-from wabucketref.store.etags import tell_equal_bytes
+from wabucketref.store.format.etags import tell_equal_bytes
 from wabucketref.threads import Pool
 
 PART_BYTES = 256 << 20

@@ -17,13 +17,13 @@ from wabucketref.errors import (
     UsageError,
     WaBucketError,
 )
-from wabucketref.store import crc32c
 from wabucketref.store.drivers.keys import check_prefix
 from wabucketref.store.drivers.pages import PagedListing
 from wabucketref.store.drivers.parts import in_a_row
 from wabucketref.store.drivers.s3_checks import CRC32C, field, seconds_of
 from wabucketref.store.drivers.s3_objects import S3Objects, condition, info_of
-from wabucketref.store.etags import multipart_etag
+from wabucketref.store.format import crc32c
+from wabucketref.store.format.etags import multipart_etag
 
 _ALGORITHM = "ChecksumAlgorithm"
 _log = logging.getLogger(__name__)

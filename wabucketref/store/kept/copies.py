@@ -17,9 +17,9 @@ from wabucketref.errors import CopiesGone, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.plan import Committed, TransferFigures, UploadPlan
-from wabucketref.store.digest import digest_of
-from wabucketref.store.localio import local, sync_file_system
-from wabucketref.store.pool import Crew
+from wabucketref.store.disk.localio import local, sync_file_system
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
 

@@ -12,11 +12,11 @@ from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import DownloadPlan, Fetched, KeptIn
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import Damage
-from wabucketref.store.digest import digest_of
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.kept.fetch import KeptFetcher, Links
 from wabucketref.store.kept.listing import Listing
 from wabucketref.store.kept.sources import Sources
-from wabucketref.store.pool import Crew
 from wabucketref.store.preview import Preview
 from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.download import bring, tree_at

@@ -12,13 +12,13 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.redact import public_url
 from wabucketref.retry import retry
-from wabucketref.store.digest import Digest, Md5, digest_like
+from wabucketref.store.disk.localio import local, write_at
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
+from wabucketref.store.format.digest import Digest, Md5, digest_like
 from wabucketref.store.kept.source import Facts, Source
 from wabucketref.store.kept.sources import Sources
-from wabucketref.store.localio import local, write_at
-from wabucketref.store.pool import Crew
 from wabucketref.store.receiving.safetree import SafeTree
-from wabucketref.store.shown import Shown
 
 _TRIES: Final = 3
 _HELD: Final = 1 << 20

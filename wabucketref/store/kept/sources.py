@@ -10,9 +10,9 @@ from urllib.request import url2pathname
 from wabucketref.contracts.storage import Sink, Storage
 from wabucketref.errors import NotFound, Unsupported
 from wabucketref.model.redact import public_url
+from wabucketref.store.disk.localio import local
 from wabucketref.store.kept.source import Facts, Source
 from wabucketref.store.kept.web import WebSource
-from wabucketref.store.localio import local
 
 _CHUNK: Final = 1 << 20
 

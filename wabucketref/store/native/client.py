@@ -9,9 +9,9 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.drivers.http_errors import proxy_login
 from wabucketref.store.drivers.loop import PerProcess
-from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.calls import Answer, Call, is_good, read, told
 from wabucketref.store.native.failures import ERRORS, Asked, Failures
 from wabucketref.store.native.fan import Fan, Message, Refused

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wabucketref.contracts.storage import Sink
 from wabucketref.errors import NotAuthorised, WaBucketError
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.drivers.http_session import is_here
 from wabucketref.store.drivers.loop import PerProcess
 from wabucketref.store.drivers.s3_client import endpoint_from
@@ -15,7 +16,6 @@ from wabucketref.store.drivers.s3_errors import answered, translate
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE, S3Request, Wanted
 from wabucketref.store.drivers.s3_session import AwsFiles
 from wabucketref.store.drivers.urls import BucketUrl
-from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.aws_config import S3Place, files_matter, place_of
 from wabucketref.store.native.aws_keys import AwsKeys
 from wabucketref.store.native.failures import ERRORS, Failures

@@ -9,11 +9,11 @@ from typing import Final, TypeVar, cast
 from wabucketref.contracts.many import Content, Copied, Copy, Put, Read, Stored
 from wabucketref.contracts.storage import Capabilities, ObjectInfo, Sink
 from wabucketref.errors import WaBucketError
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.drivers.s3 import CAPABILITIES, S3Storage
 from wabucketref.store.drivers.s3_objects import begins_at
 from wabucketref.store.drivers.s3_request import OUT_OF_RANGE
 from wabucketref.store.drivers.urls import BucketUrl
-from wabucketref.store.intofile import IntoFile
 from wabucketref.store.native.s3 import UNWANTED
 from wabucketref.store.native.s3_many import Answer, Ask, ManyS3, Unasked
 from wabucketref.store.native.together import Together, outcomes

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import Final
 
-from wabucketref.store.intofile import IntoFile
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.native.heads import Head
 from wabucketref.store.native.http import SinkRaised, guarded
 from wabucketref.store.native.wire import Connection

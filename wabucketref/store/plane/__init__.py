@@ -18,8 +18,8 @@ from wabucketref.errors import NotFound, UnfinishedUpload, UsageError, WaBucketE
 from wabucketref.model.names import MAX_PATH_BYTES
 from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
 from wabucketref.model.reference import ArtifactRef
+from wabucketref.store.disk.folding import local_place
 from wabucketref.store.drivers.probe import look_ahead
-from wabucketref.store.folding import local_place
 from wabucketref.store.header import beginning, find, look_past_damage
 from wabucketref.store.plane.upkeep import Upkeep
 from wabucketref.store.preview import Preview

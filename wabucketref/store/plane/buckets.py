@@ -11,14 +11,13 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.tracker_files import KeepingTracker
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
-from wabucketref.store.budget import Budget
-from wabucketref.store.buffers import Buffers
 from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
+from wabucketref.store.engine.limits import TransferLimits
+from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.identity import Identity
 from wabucketref.store.kept.copies import HomeCopies
-from wabucketref.store.limits import TransferLimits
-from wabucketref.store.pool import Crew
 
 if TYPE_CHECKING:
     from wabucketref.store.kept.download import Kept

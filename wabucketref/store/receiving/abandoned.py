@@ -15,8 +15,8 @@ from typing import Final
 
 from wabucketref.model.names import RESERVED_DIRECTORY
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.digest import digest_of
+from wabucketref.store.disk.beneath import DIRECTORY
+from wabucketref.store.format.digest import digest_of
 
 _log = logging.getLogger(__name__)
 _KEY: Final = r"([0-9a-f]{8}-(?:unverified-)?[0-9a-f]{12})"

@@ -13,15 +13,16 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import DownloadPlan, Fetched, TransferFigures
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.beneath import DIRECTORY
 from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
-from wabucketref.store.digest import digest_of
+from wabucketref.store.disk.beneath import DIRECTORY
+from wabucketref.store.disk.localio import local
+from wabucketref.store.engine.pool import Crew, Together
+from wabucketref.store.format.digest import digest_of
+from wabucketref.store.format.layout import Layout
+from wabucketref.store.format.times import created_of
 from wabucketref.store.header import check_unchanged, entries_of, read_whole
-from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import legacy_entries
-from wabucketref.store.localio import local
-from wabucketref.store.pool import Crew, Together
 from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.fetch import Fetcher, Origin
 from wabucketref.store.receiving.localfiles import LocalFiles
@@ -30,7 +31,6 @@ from wabucketref.store.receiving.small import SmallFiles
 from wabucketref.store.receiving.staging import Staging, real_destination, staging
 from wabucketref.store.receiving.wanted import Wanted
 from wabucketref.store.selection import Selection
-from wabucketref.store.times import created_of
 
 Brought = tuple[Literal["moved", "reused", "directory"], int]
 """What happened to a file, and its size."""

@@ -11,14 +11,14 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import IntegrityError, NotFound, WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
-from wabucketref.store.digest import Digest, digest_of
-from wabucketref.store.intofile import HashedIntoFile
-from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import begin_writing, local, write_at
-from wabucketref.store.pool import Crew
+from wabucketref.store.disk.intofile import HashedIntoFile
+from wabucketref.store.disk.localio import begin_writing, local, write_at
+from wabucketref.store.engine.limits import HELD_BYTES
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
+from wabucketref.store.format.digest import Digest, digest_of
 from wabucketref.store.receiving.ranges import Ranges
 from wabucketref.store.receiving.safetree import SafeTree
-from wabucketref.store.shown import Shown
 
 _TRIES = 3
 _SMALL = 256 << 10

@@ -5,9 +5,9 @@ import os
 from wabucketref.model.manifest import Entry
 from wabucketref.store.cache.content import Contents
 from wabucketref.store.cache.known import KnownDigests, tick
-from wabucketref.store.digest import digest_like
-from wabucketref.store.localio import local
-from wabucketref.store.pool import Crew
+from wabucketref.store.disk.localio import local
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import digest_like
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.source.tree import Found
 

@@ -17,12 +17,12 @@ from typing import Final
 from wabucketref.contracts.storage import Storage
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
-from wabucketref.store.digest import Digest
-from wabucketref.store.intofile import IntoFile
-from wabucketref.store.limits import HELD_BYTES
-from wabucketref.store.localio import begin_writing, local, preallocate
-from wabucketref.store.pool import Crew
-from wabucketref.store.shown import Shown
+from wabucketref.store.disk.intofile import IntoFile
+from wabucketref.store.disk.localio import begin_writing, local, preallocate
+from wabucketref.store.engine.limits import HELD_BYTES
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
+from wabucketref.store.format.digest import Digest
 
 AHEAD: Final = 16
 """Parts of one file that are begun, and not all before them landed, at most."""

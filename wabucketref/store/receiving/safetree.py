@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 
 from wabucketref.errors import Conflict, IntegrityError
-from wabucketref.store.beneath import DIRECTORY, READ
-from wabucketref.store.directories import Directories, Use
-from wabucketref.store.localio import local
+from wabucketref.store.disk.beneath import DIRECTORY, READ
+from wabucketref.store.disk.directories import Directories, Use
+from wabucketref.store.disk.localio import local
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -9,7 +9,7 @@ from wabucketref.contracts.many import Content, Many, Read
 from wabucketref.contracts.storage import ObjectInfo
 from wabucketref.errors import WaBucketError
 from wabucketref.model.manifest import Entry
-from wabucketref.store.digest import digest_of
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.receiving.fetch import Fetcher, problem_of
 
 R = TypeVar("R")

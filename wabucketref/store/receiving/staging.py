@@ -22,8 +22,8 @@ from wabucketref.errors import (
     UsageError,
 )
 from wabucketref.failpoints import hit
-from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.localio import local, sync_file_system
+from wabucketref.store.disk.beneath import DIRECTORY
+from wabucketref.store.disk.localio import local, sync_file_system
 from wabucketref.store.receiving.abandoned import below, beside, clear_others, remove_reserved
 from wabucketref.store.receiving.safetree import SafeTree
 

@@ -6,9 +6,9 @@ from types import TracebackType
 
 from wabucketref.errors import UsageError
 from wabucketref.model.manifest import Entry
-from wabucketref.store.entries import decode_line, encode_line
+from wabucketref.store.disk.spool import Spool
+from wabucketref.store.format.entries import decode_line, encode_line
 from wabucketref.store.selection import Selection
-from wabucketref.store.spool import Spool
 
 _MEMORY = 8 << 20
 _LARGE = 1 << 20

@@ -11,11 +11,11 @@ from wabucketref.errors import NotFound, SourceChanged
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import AdoptPlan, Committed
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import Absent, look
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout
 from wabucketref.store.legacy import check_legacy, legacy_entries
-from wabucketref.store.pool import Crew
 from wabucketref.store.sending.committed import Moved
 from wabucketref.store.sending.readback import hash_object
 from wabucketref.store.sending.writing import Room, Writing

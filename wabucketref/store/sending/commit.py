@@ -14,8 +14,8 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import MAX_HEADER_BYTES, Header
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy, retry
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import StoredHeader, decode_header
-from wabucketref.store.layout import Layout
 
 
 def commit(storage: Storage, ref: ArtifactRef, header: Header, policy: RetryPolicy) -> StoredHeader:

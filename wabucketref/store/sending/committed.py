@@ -8,7 +8,7 @@ from wabucketref.model.artifact import LoggedArtifact
 from wabucketref.model.manifest import Header
 from wabucketref.model.plan import Committed, TransferFigures
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.times import created_of
+from wabucketref.store.format.times import created_of
 
 
 @dataclass(slots=True)

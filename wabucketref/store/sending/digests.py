@@ -6,9 +6,9 @@ from itertools import islice
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.plan import UploadPlan
 from wabucketref.store.cache.known import KnownDigests
-from wabucketref.store.digest import Digest, ManifestDigest
-from wabucketref.store.limits import SMALL_BYTES
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.limits import SMALL_BYTES
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import Digest, ManifestDigest
 from wabucketref.store.source.read import Source
 from wabucketref.store.source.tree import Found, Tree
 

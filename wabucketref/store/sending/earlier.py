@@ -10,10 +10,10 @@ from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import Interrupted, WaBucketError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.folding import local_place
+from wabucketref.store.disk.folding import local_place
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.header import entries_of, read_header
-from wabucketref.store.layout import Layout
-from wabucketref.store.pool import Crew
 from wabucketref.store.sending.entryindex import EntryIndex
 
 MOST: Final = 3

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wabucketref.model.manifest import Entry
-from wabucketref.store.entries import decode_line, encode_line
-from wabucketref.store.spool import Spool
+from wabucketref.store.disk.spool import Spool
+from wabucketref.store.format.entries import decode_line, encode_line
 
 _MEMORY: Final = 8 << 20
 _OFFSET_BITS: Final = 40

@@ -8,11 +8,11 @@ from wabucketref.contracts.storage import Buffer, ObjectInfo
 from wabucketref.contracts.transfer import OpenUpload, TransferMemory
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
-from wabucketref.store.digest import Digest, digest_of
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
+from wabucketref.store.format.digest import Digest, digest_of
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.large import LargeFile
-from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
 

@@ -6,7 +6,7 @@ from itertools import chain
 from wabucketref.contracts.storage import Storage
 from wabucketref.model.plan import UploadPlan
 from wabucketref.store.cache.known import KnownDigests
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.sending.earlier import Earlier
 from wabucketref.store.source.tree import Tree
 

@@ -14,7 +14,7 @@ from wabucketref.errors import (
     WaBucketError,
 )
 from wabucketref.retry import retry
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.withdraw import delete_seen
 
 _CONFLICTS = (AlreadyExists, PreconditionFailed)

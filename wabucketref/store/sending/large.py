@@ -4,12 +4,12 @@ from wabucketref.contracts.storage import Multipart, ObjectInfo, Part
 from wabucketref.contracts.transfer import OpenUpload, StoredPart, TransferMemory
 from wabucketref.errors import NotFound, OutcomeUnknown, WrittenWrong
 from wabucketref.failpoints import hit
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.parts import OtherBytes, Parts
 from wabucketref.store.sending.readback import digest_in_store
 from wabucketref.store.sending.unfinished import give_back
-from wabucketref.store.shown import Shown
 from wabucketref.store.source.read import OpenFile, Source
 from wabucketref.store.source.tree import Found
 

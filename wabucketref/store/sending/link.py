@@ -10,12 +10,12 @@ from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.names import explain_paths, path_problem
 from wabucketref.model.plan import Committed, LinkPlan
 from wabucketref.model.redact import public_place
-from wabucketref.store.digest import ManifestDigest
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import ManifestDigest
+from wabucketref.store.format.layout import base_prefix, is_control, mark_of
 from wabucketref.store.header import read_header
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import base_prefix, is_control, mark_of
 from wabucketref.store.linked import Mark, check_sources
-from wabucketref.store.pool import Crew
 from wabucketref.store.sending.committed import Moved
 from wabucketref.store.sending.readback import hash_object
 from wabucketref.store.sending.writing import Room, Writing

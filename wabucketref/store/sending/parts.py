@@ -9,9 +9,9 @@ from functools import partial
 from wabucketref.contracts.storage import Multipart
 from wabucketref.contracts.transfer import StoredPart
 from wabucketref.failpoints import hit
-from wabucketref.store.digest import Digest
-from wabucketref.store.pool import Crew
-from wabucketref.store.shown import Shown
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.engine.shown import Shown
+from wabucketref.store.format.digest import Digest
 from wabucketref.store.source.read import OpenFile
 
 _COPIES = 2

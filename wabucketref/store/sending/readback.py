@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
 from wabucketref.errors import NotFound, SourceChanged
-from wabucketref.store.digest import Digest
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import Digest
 
 
 def digest_in_store(storage: Storage, info: ObjectInfo, crew: Crew) -> str:

@@ -21,8 +21,8 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import UploadPlan
 from wabucketref.store.drivers.probe import prove_copies
-from wabucketref.store.etags import tell_equal_bytes
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.etags import tell_equal_bytes
 from wabucketref.store.sending.digests import SourceDigests
 from wabucketref.store.sending.earlier import Earlier, Original
 from wabucketref.store.sending.entryindex import EntryIndex

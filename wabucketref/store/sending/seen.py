@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from wabucketref.contracts.storage import ObjectInfo, Storage
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.objects import Objects
 
 

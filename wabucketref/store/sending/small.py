@@ -8,8 +8,8 @@ from wabucketref.contracts.many import Copy, Put
 from wabucketref.errors import WaBucketError
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
-from wabucketref.store.digest import digest_of
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.digest import digest_of
 from wabucketref.store.sending.earlier import Original
 from wabucketref.store.sending.file import Sent
 from wabucketref.store.sending.guarded import Guarded

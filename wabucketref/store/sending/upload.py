@@ -9,8 +9,8 @@ from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import Committed, UploadPlan
 from wabucketref.store.cache.known import DigestCache
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.identity import Identity
-from wabucketref.store.pool import Crew
 from wabucketref.store.sending.committed import Moved
 from wabucketref.store.sending.digests import Comparing, SourceDigests
 from wabucketref.store.sending.file import FileSender, Sends, Sent

@@ -19,20 +19,20 @@ from wabucketref.model.manifest import MAX_HEADER_BYTES, Entry, Header
 from wabucketref.model.plan import AdoptPlan, Committed, LinkPlan, TransferFigures, UploadPlan
 from wabucketref.store.claims.held import Held
 from wabucketref.store.claims.take import take_claim, tidy_claims
-from wabucketref.store.entries import EntriesWriter, Totals
-from wabucketref.store.folding import check_spelling
+from wabucketref.store.disk.folding import check_spelling
+from wabucketref.store.disk.spool import Spool
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.entries import EntriesWriter, Totals
+from wabucketref.store.format.layout import Layout, mark_of
+from wabucketref.store.format.times import rfc3339
 from wabucketref.store.header import Absent, Damaged, StoredHeader, look_past_damage, read_any
 from wabucketref.store.identity import Identity
-from wabucketref.store.layout import Layout, mark_of
 from wabucketref.store.legacy import check_legacy
 from wabucketref.store.linked import check_unlinked, mark_again, unmark, unmark_all
-from wabucketref.store.pool import Crew
 from wabucketref.store.sending.commit import alias_taken, commit
 from wabucketref.store.sending.committed import Moved, committed
 from wabucketref.store.sending.guarded import Guarded
 from wabucketref.store.sending.seen import Seen
-from wabucketref.store.spool import Spool
-from wabucketref.store.times import rfc3339
 from wabucketref.store.verify import is_whole
 from wabucketref.store.withdraw import delete_seen
 from wabucketref.threads import Beside

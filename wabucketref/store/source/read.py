@@ -8,9 +8,9 @@ from functools import partial
 from types import TracebackType
 
 from wabucketref.errors import SourceChanged, UsageError
-from wabucketref.store.beneath import READ, open_directory
-from wabucketref.store.directories import Directories
-from wabucketref.store.localio import local, local_error
+from wabucketref.store.disk.beneath import READ, open_directory
+from wabucketref.store.disk.directories import Directories
+from wabucketref.store.disk.localio import local, local_error
 from wabucketref.store.source.tree import Found
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from wabucketref.errors import NotFound, UsageError
 from wabucketref.failpoints import hit
 from wabucketref.model.names import MAX_COMPONENT_BYTES, MAX_PATH_BYTES, path_problem
-from wabucketref.store.beneath import open_directory
-from wabucketref.store.localio import local
+from wabucketref.store.disk.beneath import open_directory
+from wabucketref.store.disk.localio import local
 from wabucketref.store.selection import Selection
 from wabucketref.store.source.links import Target, resolve
 from wabucketref.store.source.problems import Problems, refuse_special

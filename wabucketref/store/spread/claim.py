@@ -7,7 +7,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.errors import UploadInProgress
 from wabucketref.store.claims.clock import awake_seconds
 from wabucketref.store.claims.single import read_claim
-from wabucketref.store.layout import Layout
+from wabucketref.store.format.layout import Layout
 
 _TRUSTED: Final = 5.0
 """Seconds for which a look at the claim counts."""

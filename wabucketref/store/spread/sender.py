@@ -9,7 +9,7 @@ from wabucketref.contracts.transfer import OpenUpload
 from wabucketref.errors import IntegrityError, TransientError, UsageError
 from wabucketref.model.manifest import Entry
 from wabucketref.model.plan import UploadPlan
-from wabucketref.store.pool import Crew
+from wabucketref.store.engine.pool import Crew
 from wabucketref.store.receiving.fetch import Origin
 from wabucketref.store.receiving.staging import Staging
 from wabucketref.store.sending.file import FileSender, Sends, Sent

@@ -13,13 +13,12 @@ from wabucketref.errors import NotFound, SourceChanged
 from wabucketref.model.manifest import Entry
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
-from wabucketref.store.beneath import DIRECTORY
-from wabucketref.store.budget import Budget
-from wabucketref.store.buffers import Buffers
-from wabucketref.store.layout import Layout
-from wabucketref.store.limits import TransferLimits
-from wabucketref.store.localio import local
-from wabucketref.store.pool import Crew
+from wabucketref.store.disk.beneath import DIRECTORY
+from wabucketref.store.disk.localio import local
+from wabucketref.store.engine.limits import TransferLimits
+from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.pool import Crew
+from wabucketref.store.format.layout import Layout
 from wabucketref.store.receiving.fetch import Fetcher, Origin
 from wabucketref.store.receiving.safetree import SafeTree
 from wabucketref.store.sending.file import FileSender

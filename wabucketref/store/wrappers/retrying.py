@@ -7,7 +7,7 @@ from wabucketref.contracts.many import Copy, Put, Read
 from wabucketref.contracts.storage import Buffer, ObjectInfo, Sink, Storage
 from wabucketref.errors import OutcomeUnknown, WaBucketError, WrittenWrong
 from wabucketref.retry import RetryPolicy, retry, was_answered
-from wabucketref.store.intofile import IntoFile
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.wrappers.wrapper import Call, Wrapper
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from wabucketref.errors import (
     WaBucketError,
 )
 from wabucketref.plugin.http import Answer, Call, Client
-from wabucketref.store.intofile import IntoFile
+from wabucketref.store.disk.intofile import IntoFile
 from wabucketref.store.native.width import Width
 
 

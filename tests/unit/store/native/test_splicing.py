@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from wabucketref.errors import LocalIOError
-from wabucketref.store.buffers import Buffers
-from wabucketref.store.digest import Digest, digest_of
+from wabucketref.store.disk.intofile import HashedIntoFile, IntoFile
 from wabucketref.store.drivers.pace import Stalled
-from wabucketref.store.intofile import HashedIntoFile, IntoFile
+from wabucketref.store.engine.memory import Buffers
+from wabucketref.store.format.digest import Digest, digest_of
 from wabucketref.store.native.http import SinkRaised
 from wabucketref.store.native.splicing import can_splice, splice
 from wabucketref.store.native.wire import Connection, CutShort

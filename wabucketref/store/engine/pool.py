@@ -14,11 +14,10 @@ from typing import Protocol, TypeVar
 from wabucketref.contracts.progress import Progress
 from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
-from wabucketref.store.budget import Budget
-from wabucketref.store.buffers import Buffers
-from wabucketref.store.climb import Climb
-from wabucketref.store.lane import Lane, Slot
-from wabucketref.store.limits import SMALL_BYTES, TransferLimits
+from wabucketref.store.engine.climb import Climb
+from wabucketref.store.engine.lane import Lane, Slot
+from wabucketref.store.engine.limits import SMALL_BYTES, TransferLimits
+from wabucketref.store.engine.memory import Budget, Buffers
 from wabucketref.threads import Pool
 
 _STREAMS = 4

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from wabucketref.errors import WaBucketError
-from wabucketref.store.buffers import Buffers
-from wabucketref.store.digest import Digest
-from wabucketref.store.localio import local, local_error, write_at
+from wabucketref.store.disk.localio import local, local_error, write_at
+from wabucketref.store.engine.memory import Buffers
+from wabucketref.store.format.digest import Digest
 
 _PIECE: Final = 256 << 10
 """Bytes that are read back at once: what the processor has near itself."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from wabucketref.errors import LocalIOError
-from wabucketref.store.localio import local_error
+from wabucketref.store.disk.localio import local_error
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

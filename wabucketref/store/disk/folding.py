@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import Conflict
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.localio import local
+from wabucketref.store.disk.localio import local
 
 
 def local_place(storage: Storage) -> str | None:

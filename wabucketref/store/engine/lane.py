@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 from wabucketref.errors import LocalIOError
-from wabucketref.store.climb import Climb
+from wabucketref.store.engine.climb import Climb
 from wabucketref.threads import start
 
 R = TypeVar("R")

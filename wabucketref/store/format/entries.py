@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, overload
 from wabucketref.errors import IntegrityError
 from wabucketref.model.manifest import Entry, Header
 from wabucketref.model.reference import ArtifactRef
-from wabucketref.store.digest import Digest, ManifestDigest
+from wabucketref.store.format.digest import Digest, ManifestDigest
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

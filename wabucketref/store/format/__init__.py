@@ -1,0 +1,1 @@
+"""What lies in a bucket: where, and how it is written."""
