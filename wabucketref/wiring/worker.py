@@ -9,8 +9,7 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.registry import Registry, configured
 from wabucketref.retry import RetryPolicy
 from wabucketref.settings import Settings, load_settings
-from wabucketref.store.engine.limits import TransferLimits
-from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.limits import Budget, Buffers, TransferLimits
 
 if TYPE_CHECKING:  # few transfers have an executor
     from wabucketref.contracts.executor import Done, Executor, Piece

@@ -45,7 +45,7 @@ from wabucketref.store.claims.take import take_claim
 from wabucketref.store.collect.age import AGE
 from wabucketref.store.collect.carrying_out import carry_out
 from wabucketref.store.collect.finding import Item, find_garbage
-from wabucketref.store.engine.memory import Budget
+from wabucketref.store.engine.limits import Budget
 from wabucketref.store.engine.pool import Crew
 from wabucketref.store.header import Absent, look
 from wabucketref.store.wrappers.wrapper import Wrapper

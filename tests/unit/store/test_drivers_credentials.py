@@ -8,6 +8,7 @@ import pytest
 
 from tests.planes import S3
 from wabucketref.errors import SettingsError, TimedOut, TransientError, WaBucketError
+from wabucketref.retry import RetryPolicy
 from wabucketref.store.drivers import s3_session
 from wabucketref.store.drivers.probe import settle
 
@@ -22,9 +23,9 @@ def environment(directory: Path, config: bytes, **more: str) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": NOBODY, **files, **more}
 
 
-def refusal(environ: dict[str, str], probes: Path) -> WaBucketError:
+def refusal(environ: dict[str, str], probes: Path, policy: RetryPolicy | None = None) -> WaBucketError:
     """What the first request says."""
-    store = settle(S3.open("s3://bucket", environ), probes)
+    store = settle(S3.open("s3://bucket", environ), probes, policy=policy)
     with pytest.raises(WaBucketError) as caught:
         store.capabilities  # noqa: B018  # asks the store
     store.close()
@@ -70,9 +71,8 @@ def test_files_that_cannot_be_read_are_not_taken_for_empty_ones(tmp_path: Path) 
     assert isinstance(error, SettingsError)
     assert f"{tmp_path}/none cannot be read" in error.message
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
-    assert "127.0.0.1:9" in refusal({**environ, **keys}, tmp_path).message, (
-        "with keys in the environment it is not read"
-    )
+    asked = refusal({**environ, **keys}, tmp_path, RetryPolicy(attempts=1))
+    assert "127.0.0.1:9" in asked.message, "with keys in the environment it is not read"
 
 
 @pytest.mark.row("C4")

@@ -16,7 +16,7 @@ from wabucketref.errors import Interrupted, LocalIOError
 from wabucketref.store.cache.known import KnownDigests
 from wabucketref.store.engine import lane as module
 from wabucketref.store.engine.climb import FIRST, Climb
-from wabucketref.store.engine.memory import Budget
+from wabucketref.store.engine.limits import Budget
 from wabucketref.store.engine.pool import Crew
 from wabucketref.store.format.digest import digest_of
 from wabucketref.store.sending.digests import SourceDigests

@@ -26,7 +26,7 @@ from tests.unit.store.support import (
 from wabucketref.contracts.executor import ExecutorCapabilities, FetchPiece, Piece, SendPiece
 from wabucketref.contracts.storage import Storage
 from wabucketref.errors import IntegrityError, NotFound, SourceChanged, TransientError, UploadInProgress, UsageError
-from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.limits import Budget, Buffers
 from wabucketref.store.spread.sender import Spread
 from wabucketref.store.spread.worker import Hands
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from wabucketref.errors import WaBucketError
 from wabucketref.store.disk.localio import local, local_error, write_at
-from wabucketref.store.engine.memory import Buffers
+from wabucketref.store.engine.limits import Buffers
 from wabucketref.store.format.digest import Digest
 
 _PIECE: Final = 256 << 10

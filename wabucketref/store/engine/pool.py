@@ -16,8 +16,7 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.engine.climb import Climb
 from wabucketref.store.engine.lane import Lane, Slot
-from wabucketref.store.engine.limits import SMALL_BYTES, TransferLimits
-from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.limits import SMALL_BYTES, Budget, Buffers, TransferLimits
 from wabucketref.threads import Pool
 
 _STREAMS = 4

@@ -9,7 +9,7 @@ from wabucketref.contracts.tracker_files import KeepingTracker, KeptFile
 from wabucketref.errors import IntegrityError, NotFound, Unsupported
 from wabucketref.failpoints import hit
 from wabucketref.model.manifest import Entry
-from wabucketref.model.plan import DownloadPlan, Fetched, KeptIn
+from wabucketref.model.plan import DownloadPlan, Fetched, KeptIn, Preview
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.model.result import Damage
 from wabucketref.store.engine.pool import Crew
@@ -17,7 +17,6 @@ from wabucketref.store.format.digest import digest_of
 from wabucketref.store.kept.fetch import KeptFetcher, Links
 from wabucketref.store.kept.listing import Listing
 from wabucketref.store.kept.sources import Sources
-from wabucketref.store.preview import Preview
 from wabucketref.store.receiving.abandoned import staging_key
 from wabucketref.store.receiving.download import bring, tree_at
 from wabucketref.store.receiving.safetree import SafeTree

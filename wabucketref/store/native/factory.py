@@ -6,10 +6,10 @@ What speaks to one kind of store is loaded with the first bucket there.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from wabucketref.contracts.factories import API_VERSION, StorageFactory
-from wabucketref.contracts.storage import Storage
+from wabucketref.contracts.storage import Capabilities, Storage
 from wabucketref.errors import SettingsError
 from wabucketref.store.drivers.http_session import tell_plain_http
 from wabucketref.store.drivers.pace import stall_seconds
@@ -32,6 +32,7 @@ class Planes:
     """Raises Unfit when it cannot be configured."""
     load: Callable[[], StorageFactory]
     """That of fsspec."""
+    able: Callable[[], Capabilities]
     api_version: int = API_VERSION
 
     @property
@@ -39,8 +40,9 @@ class Planes:
         return self.load()
 
     @property
-    def capabilities(self) -> Any:
-        return getattr(self.fsspec, "capabilities", None)
+    def capabilities(self) -> Capabilities:
+        """Those of the native plane."""
+        return self.able()
 
     def open(self, url: str, environ: Mapping[str, str]) -> Storage:
         """Implements StorageFactory."""
@@ -120,5 +122,17 @@ def _fsspec_gs() -> StorageFactory:
     return FACTORY
 
 
-GS = Planes(open_gs, _fsspec_gs)
-S3 = Planes(open_s3, _fsspec_s3)
+def _native_s3() -> Capabilities:
+    from wabucketref.store.native.s3_storage import NATIVE
+
+    return NATIVE
+
+
+def _native_gs() -> Capabilities:
+    from wabucketref.store.native.gcs_storage import NATIVE
+
+    return NATIVE
+
+
+GS = Planes(open_gs, _fsspec_gs, _native_gs)
+S3 = Planes(open_s3, _fsspec_s3, _native_s3)

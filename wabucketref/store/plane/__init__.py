@@ -16,13 +16,12 @@ from wabucketref.contracts.storage import Storage
 from wabucketref.contracts.transfer import Cancel, TransferMemory
 from wabucketref.errors import NotFound, UnfinishedUpload, UsageError, WaBucketError
 from wabucketref.model.names import MAX_PATH_BYTES
-from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, UploadPlan
+from wabucketref.model.plan import AdoptPlan, Committed, DownloadPlan, Fetched, LinkPlan, Preview, UploadPlan
 from wabucketref.model.reference import ArtifactRef
 from wabucketref.store.disk.folding import local_place
 from wabucketref.store.drivers.probe import look_ahead
 from wabucketref.store.header import beginning, find, look_past_damage
 from wabucketref.store.plane.upkeep import Upkeep
-from wabucketref.store.preview import Preview
 from wabucketref.store.selection import Selection
 from wabucketref.store.wrappers.wrapper import unproven
 from wabucketref.threads import Beside

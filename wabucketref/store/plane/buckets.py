@@ -13,8 +13,7 @@ from wabucketref.contracts.transfer import Cancel
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.cache.content import ContentCache
 from wabucketref.store.cache.known import DigestCache
-from wabucketref.store.engine.limits import TransferLimits
-from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.limits import Budget, Buffers, TransferLimits
 from wabucketref.store.engine.pool import Crew
 from wabucketref.store.identity import Identity
 from wabucketref.store.kept.copies import HomeCopies

@@ -15,8 +15,7 @@ from wabucketref.model.reference import ArtifactRef
 from wabucketref.retry import RetryPolicy
 from wabucketref.store.disk.beneath import DIRECTORY
 from wabucketref.store.disk.localio import local
-from wabucketref.store.engine.limits import TransferLimits
-from wabucketref.store.engine.memory import Budget, Buffers
+from wabucketref.store.engine.limits import Budget, Buffers, TransferLimits
 from wabucketref.store.engine.pool import Crew
 from wabucketref.store.format.layout import Layout
 from wabucketref.store.receiving.fetch import Fetcher, Origin

@@ -15,7 +15,7 @@ import pytest
 from wabucketref.errors import LocalIOError
 from wabucketref.store.disk.intofile import HashedIntoFile, IntoFile
 from wabucketref.store.drivers.pace import Stalled
-from wabucketref.store.engine.memory import Buffers
+from wabucketref.store.engine.limits import Buffers
 from wabucketref.store.format.digest import Digest, digest_of
 from wabucketref.store.native.http import SinkRaised
 from wabucketref.store.native.splicing import can_splice, splice
