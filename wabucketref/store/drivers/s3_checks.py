@@ -36,8 +36,9 @@ class Checksums:
     counts as before.
 
     The etag of an object or part is its MD5 on most stores; where it is not (objects encrypted by KMS), which the first
-    object shows, nothing is compared. Over plain http it is MD5, as one of the headers that are signed, by which nobody
-    on the way can put other bytes in their place; the AWS library signs their SHA-256 there besides.
+    object shows, nothing is compared. Over plain http to another machine it is MD5, as one of the headers that are
+    signed, by which nobody on the way can put other bytes in their place; the AWS library signs their SHA-256 besides,
+    and so may use CRC32C there, too.
     """
 
     def __init__(self) -> None:

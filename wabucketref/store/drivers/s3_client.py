@@ -139,11 +139,12 @@ def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
     endpoint = endpoint_from(environ)
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ("us-east-1" if endpoint else None)
     anonymous = is_anonymous(environ)
+    keys: Mapping[str, str] = {} if anonymous else environ
     options: dict[str, Any] = {
         "anon": anonymous or None,
-        "key": (not anonymous and environ.get("AWS_ACCESS_KEY_ID")) or None,
-        "secret": (not anonymous and environ.get("AWS_SECRET_ACCESS_KEY")) or None,
-        "token": (not anonymous and environ.get("AWS_SESSION_TOKEN")) or None,
+        "key": keys.get("AWS_ACCESS_KEY_ID") or None,
+        "secret": keys.get("AWS_SECRET_ACCESS_KEY") or None,
+        "token": keys.get("AWS_SESSION_TOKEN") or None,
         "endpoint_url": endpoint,
         "client_kwargs": {"region_name": region} if region else {},
         "config_kwargs": _config(endpoint),
