@@ -4,6 +4,7 @@ Its methods fold requests together and hide what was answered, so only the pipel
 request and sends it, without retries and without redirects.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,8 +76,7 @@ class SdkClient:
         return response
 
     def _refusal(self, call: Call, response: Any) -> WaBucketError:
-        for _ in self._pieces(response):
-            """So that the connection can be used again."""
+        deque(self._pieces(response), maxlen=0)  # so that the connection can be used again
         headers = _lower(response.headers)
         return self._says.answered(_request(call), response.status_code, str(response.reason), headers)
 
