@@ -614,9 +614,9 @@ static void walk(const char *bucket, const char *under, const char *prefix, cons
     if (directory) closedir(directory);
     if (here.count) qsort(here.keys, here.count, sizeof *here.keys, by_key);
     for (size_t i = 0; i < here.count; i++) {
-        if (found->count >= most) ;
-        else if (here.keys[i][strlen(here.keys[i]) - 1] == '/') walk(bucket, here.keys[i], prefix, after, most, found);
-        else add_key(found, here.keys[i]);
+        int is_directory = here.keys[i][strlen(here.keys[i]) - 1] == '/';
+        if (found->count < most && is_directory) walk(bucket, here.keys[i], prefix, after, most, found);
+        else if (found->count < most) add_key(found, here.keys[i]);
         free(here.keys[i]);
     }
     free(here.keys);
